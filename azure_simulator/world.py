@@ -1,0 +1,202 @@
+"""The state of one simulated cloud. Services read and change it; scenarios fill it; tests look at it.
+
+Documents are plain dictionaries in the shape ARM answers them. Keys that begin with "_" are the simulator's own (power state, price)
+and are never answered: `public` removes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from azure_simulator.chance import Chance
+from azure_simulator.clock import Clock
+
+Document = dict[str, Any]
+
+
+class Table(MutableMapping[str, Document]):
+    """Documents by id, compared without regard to case, in order of insertion."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Document] = {}
+
+    def __getitem__(self, key: str) -> Document:
+        return self._rows[key.lower()]
+
+    def __setitem__(self, key: str, value: Document) -> None:
+        self._rows[key.lower()] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._rows[key.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._rows))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key.lower() in self._rows
+
+    def of_type(self, kind: str, below: str = "") -> list[Document]:
+        """Documents whose `type` equals `kind` (any case) and whose id is at or below `below`."""
+        wanted, scope = kind.lower(), below.lower().rstrip("/")
+        return [
+            row
+            for key, row in self._rows.items()
+            if str(row.get("type", "")).lower() == wanted and (not scope or key == scope or key.startswith(scope + "/"))
+        ]
+
+    def below(self, scope: str) -> list[Document]:
+        """Documents whose id is the scope or below it."""
+        outer = scope.lower().rstrip("/")
+        return [row for key, row in self._rows.items() if key == outer or key.startswith(outer + "/")]
+
+
+def public(document: Document) -> Document:
+    """The document as Azure answers it: a copy without the simulator's own keys (top level and `properties`)."""
+    shown = {key: value for key, value in document.items() if not key.startswith("_")}
+    if isinstance(shown.get("properties"), dict):
+        shown["properties"] = {k: v for k, v in shown["properties"].items() if not k.startswith("_")}
+    return shown
+
+
+@dataclass
+class Principal:
+    """Somebody who can sign in: User, ServicePrincipal, Group, ForeignGroup. `secrets` are valid client secrets; `enabled` False
+    refuses tokens; `sessions_revoked_at` makes older tokens invalid."""
+
+    object_id: str
+    kind: str
+    name: str
+    upn: str = ""
+    app_id: str = ""
+    tenant_id: str = ""
+    secrets: list[str] = field(default_factory=list)
+    refresh_tokens: list[str] = field(default_factory=list)
+    members: list[str] = field(default_factory=list)
+    enabled: bool = True
+    sessions_revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """One resource's cost on one day, as Cost Management groups it. `available_at`: before it, the row is not answered (data is late)."""
+
+    day: date
+    resource_id: str
+    service: str
+    region: str  # as billing spells it, e.g. "us east"
+    resource_group: str
+    cost: Decimal
+    currency: str
+    available_at: datetime
+
+
+@dataclass
+class LongRunning:
+    """One long-running operation. `finish` is called once when its time has come and returns None or an error document."""
+
+    id: str
+    started_at: datetime
+    due_at: datetime
+    finish: Callable[[], Document | None]
+    status: str = "InProgress"
+    error: Document | None = None
+    ended_at: datetime | None = None
+    result: Callable[[], Document | None] | None = None
+
+
+@dataclass(frozen=True)
+class LoggedRequest:
+    """A row of the request log. `url` is path and query as sent; `fault` names an injected fault; `headers` are the request's, without tokens."""
+
+    at: str
+    method: str
+    url: str
+    status: int
+    service: str = ""
+    principal: str = ""
+    body: str = ""
+    fault: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class World:
+    """One simulated cloud."""
+
+    seed: int
+    clock: Clock
+    chance: Chance
+    base_url: str = "https://localhost"  # where clients reach it; set by the server before the first request
+    scenario: str = ""
+    tenant_id: str = ""  # the customer's tenant
+    partner_tenant_id: str = ""
+    currency: str = "USD"
+    operation_seconds: float = 2.0  # how long long-running operations take on the world's clock; 0: done at once
+
+    principals: dict[str, Principal] = field(default_factory=dict)  # by object id
+    subscriptions: Table = field(default_factory=Table)  # by "/subscriptions/{guid}"
+    groups: Table = field(default_factory=Table)
+    resources: Table = field(
+        default_factory=Table
+    )  # everything of the generic resource list, and disks, snapshots, NICs ...
+    role_definitions: Table = field(default_factory=Table)
+    role_assignments: Table = field(default_factory=Table)
+    locks: Table = field(default_factory=Table)
+    policy_definitions: Table = field(default_factory=Table)
+    policy_assignments: Table = field(default_factory=Table)
+    budgets: Table = field(default_factory=Table)
+    events: list[Document] = field(default_factory=list)  # activity log, REST EventData, oldest first
+    costs: list[CostRow] = field(default_factory=list)
+    prices: list[Document] = field(
+        default_factory=list
+    )  # retail price items: armRegionName, armSkuName, retailPrice, ...
+    quotas: Table = field(
+        default_factory=Table
+    )  # "{subscription}/{region}/{family}" -> {"limit": int, "family", "region", ...}
+    support_tickets: Table = field(default_factory=Table)
+    quota_requests: Table = field(default_factory=Table)
+    blobs: Table = field(default_factory=Table)  # "{account}/{container}/{name}" -> {"size", "leased", "etag", ...}
+    registered_providers: dict[str, set[str]] = field(default_factory=dict)  # subscription -> lower-case namespaces
+    partner: Document = field(
+        default_factory=dict
+    )  # organization, customers, relationships, subscriptions, azureEntitlements
+    alerts: dict[str, Document] = field(default_factory=dict)  # Graph partner security alerts by id
+
+    operations: dict[str, LongRunning] = field(default_factory=dict)
+    requests: list[LoggedRequest] = field(default_factory=list)
+    timers: list[tuple[datetime, Callable[[], None]]] = field(default_factory=list)
+    truth: Document = field(default_factory=dict)  # only the scorer reads it
+    on_change: list[Callable[[str, Document], None]] = field(
+        default_factory=list
+    )  # called with ("machine.stopped", document) ...
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Call `act` when the clock has moved on by `seconds`; `settle` does it."""
+        from datetime import timedelta
+
+        self.timers.append((self.clock.now() + timedelta(seconds=seconds), act))
+
+    def settle(self) -> None:
+        """Carry out what has become due, oldest first, then end the long-running operations that are due. Called before each request."""
+        now = self.clock.now()
+        while due := sorted((t for t in self.timers if t[0] <= now), key=lambda t: t[0]):
+            for timer in due:
+                self.timers.remove(timer)
+                timer[1]()
+        for operation in list(self.operations.values()):
+            if operation.status == "InProgress" and operation.due_at <= now:
+                operation.error = operation.finish()
+                operation.status = "Failed" if operation.error else "Succeeded"
+                operation.ended_at = now
+
+    def changed(self, what: str, document: Document) -> None:
+        """Tell listeners (the reacting attacker, autoscale) that something happened."""
+        for listener in list(self.on_change):
+            listener(what, document)

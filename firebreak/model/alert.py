@@ -1,0 +1,52 @@
+"""What came in and what was opened because of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from firebreak.model.mode import Mode
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert in our terms. `raw_digest` names the raw bytes in the evidence store; nothing is lost by parsing.
+
+    `customer_tenant_id` and `subscription_id` are lower-case GUIDs. `affected_resources` may be empty: then the whole subscription
+    is reviewed. `is_test` alerts never lead to a destructive step.
+    """
+
+    id: str
+    source: str  # graph | partner-center-webhook | file | manual
+    type: str
+    title: str
+    severity: str
+    subscription_id: str
+    customer_tenant_id: str
+    detected_at: datetime
+    first_observed_at: datetime | None = None
+    last_observed_at: datetime | None = None
+    affected_resources: tuple[str, ...] = ()
+    details: dict[str, str] = {}
+    is_test: bool = False
+    raw_digest: str = ""
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """One response to one alert, in one mode.
+
+    `id` is what people say (`INC-1a2b3c4d`, a dry run has the suffix `-dry`); `case` is the same for the live and the dry run of one
+    alert and is what plan digests are taken over, so that both give the same digest.
+    """
+
+    id: str
+    case: str
+    alert: Alert
+    playbook: str
+    mode: Mode
+    opened_at: datetime
+    requested_by: str
+
+    @property
+    def subscription_id(self) -> str:
+        return self.alert.subscription_id

@@ -1,0 +1,54 @@
+"""The case: everything known so far about one incident, handed to pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from firebreak.errors import NotCollectedError
+from firebreak.model.alert import Incident
+from firebreak.model.outcome import Outcome
+from firebreak.model.playbook import Playbook
+
+F = TypeVar("F")
+
+
+class Case:
+    """Incident, playbook, facts of the current round, outcomes so far. Immutable; made anew by the engine for each call.
+
+    `case[Inventory]` returns the facts of that type or raises `NotCollectedError`; `case.get(Inventory)` returns None instead.
+    `now` is the time the round began, not the wall clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        incident: Incident,
+        playbook: Playbook,
+        now: datetime,
+        facts: Mapping[type[Any], Any],
+        outcomes: Mapping[str, Outcome] | None = None,
+        round: int = 1,  # noqa: A002 - the field's word
+    ) -> None:
+        self.incident = incident
+        self.playbook = playbook
+        self.now = now
+        self.round = round
+        self.outcomes: Mapping[str, Outcome] = dict(outcomes or {})
+        self._facts = dict(facts)
+
+    def __getitem__(self, kind: type[F]) -> F:
+        if kind not in self._facts:
+            raise NotCollectedError(
+                f"{kind.__name__} of incident {self.incident.id} was not collected.",
+                hint="See 'not looked at' on the case page for the reason.",
+            )
+        return cast(F, self._facts[kind])
+
+    def get(self, kind: type[F]) -> F | None:
+        return cast("F | None", self._facts.get(kind))
+
+    def parameter(self, step: str, name: str, default: Any) -> Any:
+        """A step's parameter from the playbook (`parameters: {step: {name: value}}`), else the step's default."""
+        return self.playbook.parameters.get(step, {}).get(name, default)

@@ -1,0 +1,121 @@
+"""The ports of the clouds: what steps are given to see with (`Eyes`) and to act with (`Hands`).
+
+Reading and writing are different types: a reading step is never handed something that writes. The implementations are in
+`firebreak.clients`; tests hand in the same ones over the simulator's in-process transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from firebreak.model.step import Sent
+
+
+class ArmReader(Protocol):
+    """Azure Resource Manager, reads only. `path` is absolute (`/subscriptions/...`); ids with tricks raise `ScopeError`.
+
+    All raise AccessError, RemoteError or UnreachableError of `firebreak.errors`. `get` of something absent returns None.
+    """
+
+    subscription_id: str
+
+    async def get(
+        self, path: str, api_version: str, params: Mapping[str, str] | None = None
+    ) -> dict[str, Any] | None: ...
+
+    def pages(
+        self, path: str, api_version: str, params: Mapping[str, str] | None = None
+    ) -> AsyncIterator[list[dict[str, Any]]]: ...
+
+    async def list(
+        self, path: str, api_version: str, params: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]: ...
+
+    async def query(self, path: str, api_version: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A read that is a POST (cost query, Resource Graph, listKeys is not one); only allow-listed paths."""
+        ...
+
+
+class ArmWriter(Protocol):
+    """Azure Resource Manager, one write a call. Raises `UncertainError` when the request may have had effect."""
+
+    async def put(self, path: str, api_version: str, body: Mapping[str, Any]) -> Sent: ...
+    async def patch(self, path: str, api_version: str, body: Mapping[str, Any]) -> Sent: ...
+    async def post(
+        self,
+        path: str,
+        api_version: str,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Sent: ...
+    async def delete(self, path: str, api_version: str, params: Mapping[str, str] | None = None) -> Sent: ...
+    async def operation(self, operation_url: str) -> dict[str, Any]:
+        """Status of a long-running operation: `{"status": "InProgress|Succeeded|Failed|Canceled", "error": {...}?}`."""
+        ...
+
+
+class JsonReader(Protocol):
+    """Partner Center or Graph, reads. `path` as in the vendor's documents (`/v1/customers/...`, `/beta/security/...`)."""
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any] | None: ...
+    async def list(self, path: str, params: Mapping[str, str] | None = None) -> list[dict[str, Any]]: ...
+
+
+class JsonWriter(Protocol):
+    """Partner Center or Graph, one write a call. `request_id` makes a retry idempotent where the service honours it."""
+
+    async def post(self, path: str, body: Mapping[str, Any] | None, *, request_id: str) -> Sent: ...
+    async def patch(self, path: str, body: Mapping[str, Any], *, request_id: str, etag: str = "") -> Sent: ...
+
+
+class BlobReader(Protocol):
+    """The storage data plane of page blobs. `endpoint` is the account's `primaryEndpoints.blob`.
+
+    Each returned blob: `{"name", "container", "url", "size", "leased", "etag", "created_at", "blob_type"}`.
+    """
+
+    async def page_blobs(self, endpoint: str) -> list[dict[str, Any]]: ...
+    async def blob(self, url: str) -> dict[str, Any] | None: ...
+
+
+class BlobWriter(Protocol):
+    async def snapshot(self, url: str) -> Sent: ...
+    async def delete(self, url: str, etag: str) -> Sent: ...
+
+
+class PriceReader(Protocol):
+    async def machine_per_hour(self, region: str, size: str, *, spot: bool, windows: bool) -> Decimal | None:
+        """Retail price per hour in `currency`, None when not listed."""
+        ...
+
+    async def disk_per_month(self, region: str, sku: str, size_gb: int) -> Decimal | None: ...
+
+    currency: str
+
+
+class Eyes(Protocol):
+    """Everything a step may read with. `now()` is the run's clock."""
+
+    arm: ArmReader
+    graph: JsonReader
+    partner_center: JsonReader
+    blobs: BlobReader
+    prices: PriceReader
+
+    def now(self) -> datetime: ...
+
+    async def own_principal_ids(self) -> tuple[str, ...]:
+        """Object ids of the acting identity, from the token's claims."""
+        ...
+
+
+class Hands(Protocol):
+    """Everything a changing step may act with."""
+
+    arm: ArmWriter
+    graph: JsonWriter
+    partner_center: JsonWriter
+    blobs: BlobWriter

@@ -1,0 +1,363 @@
+"""What reading steps produce: typed facts, one type per step, stored as JSON and loaded back unchanged after a restart.
+
+Each type inherits `Facts` and with it the honest list of what was not looked at. Prices and costs are Decimals, times are aware UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from firebreak.model.finding import NotLookedAt
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all facts."""
+
+    not_looked_at: tuple[NotLookedAt, ...] = ()
+
+
+# investigate.subscription ------------------------------------------------------------------------------------------------
+
+
+class SubscriptionFacts(Facts, frozen=True, kw_only=True):
+    """The subscription, who we are in it, and which partner objects belong to it.
+
+    `own_principal_ids` are the acting identity's object ids; `missing_permissions` are ARM actions the playbook needs and the
+    identity lacks. `entitlement` is the Partner Center path `/v1/customers/{c}/subscriptions/{plan}/azureEntitlements/{e}` when exactly
+    one matches, else "" with a NotLookedAt.
+    """
+
+    subscription_id: str
+    tenant_id: str
+    display_name: str
+    state: str
+    quota_id: str = ""
+    own_principal_ids: tuple[str, ...] = ()
+    missing_permissions: tuple[str, ...] = ()
+    customer_name: str = ""
+    partner_name: str = ""
+    indirect_resellers: tuple[str, ...] = ()
+    entitlement: str = ""
+    entitlement_status: str = ""
+
+
+# investigate.activity_log ------------------------------------------------------------------------------------------------
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation: all its events (Started, Accepted, Succeeded or Failed) by correlation and name. `name` keeps Azure's spelling.
+
+    `status` is the last word: succeeded, failed, started (no end seen). `caller` is a UPN or object id, "" when absent.
+    `principal_id` is the object id from the claims. `properties` holds the parsed request body's few fields that detections use.
+    """
+
+    id: str
+    name: str
+    status: str
+    at: datetime
+    caller: str = ""
+    principal_id: str = ""
+    app_id: str = ""
+    address: str = ""
+    resource_id: str = ""
+    region: str = ""
+    correlation_id: str = ""
+    event_ids: tuple[str, ...] = ()
+    properties: dict[str, Any] = {}
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """A caller over the whole log: first and last seen, addresses with counts, operations count."""
+
+    caller: str
+    principal_id: str = ""
+    first_seen: datetime
+    last_seen: datetime
+    operations: int
+    addresses: dict[str, int] = {}
+    regions: dict[str, int] = {}
+
+
+class ActivityFacts(Facts, frozen=True, kw_only=True):
+    """The review of the log: counts over all of it, operations only of the incident's window (the full log is evidence).
+
+    `window_start` begins where the detections look; `creators` maps lower-case resource id -> the operation id that created it, over
+    the whole 90 days.
+    """
+
+    events: int
+    from_time: datetime
+    to_time: datetime
+    window_start: datetime
+    operations: tuple[Operation, ...] = ()
+    callers: tuple[Caller, ...] = ()
+    creators: dict[str, Operation] = {}
+
+
+# investigate.inventory ---------------------------------------------------------------------------------------------------
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """A virtual machine. `power` is running, stopped, deallocated, ... ; `size` the SKU; `scale_set` its Flexible scale set or ""."""
+
+    id: str
+    name: str
+    region: str
+    size: str
+    power: str
+    vm_id: str
+    created_at: datetime | None = None
+    priority: str = "Regular"
+    tags: dict[str, str] = {}
+    disk_ids: tuple[str, ...] = ()
+    nic_ids: tuple[str, ...] = ()
+    scale_set: str = ""
+    os: str = "Linux"
+
+
+class ScaleSet(msgspec.Struct, frozen=True, kw_only=True):
+    """A scale set (Uniform). `power` maps instance id -> power state."""
+
+    id: str
+    name: str
+    region: str
+    size: str
+    capacity: int
+    unique_id: str = ""
+    created_at: datetime | None = None
+    priority: str = "Regular"
+    tags: dict[str, str] = {}
+    power: dict[str, str] = {}
+    managed_by: str = ""  # e.g. the AKS cluster: never touched directly
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True):
+    """Any resource of the generic list."""
+
+    id: str
+    type: str
+    name: str
+    region: str = ""
+    created_at: datetime | None = None
+    tags: dict[str, str] = {}
+    managed_by: str = ""
+
+
+class Disk(msgspec.Struct, frozen=True, kw_only=True):
+    """A managed disk. `attached_to` joins managedBy and managedByExtended; `detached_at` is LastOwnershipUpdateTime."""
+
+    id: str
+    name: str
+    region: str
+    size_gb: int
+    sku: str
+    state: str
+    unique_id: str
+    created_at: datetime | None = None
+    detached_at: datetime | None = None
+    attached_to: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
+
+
+class Blob(msgspec.Struct, frozen=True, kw_only=True):
+    """An unmanaged disk: a `.vhd` page blob. `id` is `{account ARM id}/blobServices/default/containers/{c}/blobs/{name}`."""
+
+    id: str
+    account_id: str
+    url: str
+    container: str
+    name: str
+    size_gb: Decimal
+    leased: bool
+    etag: str
+    created_at: datetime | None = None
+    soft_delete: bool = False
+
+
+class Inventory(Facts, frozen=True, kw_only=True):
+    """Everything found in all regions. `unhandled_types` are compute-like types that no step handles: said, never skipped."""
+
+    machines: tuple[Machine, ...] = ()
+    scale_sets: tuple[ScaleSet, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    groups: tuple[Resource, ...] = ()
+    regions: tuple[str, ...] = ()
+    unhandled_types: dict[str, int] = {}
+
+
+# investigate.unattached_disks --------------------------------------------------------------------------------------------
+
+
+class DiskFacts(Facts, frozen=True, kw_only=True):
+    """All managed disks and all `.vhd` page blobs; what is unattached is decided by `assess` and the eradicate steps."""
+
+    disks: tuple[Disk, ...] = ()
+    blobs: tuple[Blob, ...] = ()
+
+
+# investigate.access ------------------------------------------------------------------------------------------------------
+
+
+class RoleAssignment(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    scope: str
+    role_definition_id: str
+    role_name: str
+    principal_id: str
+    principal_type: str
+    created_at: datetime | None = None
+    created_by: str = ""
+    document: dict[str, Any] = {}
+
+
+class Lock(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    scope: str
+    level: str
+    notes: str = ""
+    document: dict[str, Any] = {}
+
+
+class PolicyAssignment(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    scope: str
+    name: str
+    definition_id: str
+    enforcement: str = "Default"
+    document: dict[str, Any] = {}
+
+
+class AccessFacts(Facts, frozen=True, kw_only=True):
+    """Who may do what in the subscription, and what is locked or denied. `deny_assignments` are raw documents."""
+
+    role_assignments: tuple[RoleAssignment, ...] = ()
+    locks: tuple[Lock, ...] = ()
+    policy_assignments: tuple[PolicyAssignment, ...] = ()
+    deny_assignments: tuple[dict[str, Any], ...] = ()
+
+
+# investigate.spend -------------------------------------------------------------------------------------------------------
+
+
+class SpendSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """One daily series, e.g. key ("Virtual Machines", "us east")."""
+
+    key: tuple[str, ...]
+    days: tuple[date, ...]
+    amounts: tuple[Decimal, ...]
+
+
+class SpendFlag(msgspec.Struct, frozen=True, kw_only=True):
+    """A flagged day of a series with the baseline it was judged against."""
+
+    key: tuple[str, ...]
+    day: date
+    amount: Decimal
+    expected: Decimal
+
+
+class SpendFacts(Facts, frozen=True, kw_only=True):
+    """Daily cost and its anomalies. `status` is ok, anomaly or too_little_history; the newest days are marked incomplete."""
+
+    status: str
+    currency: str
+    series: tuple[SpendSeries, ...] = ()
+    total: SpendSeries | None = None
+    flagged: tuple[SpendFlag, ...] = ()
+    start_day: date | None = None
+    extra_spend: Decimal = Decimal(0)
+    incomplete_days: tuple[date, ...] = ()
+    by_resource: dict[str, Decimal] = {}  # lower-case resource id -> cost in the window
+    budgets: tuple[dict[str, Any], ...] = ()
+
+
+# investigate.quota -------------------------------------------------------------------------------------------------------
+
+
+class QuotaUsage(msgspec.Struct, frozen=True, kw_only=True):
+    region: str
+    name: str
+    title: str
+    used: int
+    limit: int
+
+
+class QuotaFacts(Facts, frozen=True, kw_only=True):
+    """vCPU quota by region and family; `requests` are quota requests made during the window (raw documents)."""
+
+    usages: tuple[QuotaUsage, ...] = ()
+    requests: tuple[dict[str, Any], ...] = ()
+
+
+# investigate.prices ------------------------------------------------------------------------------------------------------
+
+
+class PriceFacts(Facts, frozen=True, kw_only=True):
+    """Retail price per hour by `region/size/priority` in lower case, and disks per month by `region/sku/size_gb`."""
+
+    currency: str = "USD"
+    per_hour: dict[str, Decimal] = {}
+    disk_per_month: dict[str, Decimal] = {}
+
+
+# investigate.attribution -------------------------------------------------------------------------------------------------
+
+
+class Class(StrEnum):
+    ATTACKER = "attacker"
+    LEGITIMATE = "legitimate"
+    UNKNOWN = "unknown"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One part of a score: points (positive speaks for the attacker), a sentence, the events that prove it."""
+
+    points: int
+    text: str
+    event_ids: tuple[str, ...] = ()
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """An actor or resource and what it is taken for. `score` is the sum of the reasons' points."""
+
+    id: str  # ARM id, or caller for an actor
+    cls: Class
+    score: int
+    reasons: tuple[Reason, ...] = ()
+    created_by: str = ""
+    created_at: datetime | None = None
+
+
+class Attribution(Facts, frozen=True, kw_only=True):
+    """Who is the attacker and what is theirs. `verdict` is fraud, legitimate or not_enough_evidence, a proposal for people."""
+
+    actors: tuple[Judgement, ...] = ()
+    resources: tuple[Judgement, ...] = ()
+    attack_start: datetime | None = None
+    attack_end: datetime | None = None
+    verdict: str = "not_enough_evidence"
+    verdict_reasons: tuple[str, ...] = ()
+
+    def of(self, resource_id: str) -> Judgement | None:
+        """The judgement on one resource, compared without regard to case."""
+        wanted = resource_id.lower()
+        return next((j for j in self.resources if j.id.lower() == wanted), None)
+
+
+# investigate.burn_rate ---------------------------------------------------------------------------------------------------
+
+
+class BurnRate(Facts, frozen=True, kw_only=True):
+    """What runs, priced. `rogue_per_hour` of attacker-class machines and scale sets; `lost` since the attack began; `unpriced` sizes."""
+
+    currency: str = "USD"
+    per_hour: Decimal = Decimal(0)
+    rogue_per_hour: Decimal = Decimal(0)
+    lost: Decimal = Decimal(0)
+    per_resource: dict[str, Decimal] = {}  # lower-case id -> per hour
+    unpriced: tuple[str, ...] = ()

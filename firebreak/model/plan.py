@@ -1,0 +1,92 @@
+"""Plans: what would be done, to which exact thing, why; as a value with one digest.
+
+The mode of the run is not part of a plan: live and dry run of the same case make the same plan.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from firebreak.model.canonical import digest_of
+from firebreak.model.ids import PlanDigest
+from firebreak.model.step import Effect
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """One change to one target.
+
+    `id` is stable: derived from step, kind and target key by `action_id`. `fingerprint` must still match when the action is carried
+    out (P1). `params` are what `apply` needs. `after` are ids of actions that must have ended done or already_so first.
+    `per_hour` is what it saves per hour; `irreversible_because` is said in the gate; `reasons` are sentences with their proof.
+    """
+
+    id: str
+    step: str
+    kind: str  # e.g. machine.deallocate, disk.delete
+    target: str  # ARM id or other system's path
+    title: str
+    effect: Effect
+    reasons: tuple[str, ...]
+    fingerprint: dict[str, str] = {}
+    params: dict[str, Any] = {}
+    after: tuple[str, ...] = ()
+    per_hour: Decimal | None = None
+    region: str = ""
+    irreversible_because: str = ""
+
+
+class NoOp(msgspec.Struct, frozen=True, kw_only=True):
+    """Considered and left alone, because."""
+
+    step: str
+    target: str
+    reason: str
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Blast radius of one plan (P5). `max_share` is a fraction of the subscription's resources of the kinds acted on."""
+
+    max_actions: int
+    max_share: Decimal
+    max_per_hour: Decimal
+    max_regions: int
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """All changes of one stage. `round` counts fresh looks at the same stage, from 1.
+
+    `complete`: everything in scope was considered. `applyable`: there is something to do and nothing forbids it.
+    `errored`: planning failed; may be read, never applied. `problems` explains the two.
+    """
+
+    case: str
+    subscription_id: str
+    playbook: str
+    playbook_digest: str
+    stage: str
+    round: int
+    engine_version: str
+    limits: Limits
+    actions: tuple[Action, ...]
+    no_ops: tuple[NoOp, ...] = ()
+    complete: bool = True
+    applyable: bool = True
+    errored: bool = False
+    problems: tuple[str, ...] = ()
+    currency: str = "USD"
+
+    @property
+    def digest(self) -> PlanDigest:
+        return PlanDigest(digest_of(self))
+
+    @property
+    def is_irreversible(self) -> bool:
+        return any(action.effect is Effect.IRREVERSIBLE for action in self.actions)
+
+
+def action_id(step: str, kind: str, target: str) -> str:
+    """Return a short stable id: the same step, kind and target (in any case) give the same id."""
+    return f"{kind}:{digest_of([step, kind, target.lower()])[:10]}"

@@ -1,0 +1,86 @@
+"""What a step is: one file under `tasks/`, named by its id, that declares `STEP` and a few functions.
+
+A reading step (effect READ) has
+    async def collect(eyes: Eyes, case: Case) -> F     calls; F is the Facts type named in STEP.produces     (optional)
+    def conclude(case: Case) -> F                       pure; instead of collect, when it only thinks
+    def assess(facts: F, case: Case) -> list[Finding]   pure                                                  (optional)
+
+A changing step has
+    def plan(case: Case) -> list[Action | NoOp]                              pure
+    async def look(actions, eyes: Eyes) -> dict[str, Target]                 reads the targets again, keyed by action id
+    async def apply(action, hands: Hands) -> Sent                            one action, one request
+    def undo(action, prior: dict) -> Action | None                           pure: the inverse                (optional)
+
+`look` serves three times: before the write (fingerprint, already so), after a crash (did it happen?), and as proof (P8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Effect(StrEnum):
+    READ = "read"
+    REVERSIBLE = "reversible"
+    IRREVERSIBLE = "irreversible"
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A step's declaration.
+
+    `id` is `<phase>.<file name>`; a mismatch with the file is refused at load time. `produces` is the Facts type of a reading
+    step; `needs` are Facts types that must have been collected. `permissions` are ARM actions the acting identity needs.
+    `guidance` names rows of the guidance checklist. `description` is one or two sentences for people.
+    """
+
+    id: str
+    title: str
+    effect: Effect
+    description: str
+    permissions: tuple[str, ...] = ()
+    guidance: tuple[str, ...] = ()
+    produces: type[Any] | None = None
+    needs: tuple[type[Any], ...] = ()
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """The target of an action as it is now.
+
+    `fingerprint` holds the values that identify it (vmId, timeCreated, uniqueId, ...), compared with the action's before a write.
+    `already_so` means that what the action promises already holds. `in_progress` means Azure is still at it: wait, do not send.
+    `prior` is the state to restore on undo, saved before the write. `state` is for people ("running", "deallocated", "absent").
+    """
+
+    exists: bool
+    already_so: bool
+    in_progress: bool = False
+    failed: str = ""
+    state: str = ""
+    fingerprint: dict[str, str] = {}
+    prior: dict[str, Any] = {}
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """A write that got an answer. `operation_url` follows a long-running operation, "" when it was done at once."""
+
+    status: int
+    request_id: str = ""
+    operation_url: str = ""
+    note: str = ""
+
+
+class LoadedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step's declaration with its functions, as `tasks.registry` found them; absent ones are None. Signatures: module docstring."""
+
+    step: Step
+    collect: Callable[..., Awaitable[Any]] | None = None
+    conclude: Callable[..., Any] | None = None
+    assess: Callable[..., Any] | None = None
+    plan: Callable[..., Any] | None = None
+    look: Callable[..., Awaitable[dict[str, Target]]] | None = None
+    apply: Callable[..., Awaitable[Sent]] | None = None
+    undo: Callable[..., Any] | None = None
