@@ -169,6 +169,8 @@ class World:
     )  # organization, customers, relationships, subscriptions, azureEntitlements
     alerts: dict[str, Document] = field(default_factory=dict)  # Graph partner security alerts by id
 
+    tables: dict[str, Table] = field(default_factory=dict)  # see `table`
+
     operations: dict[str, LongRunning] = field(default_factory=dict)
     requests: list[LoggedRequest] = field(default_factory=list)
     timers: list[tuple[datetime, Callable[[], None]]] = field(default_factory=list)
@@ -176,6 +178,10 @@ class World:
     on_change: list[Callable[[str, Document], None]] = field(
         default_factory=list
     )  # called with ("machine.stopped", document) ...
+
+    def table(self, name: str) -> Table:
+        """The table of that name, made on first use, e.g. "security.pricings"."""
+        return self.tables.setdefault(name, Table())
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Call `act` when the clock has moved on by `seconds`; `settle` does it."""
