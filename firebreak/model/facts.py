@@ -69,6 +69,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str = ""
     event_ids: tuple[str, ...] = ()
     properties: dict[str, Any] = {}
+    mfa: bool | None = None  # what the token said of multi-factor authentication; None when it said nothing
+    created: bool | None = None  # Azure answered 201 (True) or 200 (False); None when the log does not say
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +83,30 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     operations: int
     addresses: dict[str, int] = {}
     regions: dict[str, int] = {}
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One way somebody worked: caller, address and client app together, over the whole log.
+
+    A stolen identity goes on working honestly from its usual address, so judgements are on sessions, not on callers. Counts named
+    `..._before` are of the time before the incident's window; `peak_before` is the most resources created in any hour of it. `mfa` and
+    `no_mfa` count operations whose token said so; a token that says nothing counts in neither.
+    """
+
+    caller: str
+    principal_id: str = ""
+    address: str = ""
+    app_id: str = ""
+    first_seen: datetime
+    last_seen: datetime
+    operations: int
+    operations_before: int = 0
+    days_before: int = 0
+    mfa: int = 0
+    no_mfa: int = 0
+    mfa_before: int = 0
+    no_mfa_before: int = 0
+    peak_before: int = 0
 
 
 class ActivityFacts(Facts, frozen=True, kw_only=True):
@@ -96,6 +122,7 @@ class ActivityFacts(Facts, frozen=True, kw_only=True):
     window_start: datetime
     operations: tuple[Operation, ...] = ()
     callers: tuple[Caller, ...] = ()
+    sessions: tuple[Session, ...] = ()
     creators: dict[str, Operation] = {}
 
 
@@ -134,6 +161,7 @@ class ScaleSet(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     power: dict[str, str] = {}
     managed_by: str = ""  # e.g. the AKS cluster: never touched directly
+    flexible: bool = False  # Flexible orchestration: its instances are machines of the inventory, `power` is empty
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,7 +208,10 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inventory(Facts, frozen=True, kw_only=True):
-    """Everything found in all regions. `unhandled_types` are compute-like types that no step handles: said, never skipped."""
+    """Everything found in all regions. `unhandled_types` are compute-like types that no step handles: said, never skipped.
+
+    `regions` are the subscription's regions (its locations), whether anything is there or not.
+    """
 
     machines: tuple[Machine, ...] = ()
     scale_sets: tuple[ScaleSet, ...] = ()
@@ -262,7 +293,10 @@ class SpendFlag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SpendFacts(Facts, frozen=True, kw_only=True):
-    """Daily cost and its anomalies. `status` is ok, anomaly or too_little_history; the newest days are marked incomplete."""
+    """Daily cost and its anomalies. `status` is ok, anomaly, too_little_history or not_read (see not_looked_at).
+
+    The newest days are marked incomplete: their low amounts mean nothing, a high one is already too high.
+    """
 
     status: str
     currency: str
@@ -298,7 +332,10 @@ class QuotaFacts(Facts, frozen=True, kw_only=True):
 
 
 class PriceFacts(Facts, frozen=True, kw_only=True):
-    """Retail price per hour by `region/size/priority` in lower case, and disks per month by `region/sku/size_gb`."""
+    """Retail price per hour by `region/size/priority` in lower case, and disks per month by `region/sku/size_gb`.
+
+    Windows machines have the key `region/size/priority/windows`. A key that is missing was not listed.
+    """
 
     currency: str = "USD"
     per_hour: dict[str, Decimal] = {}
@@ -323,7 +360,12 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """An actor or resource and what it is taken for. `score` is the sum of the reasons' points."""
+    """An actor or resource and what it is taken for. `score` is the sum of the reasons' points.
+
+    Actors are judged by session: a stolen identity stands once as attacker (with the attacker's `address`) and again as legitimate (its
+    own address). `principal_id` is the actor's object id. `established`: the identity worked here before the attack, so it was
+    stolen and is not the attacker's own.
+    """
 
     id: str  # ARM id, or caller for an actor
     cls: Class
@@ -331,6 +373,10 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
     created_by: str = ""
     created_at: datetime | None = None
+    principal_id: str = ""
+    address: str = ""
+    app_id: str = ""
+    established: bool = False
 
 
 class Attribution(Facts, frozen=True, kw_only=True):
