@@ -1,0 +1,118 @@
+"""The case page: within a minute, what is happening, what it costs, who did it, what is theirs. Markdown, pure."""
+
+from __future__ import annotations
+
+from firebreak.model.facts import Attribution, BurnRate, Class, Judgement
+from firebreak.report.charts import data_uri, spend_chart
+from firebreak.report.dossier import Dossier, money
+from firebreak.report.hostile import markdown
+
+_MOST = 40
+
+VERDICTS = {
+    "fraud": "**Fraud.** The evidence speaks for a compromise.",
+    "legitimate": "**Legitimate.** The evidence speaks for the customer's own work.",
+    "not_enough_evidence": "**Not enough evidence** for either; a person has to decide.",
+}
+
+
+def case_page(dossier: Dossier) -> str:
+    """Return the page shown as an artifact when the investigation has ended, and refreshed at the end of the run."""
+    alert = dossier.incident.alert
+    lines = [f"## {dossier.incident.id}: {markdown(alert.title, 200)}", ""]
+    lines += _facts_first(dossier)
+    lines += [VERDICTS.get(dossier.verdict, markdown(dossier.verdict)), ""]
+    if dossier.attribution:
+        lines += [f"- {markdown(reason, 300)}" for reason in dossier.attribution.verdict_reasons] + [""]
+        lines += _actors(dossier.attribution)
+        lines += _resources(dossier.attribution, dossier.burn_before)
+    lines += _spend(dossier)
+    lines += _findings(dossier)
+    if dossier.not_looked_at:
+        lines += ["### Not looked at", ""]
+        lines += [f"- {markdown(n.what)}: {markdown(n.why, 300)}" for n in dossier.not_looked_at] + [""]
+    return "\n".join(lines)
+
+
+def _facts_first(dossier: Dossier) -> list[str]:
+    burn, found = dossier.burn_before, dossier.attribution
+    if burn is None:
+        return []
+    since = f"{found.attack_start:%Y-%m-%d %H:%M} UTC" if found and found.attack_start else "unknown"
+    rogue = sum(1 for j in found.resources if j.cls is Class.ATTACKER) if found else 0
+    return [
+        "| attacker's compute costs | lost so far | since | resources of the attacker | all running compute |",
+        "|---|---|---|---|---|",
+        (
+            f"| **{money(burn.rogue_per_hour, burn.currency)}/h** | **{money(burn.lost, burn.currency)}** | {since} | {rogue} "
+            f"| {money(burn.per_hour, burn.currency)}/h |"
+        ),
+        "",
+    ]
+
+
+def _proof(judgement: Judgement) -> str:
+    return "; ".join(f"{r.points:+d} {markdown(r.text, 160)}" for r in judgement.reasons[:4])
+
+
+def _actors(found: Attribution) -> list[str]:
+    suspicious = [j for j in found.actors if j.cls is not Class.LEGITIMATE]
+    if not suspicious:
+        return []
+    rows = ["### Who", "", "| actor | taken for | score | because |", "|---|---|---|---|"]
+    rows += [f"| {markdown(j.id, 80)} | {j.cls} | {j.score} | {_proof(j)} |" for j in suspicious[:_MOST]]
+    return [*rows, ""]
+
+
+def _resources(found: Attribution, burn: BurnRate | None) -> list[str]:
+    theirs = [j for j in found.resources if j.cls is Class.ATTACKER]
+    unsure = [j for j in found.resources if j.cls is Class.UNKNOWN]
+    lines: list[str] = []
+    for title, judged in (
+        ("### What is the attacker's", theirs),
+        ("### Unknown: never touched without a person", unsure),
+    ):
+        if not judged:
+            continue
+        lines += [title, "", "| resource | type | per hour | created by | because |", "|---|---|---|---|---|"]
+        prices = burn.per_resource if burn else {}
+        ordered = sorted(judged, key=lambda j: (-(prices.get(j.id.lower()) or 0), j.id))
+        for j in ordered[:_MOST]:
+            kind = "/".join(j.id.split("/")[-3:-1]) if "/providers/" in j.id else "resource group"
+            price = prices.get(j.id.lower())
+            lines.append(
+                f"| {markdown(j.id.rsplit('/', 1)[-1], 60)} | {markdown(kind)} | {f'{price:,.2f}' if price else ''} "
+                f"| {markdown(j.created_by, 60)} | {_proof(j)} |"
+            )
+        if len(judged) > _MOST:
+            lines.append(f"| … {len(judged) - _MOST} more in the report | | | | |")
+        lines.append("")
+    return lines
+
+
+def _spend(dossier: Dossier) -> list[str]:
+    spend = dossier.spend
+    if spend is None:
+        return []
+    said = {
+        "ok": "Spend is within what these weekdays usually cost.",
+        "anomaly": f"Spend is unusual since {spend.start_day}: {money(spend.extra_spend, spend.currency)} more than expected so far.",
+        "too_little_history": "Too little cost history to judge spend.",
+    }.get(spend.status, markdown(spend.status))
+    lines = ["### Spend", "", said, ""]
+    picture = spend_chart(spend)
+    if picture is not None:
+        lines += [f"![daily spend]({data_uri(picture)})", ""]
+    return lines
+
+
+def _findings(dossier: Dossier) -> list[str]:
+    if not dossier.findings:
+        return []
+    order = {"critical": 0, "high": 1, "medium": 2, "low": 3, "informational": 4}
+    rows = ["### Findings", "", "| severity | finding | who | because | events |", "|---|---|---|---|---|"]
+    for f in sorted(dossier.findings, key=lambda f: (order[str(f.severity)], f.id))[:_MOST]:
+        reasons = "; ".join(markdown(r, 140) for r in f.reasons[:3])
+        who = " ".join(markdown(x, 60) for x in (f.actor, f.address) if x)
+        rows.append(f"| {f.severity} | {markdown(f.title)} | {who} | {reasons} | {len(f.event_ids)} |")
+    return [*rows, ""]

@@ -1,0 +1,196 @@
+"""The dossier: everything about one incident that a report may use, gathered once; renderers are pure over it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from firebreak.model.alert import Incident
+from firebreak.model.facts import ActivityFacts, Attribution, BurnRate, Inventory, SpendFacts, SubscriptionFacts
+from firebreak.model.finding import Finding, NotLookedAt
+from firebreak.model.outcome import ActionState
+from firebreak.model.plan import Action, Plan
+from firebreak.model.playbook import Playbook
+
+
+class StepRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the run. `state` is pending, running, done, failed, skipped or planned (dry run)."""
+
+    id: str
+    title: str
+    stage: str
+    state: str
+    seconds: float | None = None
+    note: str = ""
+
+
+class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
+    approver: str
+    decision: str
+    reason: str
+    at: datetime
+    channel: str = ""
+
+
+class GateRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    stage: str
+    state: str
+    plan_digest: str
+    required: int
+    approvals: tuple[ApprovalRow, ...] = ()
+
+
+class ActionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An action with its end. `state` is a journal state, or "planned" in a dry run."""
+
+    action: Action
+    stage: str
+    state: str
+    reason: str = ""
+    state_read_back: str = ""
+    request_id: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def is_good(self) -> bool:
+        return self.state in (ActionState.DONE, ActionState.ALREADY_SO)
+
+
+class TimelineRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One moment: `who` is attacker, responder, approver, engine or customer."""
+
+    at: datetime
+    who: str
+    kind: str
+    id: str
+    text: str
+
+
+class Dossier(msgspec.Struct, frozen=True, kw_only=True):
+    """All of one incident. Facts are those of the first look unless named `after`."""
+
+    incident: Incident
+    playbook: Playbook
+    state: str
+    note: str = ""
+    made_at: datetime
+    steps: tuple[StepRow, ...] = ()
+    gates: tuple[GateRow, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    actions: tuple[ActionRow, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    timeline: tuple[TimelineRow, ...] = ()
+    not_looked_at: tuple[NotLookedAt, ...] = ()
+    subscription: SubscriptionFacts | None = None
+    activity: ActivityFacts | None = None
+    attribution: Attribution | None = None
+    inventory: Inventory | None = None
+    spend: SpendFacts | None = None
+    burn_before: BurnRate | None = None
+    burn_after: BurnRate | None = None
+    attribution_after: Attribution | None = None
+    inventory_after: Inventory | None = None
+    promises: tuple[tuple[str, str, bool], ...] = ()  # (id, what was checked, held)
+    report_files: dict[str, str] = {}
+
+    @property
+    def verdict(self) -> str:
+        return self.attribution.verdict if self.attribution else "not_enough_evidence"
+
+    @property
+    def currency(self) -> str:
+        return self.burn_before.currency if self.burn_before else "USD"
+
+    @property
+    def still_running(self) -> tuple[str, ...]:
+        """Attacker-class machines and scale sets that ran at the last look, by ARM id."""
+        judged = self.attribution_after or self.attribution
+        seen = self.inventory_after or self.inventory
+        if judged is None or seen is None:
+            return ()
+        rogue = {j.id.lower() for j in judged.resources if j.cls == "attacker"}
+        machines = [m.id for m in seen.machines if m.id.lower() in rogue and m.power != "deallocated"]
+        sets = [
+            s.id
+            for s in seen.scale_sets
+            if s.id.lower() in rogue and any(power != "deallocated" for power in s.power.values())
+        ]
+        return tuple(machines + sets)
+
+
+def money(amount: Decimal | None, currency: str) -> str:
+    """`1234.5` as `1,234.50 USD`; an unknown amount says so."""
+    return "unknown" if amount is None else f"{amount:,.2f} {currency}"
+
+
+def run_json(dossier: Dossier) -> dict[str, Any]:
+    """The JSON of a run as other programs rely on it. Keys may be added, never renamed."""
+    incident = dossier.incident
+    before, after = dossier.burn_before, dossier.burn_after
+    return {
+        "incident": incident.id,
+        "state": dossier.state,
+        "note": dossier.note,
+        "mode": str(incident.mode),
+        "playbook": {"id": dossier.playbook.id, "version": dossier.playbook.version, "digest": dossier.playbook.digest},
+        "subscription": incident.subscription_id,
+        "verdict": dossier.verdict,
+        "steps": [
+            {"id": s.id, "stage": s.stage, "state": s.state, "seconds": s.seconds, "note": s.note}
+            for s in dossier.steps
+        ],
+        "gates": [
+            {
+                "id": g.id,
+                "stage": g.stage,
+                "state": g.state,
+                "plan_digest": g.plan_digest,
+                "approvers": [a.approver for a in g.approvals if a.decision == "approve"],
+            }
+            for g in dossier.gates
+        ],
+        "plans": [
+            {
+                "stage": p.stage,
+                "round": p.round,
+                "digest": p.digest,
+                "actions": len(p.actions),
+                "problems": list(p.problems),
+            }
+            for p in dossier.plans
+        ],
+        "actions": [
+            {
+                "id": row.action.id,
+                "kind": row.action.kind,
+                "target": row.action.target,
+                "effect": str(row.action.effect),
+                "state": row.state,
+                "reason": row.reason,
+                "why": list(row.action.reasons),
+                "stage": row.stage,
+                "state_read_back": row.state_read_back,
+            }
+            for row in dossier.actions
+        ],
+        "findings": [
+            {"id": f.id, "title": f.title, "severity": str(f.severity), "event_ids": list(f.event_ids)}
+            for f in dossier.findings
+        ],
+        "cost": {
+            "currency": dossier.currency,
+            "per_hour_before": str(before.per_hour) if before else None,
+            "per_hour_after": str(after.per_hour) if after else None,
+            "rogue_per_hour_before": str(before.rogue_per_hour) if before else None,
+            "rogue_per_hour_after": str(after.rogue_per_hour) if after else None,
+            "lost": str(before.lost) if before else None,
+        },
+        "still_running": list(dossier.still_running),
+        "not_looked_at": [{"what": n.what, "why": n.why} for n in dossier.not_looked_at],
+        "report": {kind: dossier.report_files.get(kind, "") for kind in ("html", "markdown", "json")},
+    }

@@ -1,0 +1,41 @@
+"""Names, tags and messages from Azure may be written by an attacker. Here they become plain text for each place they are shown in."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_LONGEST = 160
+_FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+!|~$@:='\"]|(?<=www)\.|^[-+.]|^(?=\d+[.)])", re.IGNORECASE)
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+def plain(text: object, longest: int = _LONGEST) -> str:
+    """One line without control, format (bidirectional, zero-width) or surrogate characters; shortened in the middle.
+
+    >>> plain("a\\x1b[31mb\\n")
+    'a[31mb'
+    """
+    spaced = "".join(" " if c.isspace() else c for c in str(text))
+    kept = " ".join("".join(c for c in spaced if unicodedata.category(c) not in _FORBIDDEN_CATEGORIES).split())
+    if len(kept) <= longest:
+        return kept
+    half = (longest - 1) // 2
+    return f"{kept[:half]}…{kept[-half:]}"
+
+
+def markdown(text: object, longest: int = _LONGEST) -> str:
+    """`plain`, with everything that Markdown, HTML, an autolink or a template could act on escaped.
+
+    >>> markdown("<b>[x](http://e)|{{7}}")
+    '&lt;b&gt;\\\\[x\\\\]\\\\(http\\\\://e\\\\)\\\\|\\\\{\\\\{7\\\\}\\\\}'
+    """
+    escaped = _MARKDOWN.sub(lambda match: "\\" + match.group(0), plain(text, longest))
+    return "".join(_HTML.get(c, c) for c in escaped)
+
+
+def csv_cell(text: object) -> str:
+    """`plain`, with a leading quote where a spreadsheet would take the cell for a formula."""
+    cell = plain(text)
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell

@@ -1,0 +1,128 @@
+"""The report as Markdown: the case page, then what was approved, done, paid and left, and one time line."""
+
+from __future__ import annotations
+
+from firebreak.report.case_page import case_page
+from firebreak.report.dossier import Dossier, money
+from firebreak.report.gate_page import kind_in_words
+from firebreak.report.hostile import markdown
+from firebreak.report.todo import left_to_do, still_billed
+
+STATES = {
+    "done": "carried out: see the actions and what is left to do.",
+    "stopped": "stopped by a person or a guard rail.",
+    "failed": "ended with an error.",
+    "waiting": "waits for an approval.",
+}
+
+
+def report_markdown(dossier: Dossier) -> str:
+    """Return the whole report of one incident."""
+    incident = dossier.incident
+    lines = [f"# Report on {incident.id}", ""]
+    if not incident.mode.may_write:
+        lines += [
+            f"> **{str(incident.mode).upper()}**: nothing was changed. The plans show what would have been proposed.",
+            "",
+        ]
+    lines += [
+        f"Subscription {incident.subscription_id}, playbook {dossier.playbook.id} {dossier.playbook.version}. The run {STATES.get(dossier.state, markdown(dossier.state))}",
+        *([markdown(dossier.note, 400)] if dossier.note else []),
+        f"Report made {dossier.made_at:%Y-%m-%d %H:%M:%S} UTC.",
+        "",
+        *_cost(dossier),
+        *_todo(dossier),
+        *_approvals(dossier),
+        *_actions(dossier),
+        "---",
+        "",
+        case_page(dossier),
+        *_timeline(dossier),
+        *_promises(dossier),
+        *_steps(dossier),
+    ]
+    return "\n".join(lines)
+
+
+def _cost(dossier: Dossier) -> list[str]:
+    before, after = dossier.burn_before, dossier.burn_after
+    if before is None:
+        return []
+    lines = [
+        "## What it cost",
+        "",
+        "| | before | now |",
+        "|---|---|---|",
+        f"| attacker's compute per hour | {money(before.rogue_per_hour, before.currency)} | {money(after.rogue_per_hour, after.currency) if after else 'not measured again'} |",
+        f"| all running compute per hour | {money(before.per_hour, before.currency)} | {money(after.per_hour, after.currency) if after else 'not measured again'} |",
+        f"| lost to the attacker when first seen | {money(before.lost, before.currency)} | |",
+        "",
+    ]
+    billed = still_billed(dossier)
+    if billed:
+        lines += ["Still billed:", "", *(f"- {markdown(b, 400)}" for b in billed), ""]
+    return lines
+
+
+def _todo(dossier: Dossier) -> list[str]:
+    todo = left_to_do(dossier)
+    if not todo:
+        return ["## Left to do by people", "", "Nothing that Firebreak knows of.", ""]
+    return ["## Left to do by people", "", *(f"- [ ] {markdown(t, 400)}" for t in todo), ""]
+
+
+def _approvals(dossier: Dossier) -> list[str]:
+    if not dossier.gates:
+        return []
+    rows = ["## Who approved what", "", "| gate | plan | ended | people |", "|---|---|---|---|"]
+    for gate in dossier.gates:
+        people = "; ".join(
+            f"{markdown(a.approver)} {a.decision} {a.at:%H:%M:%S} ({markdown(a.channel)}){f': {markdown(a.reason, 120)}' if a.reason else ''}"
+            for a in gate.approvals
+        )
+        rows.append(f"| {markdown(gate.id)} | `{gate.plan_digest[:16]}` | {gate.state} | {people} |")
+    return [*rows, ""]
+
+
+def _actions(dossier: Dossier) -> list[str]:
+    if not dossier.actions:
+        return ["## What was done", "", "Nothing.", ""]
+    rows = [
+        "## What was done",
+        "",
+        "| stage | action | target | ended | read back | because |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in dossier.actions:
+        target = markdown("/".join(row.action.target.split("/")[4:5] + row.action.target.split("/")[-1:]), 80)
+        rows.append(
+            f"| {row.stage} | {kind_in_words(row.action.kind)} | {target} | {row.state}{f': {markdown(row.reason, 160)}' if row.reason else ''} "
+            f"| {markdown(row.state_read_back)} | {'; '.join(markdown(r, 120) for r in row.action.reasons[:2])} |"
+        )
+    return [*rows, ""]
+
+
+def _timeline(dossier: Dossier) -> list[str]:
+    if not dossier.timeline:
+        return []
+    rows = ["## Time line", "", "| UTC | who | what |", "|---|---|---|"]
+    rows += [f"| {t.at:%m-%d %H:%M:%S} | {t.who} | {markdown(t.text, 200)} |" for t in dossier.timeline]
+    return [*rows, ""]
+
+
+def _promises(dossier: Dossier) -> list[str]:
+    if not dossier.promises:
+        return []
+    rows = ["## Promises checked in this run", "", "| promise | checked | held |", "|---|---|---|"]
+    rows += [
+        f"| {name} | {markdown(what, 200)} | {'yes' if held else '**NO**'} |" for name, what, held in dossier.promises
+    ]
+    return [*rows, ""]
+
+
+def _steps(dossier: Dossier) -> list[str]:
+    rows = ["## Steps", "", "| stage | step | state | seconds | note |", "|---|---|---|---|---|"]
+    for s in dossier.steps:
+        seconds = f"{s.seconds:.1f}" if s.seconds is not None else ""
+        rows.append(f"| {s.stage} | {s.title} (`{s.id}`) | {s.state} | {seconds} | {markdown(s.note, 200)} |")
+    return [*rows, ""]

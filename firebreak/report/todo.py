@@ -1,0 +1,75 @@
+"""What is left for people after a run: derived from the dossier, so that nothing half-done is left unsaid."""
+
+from __future__ import annotations
+
+from firebreak.model.facts import Class
+from firebreak.model.outcome import ActionState
+from firebreak.report.dossier import Dossier
+from firebreak.report.hostile import plain
+
+
+def left_to_do(dossier: Dossier) -> list[str]:
+    """Sentences a person can act on, most urgent first. Plain text: escape for the place they are shown in."""
+    todo: list[str] = []
+    todo += [f"STILL RUNNING and billed: {plain(i, 200)}" for i in dossier.still_running]
+    bad = (ActionState.FAILED, ActionState.UNKNOWN, ActionState.REFUSED)
+    todo += [
+        f"{row.action.title}: {row.state}{f' ({plain(row.reason, 240)})' if row.reason else ''}. Look at it by hand."
+        for row in dossier.actions
+        if row.state in bad
+    ]
+    todo += [
+        f"Left out in the gate, so still there: {row.action.title}."
+        for row in dossier.actions
+        if row.state == ActionState.LEFT_OUT
+    ]
+    for gate in dossier.gates:
+        if gate.state == "rejected":
+            because = next((a.reason for a in gate.approvals if a.decision == "reject"), "")
+            todo.append(
+                f"Gate {gate.id} was rejected{f': {plain(because, 240)}' if because else ''}. Nothing of that stage was done."
+            )
+    todo += [f"{plan.stage}: {plain(problem, 240)}" for plan in dossier.plans for problem in plan.problems]
+    found = dossier.attribution
+    if found is not None and found.verdict == "fraud":
+        people = sorted({j.id for j in found.actors if j.cls is Class.ATTACKER and "@" in j.id})
+        todo += [
+            f"Revoke the sessions and reset the credentials of {plain(who)}: a stolen token works until it is revoked."
+            for who in people
+        ]
+        apps = sorted({j.id for j in found.actors if j.cls is Class.ATTACKER and "@" not in j.id})
+        todo += [f"Rotate the secrets of, or disable, the service principal {plain(who)}." for who in apps]
+        todo.append("Lift the policy that blocks new compute when the identities are clean.")
+    unsure = [j for j in found.resources if j.cls is Class.UNKNOWN] if found else []
+    if unsure:
+        names = ", ".join(plain(j.id.rsplit("/", 1)[-1], 40) for j in unsure[:10])
+        todo.append(
+            f"Decide on {len(unsure)} resources nobody could be named for: {names}{' …' if len(unsure) > 10 else ''}."
+        )
+    todo += [f"Not looked at: {plain(n.what)} ({plain(n.why, 200)})." for n in dossier.not_looked_at]
+    return list(dict.fromkeys(todo))
+
+
+def still_billed(dossier: Dossier) -> list[str]:
+    """What goes on costing although compute has stopped: disks, addresses, and machines that are only stopped."""
+    lines: list[str] = []
+    deleted = {
+        row.action.target.lower() for row in dossier.actions if row.is_good and row.action.kind.endswith(".delete")
+    }
+    stopped = [
+        row
+        for row in dossier.actions
+        if row.is_good and row.action.kind == "machine.deallocate" and row.action.target.lower() not in deleted
+    ]
+    if stopped:
+        lines.append(f"The disks and addresses of {len(stopped)} deallocated machines, until they are deleted.")
+    snapshots = [row for row in dossier.actions if row.is_good and row.action.kind == "disk.snapshot"]
+    if snapshots:
+        lines.append(f"{len(snapshots)} snapshots kept as evidence.")
+    seen = dossier.inventory_after or dossier.inventory
+    off = [m.name for m in seen.machines if m.power == "stopped"] if seen else []
+    if off:
+        lines.append(
+            f"{len(off)} machines that are stopped but not deallocated: {', '.join(plain(n, 40) for n in off[:10])}."
+        )
+    return lines
