@@ -79,6 +79,7 @@ class Principal:
     secrets: list[str] = field(default_factory=list)
     refresh_tokens: list[str] = field(default_factory=list)
     members: list[str] = field(default_factory=list)
+    certificates: list[str] = field(default_factory=list)  # PEM; a client assertion signed by one of them is accepted
     enabled: bool = True
     sessions_revoked_at: datetime | None = None
 
@@ -178,6 +179,13 @@ class World:
     on_change: list[Callable[[str, Document], None]] = field(
         default_factory=list
     )  # called with ("machine.stopped", document) ...
+
+    throttling: bool = False  # the published token buckets; the server switches them on
+    policy_delay_seconds: float = 0  # how long after its creation a policy assignment begins to deny
+    api_version_ceiling: str = "2027-12-31"  # the newest api-version that is accepted
+    token_seconds: int = 86_399  # how long access tokens live on the world's clock
+    faults: list[Any] = field(default_factory=list)  # `azure_simulator.faults.Fault` rules, first match wins
+    memory: dict[str, Any] = field(default_factory=dict, repr=False)  # derived data (buckets, indexes), never state
 
     def table(self, name: str) -> Table:
         """The table of that name, made on first use, e.g. "security.pricings"."""
