@@ -1,0 +1,159 @@
+"""Parse one alert: a Graph partner security alert, a Partner Center fraud event, or our own small form. Pure.
+
+https://learn.microsoft.com/graph/api/resources/partner-security-partnersecurityalert
+https://learn.microsoft.com/partner-center/developer/partner-center-webhook-events
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from firebreak.errors import AlertError, ScopeError
+from firebreak.model.alert import Alert, Incident
+from firebreak.model.ids import ResourceId, guid
+from firebreak.model.mode import Mode
+
+LARGEST = 1024 * 1024
+_FRAUD_EVENT = "azure-fraud-event-detected"
+_MOST_RESOURCES = 1000
+
+
+def parse_alert(raw: bytes, *, place: str, now: datetime, default_tenant: str = "") -> Alert:
+    """Return the alert in `raw`.
+
+    Args:
+        raw: JSON, at most 1 MiB.
+        place: where it came from, for error messages (a file name, "intake").
+        now: taken as the detection time when the alert names none.
+        default_tenant: the customer's tenant when the alert names none (a Partner Center event does not).
+
+    Raises:
+        AlertError: not JSON, not an alert, or without a usable subscription id; says what to do.
+    """
+    document = _object(raw, place)
+    lowered = {str(k).lower(): v for k, v in document.items()}
+    digest = hashlib.sha256(raw).hexdigest()
+    try:
+        if "eventname" in lowered:
+            return _fraud_event(lowered, digest, place, now, default_tenant)
+        return _partner_alert(lowered, digest, place, now, default_tenant)
+    except ScopeError as exc:
+        raise AlertError(
+            f"{place}: {exc.message}", hint="The alert must name one Azure subscription by its GUID."
+        ) from exc
+
+
+def open_incident(
+    alert: Alert, *, playbook: str, mode: Mode, now: datetime, requested_by: str, number: int = 1
+) -> Incident:
+    """Return the incident of an alert. The same alert always gives the same case; `number` tells dry runs of it apart."""
+    seed = f"{alert.customer_tenant_id}:{alert.subscription_id}:{alert.id}".lower()
+    case = "INC-" + hashlib.sha256(seed.encode()).hexdigest()[:8]
+    suffix = (
+        "" if mode is Mode.LIVE else f"-{'dry' if mode is Mode.DRY_RUN else 'replay'}{number if number > 1 else ''}"
+    )
+    return Incident(
+        id=case + suffix, case=case, alert=alert, playbook=playbook, mode=mode, opened_at=now, requested_by=requested_by
+    )
+
+
+def _object(raw: bytes, place: str) -> dict[str, Any]:
+    if len(raw) > LARGEST:
+        raise AlertError(
+            f"{place}: the alert is {len(raw):,} bytes; at most {LARGEST:,} are read.", hint="Is this the right file?"
+        )
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError) as exc:
+        raise AlertError(
+            f"{place}: not JSON ({exc}).", hint="Save the alert as it came from Microsoft Graph, as one JSON object."
+        ) from exc
+    if isinstance(document, dict) and isinstance(document.get("value"), list) and len(document["value"]) == 1:
+        document = document["value"][0]
+    if not isinstance(document, dict):
+        raise AlertError(
+            f"{place}: an alert is one JSON object, this is {type(document).__name__}.",
+            hint="Save a single alert, not a list.",
+        )
+    return document
+
+
+def _partner_alert(alert: Mapping[str, Any], digest: str, place: str, now: datetime, default_tenant: str) -> Alert:
+    subscription = alert.get("subscriptionid") or alert.get("subscription_id")
+    if not isinstance(subscription, str) or not subscription:
+        raise AlertError(
+            f"{place}: no subscriptionId in the alert (keys: {', '.join(sorted(alert)[:12]) or 'none'}).",
+            hint="Firebreak reads Graph partner security alerts and Partner Center fraud events.",
+        )
+    identity = str(alert.get("id") or digest[:32])
+    kind = str(alert.get("alerttype") or alert.get("type") or "unknown")
+    affected = [
+        str(item.get("resourceId") or item.get("azureResourceId") or "")
+        for item in alert.get("affectedresources") or []
+        if isinstance(item, dict)
+    ]
+    details = alert.get("additionaldetails")
+    return Alert(
+        id=identity,
+        source="graph" if "alerttype" in alert else "file",
+        type=kind,
+        title=str(alert.get("displayname") or alert.get("title") or kind),
+        severity=str(alert.get("severity") or "unknown"),
+        subscription_id=guid(subscription, "subscriptionId"),
+        customer_tenant_id=guid(str(alert.get("customertenantid") or default_tenant), "customerTenantId"),
+        detected_at=_time(alert.get("detecteddatetime"), place) or now,
+        first_observed_at=_time(alert.get("firstobserveddatetime"), place),
+        last_observed_at=_time(alert.get("lastobserveddatetime"), place),
+        affected_resources=tuple(i for i in affected if _is_plain_id(i))[:_MOST_RESOURCES],
+        details={str(k): str(v) for k, v in details.items()} if isinstance(details, dict) else {},
+        is_test=str(alert.get("istest", "")).lower() == "true",
+        raw_digest=digest,
+    )
+
+
+def _fraud_event(event: Mapping[str, Any], digest: str, place: str, now: datetime, default_tenant: str) -> Alert:
+    name = str(event["eventname"])
+    if name != _FRAUD_EVENT:
+        raise AlertError(f"{place}: the event {name!r} opens no incident.", hint=f"Only {_FRAUD_EVENT} does.")
+    uri = urlsplit(str(event.get("resourceuri") or ""))
+    query = {k.lower(): v for k, v in parse_qs(uri.query).items()}
+    found = query.get("subscriptionid", [])
+    if len(found) != 1:
+        raise AlertError(
+            f"{place}: ResourceUri names {len(found)} subscriptions.", hint="It must hold exactly one SubscriptionId."
+        )
+    at = _time(event.get("resourcechangeutcdate"), place)
+    return Alert(
+        id=hashlib.sha256(f"{name}|{found[0].lower()}|{event.get('resourcechangeutcdate')}".encode()).hexdigest()[:32],
+        source="partner-center-webhook",
+        type=name,
+        title="Azure fraud event",
+        severity="high",
+        subscription_id=guid(found[0], "SubscriptionId in ResourceUri"),
+        customer_tenant_id=guid(default_tenant, "the customer's tenant (FIREBREAK_CREDENTIAL__TENANT_ID)"),
+        detected_at=at or now,
+        raw_digest=digest,
+    )
+
+
+def _is_plain_id(text: str) -> bool:
+    try:
+        ResourceId.parse(text)
+    except ScopeError:
+        return False
+    return True
+
+
+def _time(value: object, place: str) -> datetime | None:
+    if not value:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError as exc:
+        raise AlertError(f"{place}: {value!r} is not a time.", hint="Times look like 2026-03-02T04:09:57Z.") from exc
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
