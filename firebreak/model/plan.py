@@ -60,6 +60,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `complete`: everything in scope was considered. `applyable`: there is something to do and nothing forbids it.
     `errored`: planning failed; may be read, never applied. `problems` explains the two.
+    `over_limits`: sentences on the limits it exceeds; then it is not applyable until people lift the limits in the gate (P5).
     """
 
     case: str
@@ -76,6 +77,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     applyable: bool = True
     errored: bool = False
     problems: tuple[str, ...] = ()
+    over_limits: tuple[str, ...] = ()
     currency: str = "USD"
 
     @property
