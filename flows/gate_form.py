@@ -1,0 +1,91 @@
+"""The form of a gate in the Prefect UI, made from the plan it is about.
+
+What the server can check it checks itself (JSON schema: required, enum, const, pattern), so that a slip leaves the run suspended; what it
+cannot is checked by the gate desk after the resume, which asks again and says why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, cast
+
+from prefect.input import RunInput
+from pydantic import Field, create_model
+
+from firebreak.model.plan import Plan
+from firebreak.model.playbook import Gate
+from firebreak.report.gate_page import choice_label
+
+MOST_CHOICES = 200
+
+
+def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str]) -> type[RunInput]:
+    """Return the input type that `suspend_flow_run` waits for.
+
+    Choices are JSON-schema enums on strings, not `Literal`: a Literal of one value becomes a const, which the UI disables, and a
+    required const can never be submitted. The digest is meant to be one.
+
+    `approvers` are the names of people who may answer; with none enrolled the field is free text and the desk refuses every answer.
+    """
+    decisions = ("approve", "reject", "skip") if gate.optional else ("approve", "reject")
+    labels = tuple(choice_label(action) for action in plan.actions[:MOST_CHOICES])
+    fields: dict[str, Any] = {
+        "decision": (
+            Literal[decisions],
+            Field(
+                description="approve: carry out this plan. reject: stop the run."
+                + (" skip: go on without this stage." if gate.optional else ""),
+                json_schema_extra={"position": 0},
+            ),
+        ),
+        "approver": (
+            Literal[tuple(approvers)] if approvers else str,
+            Field(description="Who you are. Only people enrolled for this gate.", json_schema_extra={"position": 1}),
+        ),
+        "code": (
+            str,
+            Field(
+                pattern=r"^\d{6}$",
+                description="The six digits your authenticator shows now.",
+                json_schema_extra={"position": 2},
+            ),
+        ),
+        "reason": (
+            str,
+            Field(
+                default="",
+                max_length=2000,
+                description="Why. Needed to reject; kept in the record.",
+                json_schema_extra={"position": 5},
+            ),
+        ),
+        "plan_digest": (
+            Literal[plan.digest],
+            Field(default=plan.digest, description="The exact plan you answer for.", json_schema_extra={"position": 6}),
+        ),
+    }
+    if labels:
+        fields["leave_out"] = (
+            list[Annotated[str, Field(json_schema_extra={"enum": list(labels)})]],
+            Field(default=[], description="Actions NOT to carry out.", json_schema_extra={"position": 4}),
+        )
+    if gate.confirm and plan.is_irreversible:
+        fields["confirm"] = (
+            str,
+            Field(
+                default="",
+                pattern=f"^$|^{re.escape(plan.subscription_id)}$",
+                description=f"To approve what cannot be undone, type the subscription id: {plan.subscription_id}",
+                json_schema_extra={"position": 3},
+            ),
+        )
+    form = cast("type[RunInput]", create_model("Gate", __base__=RunInput, **fields))
+    form._description = page
+    return form
+
+
+def left_out_ids(plan: Plan, labels: Sequence[str]) -> tuple[str, ...]:
+    """The action ids behind the labels chosen in the form."""
+    by_label = {choice_label(action): action.id for action in plan.actions}
+    return tuple(by_label[label] for label in labels)
