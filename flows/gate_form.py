@@ -40,8 +40,11 @@ def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str]) ->
             ),
         ),
         "approver": (
-            Literal[tuple(approvers)] if approvers else str,
-            Field(description="Who you are. Only people enrolled for this gate.", json_schema_extra={"position": 1}),
+            str,
+            Field(
+                description="Who you are. Only people enrolled for this gate.",
+                json_schema_extra={"position": 1, **({"enum": list(approvers)} if approvers else {})},
+            ),
         ),
         "code": (
             str,
