@@ -34,7 +34,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     `id` is `<phase>.<file name>`; a mismatch with the file is refused at load time. `produces` is the Facts type of a reading
     step; `needs` are Facts types that must have been collected. `permissions` are ARM actions the acting identity needs.
-    `guidance` names rows of the guidance checklist. `description` is one or two sentences for people.
+    `guidance` names rows of the guidance checklist. `description` is one or two sentences for people. `parameters` maps the names a
+    playbook may set to their meaning. `comes_after` are steps that must stand before this one in a playbook (P9).
     """
 
     id: str
@@ -45,6 +46,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     guidance: tuple[str, ...] = ()
     produces: type[Any] | None = None
     needs: tuple[type[Any], ...] = ()
+    parameters: dict[str, str] = {}
+    comes_after: tuple[str, ...] = ()
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,124 @@
+"""What must hold between the parts of a playbook: names that exist, gates before changes, the order that promises need.
+
+Each rule works on what could be read, so that a file with a typing error at the top still has its other problems reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from firebreak.model.step import Effect, Step
+from firebreak.playbook.forms import Path, Reading, nearest
+
+Placed = tuple[Path, str]
+Stages = Sequence[tuple[Path, dict[str, Any]]]
+
+
+def check(values: dict[str, Any], reading: Reading, steps: Mapping[str, Step] | None) -> None:
+    """Add to `reading` what is wrong between the parts; `steps` None leaves out what needs the declared steps."""
+    stages: Stages = [(("stages", i), s) for i, s in enumerate(values.get("stages") or []) if isinstance(s, dict)]
+    gates = values.get("gates") or {}
+    _unique_stage_ids(stages, reading)
+    _gates_fit(stages, gates, reading)
+    if steps is not None:
+        _steps_exist(stages, reading, steps)
+        _changes_are_gated(stages, gates, reading, steps)
+        _order_is_kept(stages, reading, steps)
+        _parameters_are_known(values.get("parameters") or {}, reading, steps)
+
+
+def _unique_stage_ids(stages: Stages, reading: Reading) -> None:
+    seen: set[str] = set()
+    for path, stage in stages:
+        name = stage.get("id")
+        if name in seen:
+            reading.problem(reading.places[(*path, "id")], f"Stage {name!r} is defined twice.", "Rename one.")
+        elif name is not None:
+            seen.add(name)
+
+
+def _gates_fit(stages: Stages, gates: dict[str, Any], reading: Reading) -> None:
+    used = set()
+    for path, stage in stages:
+        gate = stage.get("gate")
+        if gate is None:
+            if (stage.get("rounds") or 1) > 1:
+                reading.problem(reading.places[(*path, "rounds")], "Only a stage with a gate has rounds.", "Remove it.")
+            continue
+        used.add(gate)
+        if gate not in gates:
+            reading.problem(reading.places[(*path, "gate")], f"Gate {gate!r} is not defined.", nearest(gate, gates))
+    for name, gate in gates.items():
+        if name not in used:
+            reading.problem(
+                reading.places.get(("gates", name)),
+                f"Gate {name!r} is used by no stage.",
+                "Remove it or name it in a stage.",
+            )
+        if isinstance(gate, dict) and gate.get("requester_may_approve") and (gate.get("required") or 1) > 1:
+            place = reading.places[("gates", name, "requester_may_approve")]
+            reading.problem(
+                place, f"Gate {name!r} needs several people; the requester is not one of them.", "Set it to false."
+            )
+
+
+def _named_steps(stages: Stages) -> Iterator[Placed]:
+    for path, stage in stages:
+        for index, name in enumerate(stage.get("steps") or []):
+            if isinstance(name, str):
+                yield (*path, "steps", index), name
+
+
+def _steps_exist(stages: Stages, reading: Reading, steps: Mapping[str, Step]) -> None:
+    for path, name in _named_steps(stages):
+        if name not in steps:
+            hint = nearest(name, steps) or "`firebreak playbooks show --steps` lists all steps."
+            reading.problem(reading.places[path], f"Unknown step {name!r}.", hint)
+
+
+def _changes_are_gated(stages: Stages, gates: dict[str, Any], reading: Reading, steps: Mapping[str, Step]) -> None:
+    """P1 and P6: what changes anything has a gate, what cannot be taken back needs two people."""
+    for path, stage in stages:
+        effects = {name: steps[name].effect for name in stage.get("steps") or [] if name in steps}
+        changing = [name for name, effect in effects.items() if effect is not Effect.READ]
+        final = [name for name, effect in effects.items() if effect is Effect.IRREVERSIBLE]
+        gate = stage.get("gate")
+        if changing and gate is None:
+            reading.problem(
+                reading.places[path],
+                f"Stage {stage.get('id')!r} changes things ({changing[0]}) and has no gate.",
+                "Add 'gate:' with one of the names under gates.",
+            )
+        answer = gates.get(gate) if gate is not None else None
+        needs_two = final and isinstance(answer, dict) and (answer.get("required") or 1) < 2
+        if needs_two:
+            reading.problem(
+                reading.places[(*path, "gate")],
+                f"Stage {stage.get('id')!r} has steps that cannot be taken back ({final[0]}); gate {gate!r} asks one person.",
+                "Set 'required: 2' in that gate.",
+            )
+
+
+def _order_is_kept(stages: Stages, reading: Reading, steps: Mapping[str, Step]) -> None:
+    """P9 and its kin: a step says which steps must stand before it."""
+    before: set[str] = set()
+    for path, name in _named_steps(stages):
+        for earlier in steps[name].comes_after if name in steps else ():
+            if earlier not in before:
+                reading.problem(
+                    reading.places[path], f"{name} must come after {earlier}.", f"Name {earlier} before it."
+                )
+        before.add(name)
+
+
+def _parameters_are_known(parameters: dict[str, Any], reading: Reading, steps: Mapping[str, Step]) -> None:
+    for step, given in parameters.items():
+        if step not in steps:
+            reading.problem(reading.places.get(("parameters", step)), f"Unknown step {step!r}.", nearest(step, steps))
+            continue
+        known = steps[step].parameters
+        for name in given if known and isinstance(given, dict) else ():
+            if name not in known:
+                place = reading.places.get(("parameters", step, name))
+                reading.problem(place, f"{step} has no parameter {name!r}.", nearest(name, known))

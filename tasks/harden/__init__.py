@@ -1,0 +1,1 @@
+"""Steps that make the next attack smaller."""

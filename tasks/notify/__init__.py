@@ -1,0 +1,1 @@
+"""Steps that tell others: Microsoft's support and the partner alert."""
