@@ -1,0 +1,1 @@
+"""The retail prices API: public list prices, without sign-in."""
