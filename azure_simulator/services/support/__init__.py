@@ -1,0 +1,1 @@
+"""Microsoft.Support: services, problem classifications, tickets and communications."""
