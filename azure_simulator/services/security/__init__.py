@@ -1,0 +1,1 @@
+"""Defender for Cloud (plans, alerts, contacts) and the state of a subscription (cancel, enable, rename)."""
