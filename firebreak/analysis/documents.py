@@ -1,0 +1,112 @@
+"""Tolerant reading of other people's JSON: what is missing or of the wrong type reads as empty, never as an error."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+_LONGEST = 512
+
+
+def field(document: Any, *names: str) -> Any:
+    """Walk down `names` without regard to case; None as soon as one is missing."""
+    for name in names:
+        if not isinstance(document, Mapping):
+            return None
+        if name in document:
+            document = document[name]
+            continue
+        lowered = name.lower()
+        document = next((v for k, v in document.items() if isinstance(k, str) and k.lower() == lowered), None)
+    return document
+
+
+def text(document: Any, *names: str) -> str:
+    """A string below `names`, "" when absent. `{value, localizedValue}` reads as its value; overlong text is cut."""
+    found = field(document, *names)
+    if isinstance(found, Mapping):
+        found = field(found, "value")
+    if isinstance(found, bool) or found is None or isinstance(found, (Mapping, list)):
+        return ""
+    return str(found)[:_LONGEST]
+
+
+def path(document: Any, *names: str) -> str:
+    """An id below `names`, never cut: a shortened id would be another id."""
+    found = field(document, *names)
+    return found if isinstance(found, str) else ""
+
+
+def mapping(document: Any, *names: str) -> dict[str, Any]:
+    """An object below `names`, {} when absent. A string that holds a JSON object reads as that object."""
+    found = field(document, *names)
+    if isinstance(found, str) and found.lstrip().startswith("{"):
+        try:
+            found = json.loads(found)
+        except (ValueError, RecursionError):
+            return {}
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def items(document: Any, *names: str) -> list[Any]:
+    """A list below `names`, [] when absent."""
+    found = field(document, *names)
+    return list(found) if isinstance(found, list) else []
+
+
+def whole(document: Any, *names: str, default: int = 0) -> int:
+    """A whole number below `names`; `default` when absent or not one."""
+    found = field(document, *names)
+    try:
+        return int(found)
+    except (TypeError, ValueError, OverflowError):
+        return default
+
+
+def amount(value: Any) -> Decimal | None:
+    """A finite number as Decimal, None when it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def moment(value: Any) -> datetime | None:
+    """A time as aware UTC, None when it is none. Seven fractional digits are cut to six; a time without zone is UTC."""
+    if not isinstance(value, str) or len(value) < 10:
+        return None
+    try:
+        found = datetime.fromisoformat(_FRACTION.sub(r"\1", value.strip()))
+    except ValueError:
+        return None
+    try:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def tags(document: Any) -> dict[str, str]:
+    """The tags of a resource, as strings."""
+    return {str(k): "" if v is None else str(v) for k, v in mapping(document, "tags").items()}
+
+
+def region_name(value: str) -> str:
+    """A region in ARM's spelling (`eastus`); "" for text that cannot be one, so that no URL is ever built from it."""
+    folded = value.strip().lower().replace(" ", "")
+    return folded if re.fullmatch(r"[a-z0-9]{3,40}", folded) else ""
+
+
+def shown(value: str, longest: int = 120) -> str:
+    """Text of a stranger's as it may stand in a sentence: one line, no control or direction characters, not overlong."""
+    plain = "".join(
+        c if c.isprintable() and not ("\u202a" <= c <= "\u202e" or "\u2066" <= c <= "\u2069") else " " for c in value
+    )
+    return plain if len(plain) <= longest else plain[: longest - 1] + "…"

@@ -1,0 +1,138 @@
+"""What was usual before the incident's window: who worked from where, in which regions, with which sizes. Facts in, answers out."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from firebreak.analysis.operations import is_creation
+from firebreak.analysis.sizes import parse_size
+from firebreak.model.facts import ActivityFacts, Inventory, Machine, Resource, ScaleSet, Session
+
+USUAL_OPERATIONS = 4
+USUAL_DAYS = 2
+LEAST_HISTORY = timedelta(days=3)
+
+
+class Familiarity(StrEnum):
+    """How well a caller is known at an address, from before the window."""
+
+    USUAL = "usual"
+    SEEN = "seen"
+    NEIGHBOUR = "same network"
+    NEW_ADDRESS = "new address"
+    NEW_CALLER = "new caller"
+    UNKNOWN = "unknown"  # no address in the log, or no history at all
+
+
+class History:
+    """The time before the window. `has_any` is False when the log does not reach back far enough to call anything new."""
+
+    def __init__(self, activity: ActivityFacts, inventory: Inventory | None = None) -> None:
+        self._before: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+        self._callers: dict[str, int] = defaultdict(int)
+        self._days: dict[str, int] = defaultdict(int)
+        self._mfa: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        self.window_start: datetime = activity.window_start
+        for session in activity.sessions:
+            if not session.operations_before:
+                continue
+            caller = session.caller.lower()
+            seen = self._before[caller, session.address]
+            seen[0] += session.operations_before
+            seen[1] = max(seen[1], session.days_before)
+            self._callers[caller] += session.operations_before
+            self._days[caller] = max(self._days[caller], session.days_before)
+            self._mfa[caller][0] += session.mfa_before
+            self._mfa[caller][1] += session.no_mfa_before
+        starts = [session.first_seen for session in activity.sessions if session.operations_before]
+        self.has_any = bool(starts) and activity.window_start - min(starts) >= LEAST_HISTORY
+        self.regions, self.sizes = _places(activity, inventory)
+
+    def operations_of(self, caller: str) -> int:
+        """Operations of a caller before the window."""
+        return self._callers.get(caller.lower(), 0)
+
+    def is_established(self, caller: str) -> bool:
+        """Whether the caller worked here before the window, more than once or twice."""
+        return self.operations_of(caller) >= USUAL_OPERATIONS
+
+    def usual_addresses(self, caller: str) -> tuple[str, ...]:
+        return tuple(
+            sorted(
+                address
+                for (who, address), (operations, days) in self._before.items()
+                if who == caller.lower() and address and operations >= USUAL_OPERATIONS and days >= USUAL_DAYS
+            )
+        )
+
+    def roams(self, caller: str) -> bool:
+        """Whether the caller came from ever new addresses before, as hosted build agents and travellers do."""
+        addresses = [key for key in self._before if key[0] == caller.lower() and key[1]]
+        return len(addresses) >= 5 and len(addresses) * 2 > self._callers[caller.lower()] // USUAL_OPERATIONS
+
+    def usually_mfa(self, caller: str) -> bool:
+        """Whether nearly all of the caller's earlier tokens said multi-factor authentication."""
+        done, missing = self._mfa.get(caller.lower(), [0, 0])
+        return done >= 3 and missing * 20 <= done
+
+    def familiarity(self, session: Session) -> Familiarity:
+        """How well the session's caller is known at its address."""
+        caller = session.caller.lower()
+        if not self.has_any or not caller:
+            return Familiarity.UNKNOWN
+        if not self.operations_of(caller):
+            return Familiarity.NEW_CALLER
+        if not session.address:
+            return Familiarity.UNKNOWN
+        operations, days = self._before.get((caller, session.address), [0, 0])
+        if operations >= USUAL_OPERATIONS and days >= USUAL_DAYS:
+            return Familiarity.USUAL
+        if operations:
+            return Familiarity.SEEN
+        if any(_same_network(session.address, other) for other in self.usual_addresses(caller)):
+            return Familiarity.NEIGHBOUR
+        return Familiarity.NEW_ADDRESS
+
+
+def _places(activity: ActivityFacts, inventory: Inventory | None) -> tuple[frozenset[str], frozenset[str]]:
+    """Regions and size families in use before the window."""
+    regions, sizes = set(), set()
+    for operation in activity.creators.values():
+        if operation.at < activity.window_start:
+            regions.add(operation.region)
+            if is_creation(operation):
+                sizes.add(parse_size(str(operation.properties.get("size", ""))).family)
+    regions.update(_older_regions(inventory, activity.window_start))
+    if inventory:
+        running: tuple[Machine | ScaleSet, ...] = (*inventory.machines, *inventory.scale_sets)
+        for machine in running:
+            if machine.created_at and machine.created_at < activity.window_start:
+                sizes.add(parse_size(machine.size).family)
+    return frozenset(regions - {"", "global"}), frozenset(sizes - {""})
+
+
+def _older_regions(inventory: Inventory | None, before: datetime) -> Iterable[str]:
+    if inventory is None:
+        return ()
+    everything: tuple[Machine | ScaleSet | Resource, ...] = (
+        *inventory.machines,
+        *inventory.scale_sets,
+        *inventory.resources,
+    )
+    return {item.region.lower() for item in everything if item.created_at and item.created_at < before}
+
+
+def _same_network(one: str, other: str) -> bool:
+    """Whether two addresses share a /24 (IPv4) or /48 (IPv6): the same office or provider line, more often than not."""
+    try:
+        first, second = ipaddress.ip_address(one), ipaddress.ip_address(other)
+    except ValueError:
+        return False
+    if first.version != second.version or first.is_private != second.is_private:
+        return False
+    length = 24 if first.version == 4 else 48
+    return second in ipaddress.ip_network(f"{first}/{length}", strict=False)

@@ -1,0 +1,61 @@
+"""How reading steps read: what could not be read becomes a `NotLookedAt`, and many small reads go on a few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from firebreak.errors import AccessError, RemoteError, ResponseError, ScopeError, SettingsError
+from firebreak.model.finding import NotLookedAt
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Notes:
+    """The list of what was not looked at, filled while a step reads; duplicates are dropped, order does not matter."""
+
+    def __init__(self) -> None:
+        self._notes: set[tuple[str, str]] = set()
+
+    def add(self, what: str, why: str) -> None:
+        self._notes.add((what, why))
+
+    async def attempt(self, what: str, reading: Awaitable[T], default: T) -> T:
+        """Await one read; when the cloud or the access refuses it, note it and return `default`.
+
+        Programming errors and broken promises pass through.
+        """
+        try:
+            return await reading
+        except (AccessError, RemoteError, ScopeError, SettingsError) as error:
+            self.add(what, why(error))
+            return default
+
+    @property
+    def all(self) -> tuple[NotLookedAt, ...]:
+        return tuple(NotLookedAt(what, because) for what, because in sorted(self._notes))
+
+
+def why(error: ResponseError) -> str:
+    """A one-line reason: the error's code and message, without its hint."""
+    return f"{error.code}: {error.message}"[:300]
+
+
+async def each(function: Callable[[T], Awaitable[U]], values: Iterable[T], *, at_once: int = 8) -> list[U]:
+    """Await `function` for every value, at most `at_once` at a time; results in the order of the values."""
+    turns = asyncio.Semaphore(at_once)
+
+    async def one(value: T) -> U:
+        async with turns:
+            return await function(value)
+
+    started = [asyncio.ensure_future(one(value)) for value in values]
+    try:
+        return list(await asyncio.gather(*started))
+    except BaseException:  # cancellation too: no read goes on alone after its step ended
+        for task in started:
+            task.cancel()
+        await asyncio.gather(*started, return_exceptions=True)
+        raise
