@@ -33,6 +33,8 @@ class Request:
     claims: Document = field(default_factory=dict)
     request_id: str = ""
     correlation_id: str = ""
+    target: str = ""  # path and query as sent, when known
+    address: str = "127.0.0.1"  # where it came from
 
     def q(self, name: str, default: str = "") -> str:
         """A query value, name compared without regard to case."""

@@ -1,0 +1,118 @@
+"""The simulator's own routes under `/_simulator`: its request log, its state, its clock, its faults. Anonymous; never in the request log."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+from typing import Any
+
+from azure_simulator import faults
+from azure_simulator.clock import stamp
+from azure_simulator.http import ArmError, Request, Response
+from azure_simulator.world import Document, World, public
+
+
+def answer(world: World, request: Request) -> Response:
+    """Answer a control request; errors have ARM's envelope."""
+    name = request.path.removeprefix("/_simulator/").lower()
+    try:
+        match request.method, name:
+            case "GET", "requests":
+                return Response(200, [dataclasses.asdict(row) for row in world.requests])
+            case "GET", "state":
+                return Response(200, state(world))
+            case "GET", "truth":
+                return Response(200, _score(world))
+            case "GET", "clock":
+                return Response(200, {"now": stamp(world.clock.now())})
+            case "POST", "clock":
+                return _advance(world, request.json())
+            case "GET", "faults":
+                return Response(200, [rule.document() for rule in world.faults])
+            case "POST", "faults":
+                world.faults[:] = faults.read(request.json() or [])
+                return Response(200, [rule.document() for rule in world.faults])
+            case "DELETE", "faults":
+                world.faults.clear()
+                return Response(204)
+            case "GET", "health":
+                return Response(200, {"status": "ok", "scenario": world.scenario, "seed": world.seed})
+        raise ArmError(404, "NotFound", f"The simulator has no control route '{request.method} {request.path}'.")
+    except ArmError as exc:
+        return Response(exc.status, exc.body(), exc.headers)
+
+
+def state(world: World) -> Document:
+    """What stands in the world, for people and tests: ARM documents, machines with their power state."""
+
+    def of(kind: str) -> list[Document]:
+        return [public(row) for row in world.resources.of_type(kind)]
+
+    machines = []
+    for row in world.resources.of_type("Microsoft.Compute/virtualMachines"):
+        machines.append({**public(row), "powerState": _power(row)})
+    sets = []
+    for row in world.resources.of_type("Microsoft.Compute/virtualMachineScaleSets"):
+        prefix = f"{row['id']}/virtualMachines"
+        instances = [{**public(one), "powerState": _power(one)} for one in world.resources.below(prefix)]
+        if not instances:
+            instances = list(row.get("_instances") or [])
+        sets.append({**public(row), "instances": instances})
+    return {
+        "now": stamp(world.clock.now()),
+        "scenario": world.scenario,
+        "subscriptions": [public(row) for row in world.subscriptions.values()],
+        "groups": [public(row) for row in world.groups.values()],
+        "machines": machines,
+        "scale_sets": sets,
+        "disks": of("Microsoft.Compute/disks"),
+        "snapshots": of("Microsoft.Compute/snapshots"),
+        "resources": [public(row) for row in world.resources.values()],
+        "role_assignments": [public(row) for row in world.role_assignments.values()],
+        "locks": [public(row) for row in world.locks.values()],
+        "policy_assignments": [public(row) for row in world.policy_assignments.values()],
+        "blobs": [{"id": key, **public(row)} for key, row in world.blobs.items()],
+        "tickets": [public(row) for row in world.support_tickets.values()],
+        "quota_requests": [public(row) for row in world.quota_requests.values()],
+        "quotas": [{"id": key, **public(row)} for key, row in world.quotas.items()],
+        "budgets": [public(row) for row in world.budgets.values()],
+        "entitlements": world.partner.get("azureEntitlements", []),
+        "alerts": list(world.alerts.values()),
+        "principals": [
+            {
+                "objectId": one.object_id,
+                "kind": one.kind,
+                "name": one.name,
+                "upn": one.upn,
+                "appId": one.app_id,
+                "enabled": one.enabled,
+                "sessionsRevokedAt": stamp(one.sessions_revoked_at) if one.sessions_revoked_at else None,
+            }
+            for one in world.principals.values()
+        ],
+    }
+
+
+def _power(row: Document) -> str:
+    for key in ("_power", "_power_state", "_powerState"):
+        if key in row:
+            return str(row[key])
+        if key in row.get("properties", {}):
+            return str(row["properties"][key])
+    return ""
+
+
+def _advance(world: World, body: Any) -> Response:
+    seconds = body.get("seconds", body.get("advance_seconds")) if isinstance(body, dict) else None
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds < 0:
+        raise ArmError(400, "InvalidClock", f'The clock takes {{"seconds": number >= 0}}; got {body!r}.')
+    world.clock.advance(seconds)
+    world.settle()
+    return Response(200, {"now": stamp(world.clock.now())})
+
+
+def _score(world: World) -> Any:
+    if importlib.util.find_spec("azure_simulator.truth") is None:
+        raise ArmError(404, "NotFound", "This scenario has no ground truth.")
+    return importlib.import_module("azure_simulator.truth").score(world)

@@ -1,0 +1,1 @@
+"""Management locks: CanNotDelete and ReadOnly, inherited by everything below."""

@@ -1,0 +1,155 @@
+"""Answers of the sign-in endpoints."""
+
+from __future__ import annotations
+
+import hmac
+from urllib.parse import parse_qsl
+
+from azure_simulator.http import Request, Response
+from azure_simulator.services.signin import assertions, models
+from azure_simulator.services.signin.exceptions import SignInRefusedError
+from azure_simulator.world import Document, Principal, World
+
+
+def metadata(world: World, request: Request) -> Response:
+    """What `az cloud register` reads: one object from api-version 2022-09-01 on, a list before."""
+    base = world.base_url
+    document: Document = {
+        "name": "AzureSimulator",
+        "portal": f"{base}/portal",
+        "authentication": {
+            "loginEndpoint": base,
+            "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"],
+            "tenant": "common",
+            "identityProvider": "AAD",
+        },
+        "resourceManager": base,
+        "graphAudience": f"{base}/graph",
+        "graph": f"{base}/graph",
+        "microsoftGraphResourceId": f"{base}/graph",
+        "media": f"{base}/media",
+        "gallery": f"{base}/gallery",
+        "batch": f"{base}/batch",
+        "sqlManagement": f"{base}/sqlmanagement",
+        "vmImageAliasDoc": f"{base}/metadata/aliases.json",
+        "logAnalyticsResourceId": f"{base}/loganalytics",
+        "synapseAnalyticsResourceId": f"{base}/synapse",
+        "suffixes": {
+            "storage": "core.windows.net",
+            "keyVaultDns": "vault.azure.net",
+            "acrLoginServer": "azurecr.io",
+            "sqlServerHostname": "database.windows.net",
+            "mhsmDns": "managedhsm.azure.net",
+            "azureDataLakeStoreFileSystem": "azuredatalakestore.net",
+            "azureDataLakeAnalyticsCatalogAndJob": "azuredatalakeanalytics.net",
+        },
+    }
+    return Response(200, document if request.q("api-version") >= "2022-09-01" else [document])
+
+
+def openid_configuration(world: World, request: Request) -> Response:
+    tenant = models.resolve_tenant(world, request.params["tenant"])
+    root = f"{world.base_url}/{request.params['tenant']}"
+    version = "/v2.0" if "/v2.0/" in request.path else ""
+    return Response(
+        200,
+        {
+            "issuer": f"{world.base_url}/{tenant}{version}",
+            "authorization_endpoint": f"{root}/oauth2{version}/authorize",
+            "token_endpoint": f"{root}/oauth2{version}/token",
+            "device_authorization_endpoint": f"{root}/oauth2{version}/devicecode",
+            "end_session_endpoint": f"{root}/oauth2{version}/logout",
+            "jwks_uri": f"{root}/discovery{version}/keys",
+            "response_types_supported": ["code", "id_token", "token"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+            "scopes_supported": ["openid", "profile", "email", "offline_access"],
+            "tenant_region_scope": "EU",
+        },
+    )
+
+
+def keys(world: World, request: Request) -> Response:
+    """No public keys: access tokens are opaque to clients, and here they carry a keyed hash."""
+    models.resolve_tenant(world, request.params["tenant"])
+    return Response(200, {"keys": []})
+
+
+def token(world: World, request: Request) -> Response:
+    """The token endpoint: `client_credentials` and `refresh_token`."""
+    form = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
+    tenant = models.resolve_tenant(world, request.params["tenant"])
+    audience = form.get("resource") or form.get("scope", "").split(" ")[0].removesuffix(".default")
+    grant = form.get("grant_type", "")
+    if grant == "client_credentials":
+        app = _proven_app(world, form, tenant)
+        return Response(
+            200, _answer(world, request, models.issue(world, app, tenant=tenant, audience=audience), audience)
+        )
+    if grant == "refresh_token":
+        return _refresh(world, request, form, tenant, audience)
+    if grant == "password":
+        raise SignInRefusedError(world, 50076, audience)
+    raise SignInRefusedError(world, 70003, grant)
+
+
+def _proven_app(world: World, form: dict[str, str], tenant: str) -> Principal:
+    client = form.get("client_id", "")
+    app = models.find_app(world, client, tenant)
+    if app is None:
+        raise SignInRefusedError(world, 700016, client, tenant)
+    secret, assertion = form.get("client_secret", ""), form.get("client_assertion", "")
+    if secret:
+        if not any(hmac.compare_digest(secret.encode(), known.encode()) for known in app.secrets):
+            raise SignInRefusedError(world, 7000215, client)
+    elif assertion:
+        if not assertions.is_valid(app, assertion):
+            raise SignInRefusedError(world, 700027)
+    else:
+        raise SignInRefusedError(world, 7000216)
+    if not app.enabled:
+        raise SignInRefusedError(world, 7000112, client)
+    return app
+
+
+def _refresh(world: World, request: Request, form: dict[str, str], tenant: str, audience: str) -> Response:
+    """Exchange a refresh token, which is used up, for an access token and a new refresh token."""
+    client = form.get("client_id", "")
+    if models.find_app(world, client, tenant) is None:
+        raise SignInRefusedError(world, 700016, client, tenant)
+    if form.get("client_secret") or form.get("client_assertion"):
+        _proven_app(world, form, tenant)
+    offered = form.get("refresh_token", "")
+    holder = next((p for p in world.principals.values() if offered and offered in p.refresh_tokens), None)
+    if holder is None:
+        raise SignInRefusedError(world, 9002313)
+    if not holder.enabled:
+        raise SignInRefusedError(world, 50057)
+    issued = world.memory.setdefault("refresh_issued", {}).get(offered)
+    if holder.sessions_revoked_at is not None and (issued is None or issued <= holder.sessions_revoked_at):
+        raise SignInRefusedError(world, 50173)
+    chance = world.memory.setdefault("request_chance", world.chance.child("requests"))
+    fresh = f"0.{chance.guid()}{chance.guid()}".replace("-", "")
+    holder.refresh_tokens[holder.refresh_tokens.index(offered)] = fresh
+    world.memory["refresh_issued"][fresh] = world.clock.now()
+    access = models.issue(world, holder, tenant=tenant, audience=audience, app_id=client)
+    return Response(
+        200, _answer(world, request, access, audience) | {"refresh_token": fresh, "scope": form.get("scope", "")}
+    )
+
+
+def _answer(world: World, request: Request, access: str, audience: str) -> Document:
+    lifetime = world.token_seconds
+    if "/v2.0/" in request.path:
+        return {"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": access}
+    now = int(world.clock.now().timestamp())
+    return {
+        "token_type": "Bearer",
+        "expires_in": str(lifetime),
+        "ext_expires_in": str(lifetime),
+        "expires_on": str(now + lifetime),
+        "not_before": str(now),
+        "resource": audience,
+        "access_token": access,
+    }
