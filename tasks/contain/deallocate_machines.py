@@ -1,0 +1,130 @@
+"""Deallocate the attacker's virtual machines: the compute charge stops, disks and evidence stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from firebreak.model.case import Case
+from firebreak.model.clouds import Eyes, Hands
+from firebreak.model.facts import Attribution, Inventory, Machine
+from firebreak.model.plan import Action, NoOp, action_id
+from firebreak.model.step import Effect, Sent, Step, Target
+from tasks.arm import COMPUTE, absent, items_at, known, look_at, text_at
+from tasks.judged import Judged
+from tasks.words import name_of, per_hour, plain
+
+DEALLOCATE = "machine.deallocate"
+START = "machine.start"
+
+STEP = Step(
+    id="contain.deallocate_machines",
+    title="Deallocate virtual machines the attacker created",
+    effect=Effect.REVERSIBLE,
+    description="Deallocates (not just stops) machines judged the attacker's. Memory and temporary disk are lost, dynamic addresses released.",
+    permissions=(
+        "Microsoft.Compute/virtualMachines/read",
+        "Microsoft.Compute/virtualMachines/deallocate/action",
+        "Microsoft.Compute/virtualMachines/start/action",
+    ),
+    guidance=("S04", "S54", "S57", "S101"),
+    needs=(Inventory, Attribution),
+    comes_after=("contain.block_creation",),
+)
+
+
+def plan(case: Case) -> list[Action | NoOp]:
+    judged = Judged(case)
+    inventory = case[Inventory]
+    managed = {s.id.lower(): s.managed_by for s in inventory.scale_sets if s.managed_by}
+    planned: list[Action | NoOp] = []
+    for machine in sorted(inventory.machines, key=lambda m: m.id.lower()):
+        keep = judged.keep_out(machine.id, machine.tags)
+        if not keep and machine.scale_set.lower() in managed:
+            keep = f"Node of cluster {name_of(managed[machine.scale_set.lower()])}: stop it through the cluster."
+        if not keep and machine.power in ("deallocated", "deallocating"):
+            keep = f"Already {machine.power}: costs no compute."
+        planned.append(NoOp(step=STEP.id, target=machine.id, reason=keep) if keep else _deallocate(machine, judged))
+    return sorted(planned, key=_dearest_first)
+
+
+def _dearest_first(entry: Action | NoOp) -> tuple[int, Any, str]:
+    if isinstance(entry, NoOp):
+        return (1, 0, entry.target.lower())
+    return (0, -(entry.per_hour or 0), entry.target.lower())
+
+
+def _deallocate(machine: Machine, judged: Judged) -> Action:
+    cost = judged.per_hour(machine.id)
+    stopped = ("Stopped from inside, but still billed until it is deallocated.",) if machine.power == "stopped" else ()
+    return Action(
+        id=action_id(STEP.id, DEALLOCATE, machine.id),
+        step=STEP.id,
+        kind=DEALLOCATE,
+        target=machine.id,
+        title=f"Deallocate {plain(machine.name, 64)} ({plain(machine.size, 40)}, {machine.region}){per_hour(cost, judged.currency)}",
+        effect=Effect.REVERSIBLE,
+        reasons=(*stopped, *judged.reasons(machine.id)),
+        fingerprint=known({"vmId": machine.vm_id.lower()}),
+        per_hour=cost,
+        region=machine.region,
+    )
+
+
+async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
+    return await look_at(
+        actions,
+        eyes,
+        _judge,
+        version=COMPUTE,
+        list_path="providers/Microsoft.Compute/virtualMachines",
+        list_params={"statusOnly": "true"},
+        get_params={"$expand": "instanceView"},
+    )
+
+
+def _judge(action: Action, document: dict[str, Any] | None) -> Target:
+    if document is None:
+        if action.kind == DEALLOCATE:
+            return absent(action)
+        return Target(exists=False, already_so=False, state="absent")
+    power = power_of(items_at(document, "properties", "instanceView", "statuses"))
+    wanted, on_the_way = ("running", "starting") if action.kind == START else ("deallocated", "deallocating")
+    # A status-only list of Azure may leave the model out: an identity that was not told cannot have changed.
+    vm_id = text_at(document, "properties", "vmId").lower() or action.fingerprint.get("vmId", "")
+    return Target(
+        exists=True,
+        already_so=power == wanted,
+        in_progress=power == on_the_way,
+        state=power,
+        fingerprint=known({"vmId": vm_id}),
+        prior={"power": power},
+    )
+
+
+def power_of(statuses: Sequence[Any]) -> str:
+    """Return the power state among an instance view's statuses, "unknown" when none is told."""
+    codes = [text_at(status, "code") for status in statuses]
+    return next((code.split("/", 1)[1].lower() for code in codes if code.lower().startswith("powerstate/")), "unknown")
+
+
+async def apply(action: Action, hands: Hands) -> Sent:
+    verb = "start" if action.kind == START else "deallocate"
+    return await hands.arm.post(f"{action.target}/{verb}", COMPUTE)
+
+
+def undo(action: Action, prior: dict[str, Any]) -> Action | None:
+    """Start it again when it was running."""
+    if action.kind != DEALLOCATE or prior.get("power") not in ("running", "starting"):
+        return None
+    return Action(
+        id=action_id(STEP.id, START, action.target),
+        step=STEP.id,
+        kind=START,
+        target=action.target,
+        title=f"Start {name_of(action.target)} again",
+        effect=Effect.REVERSIBLE,
+        reasons=("It was running before it was deallocated; it is billed again from now on.",),
+        fingerprint=action.fingerprint,
+        region=action.region,
+    )

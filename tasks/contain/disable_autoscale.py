@@ -1,0 +1,124 @@
+"""Switch off autoscale settings that would start a rogue scale set's instances again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from firebreak.model.case import Case
+from firebreak.model.clouds import Eyes, Hands
+from firebreak.model.facts import Attribution, Class, Inventory, Resource
+from firebreak.model.ids import ResourceId
+from firebreak.model.plan import Action, NoOp, action_id
+from firebreak.model.step import Effect, Sent, Step, Target
+from tasks.arm import AUTOSCALE, read_all, text_at, value_at
+from tasks.judged import Judged
+from tasks.words import name_of
+
+TYPE = "microsoft.insights/autoscalesettings"
+DISABLE = "autoscale.disable"
+ENABLE = "autoscale.enable"
+ROGUE = "a scale set of the attacker"
+
+STEP = Step(
+    id="contain.disable_autoscale",
+    title="Switch off autoscale of rogue scale sets",
+    effect=Effect.REVERSIBLE,
+    description="Disables autoscale settings that are the attacker's or that target a scale set of the attacker; else they undo the stop.",
+    permissions=("Microsoft.Insights/AutoscaleSettings/Read", "Microsoft.Insights/AutoscaleSettings/Write"),
+    guidance=("S04", "S54"),
+    needs=(Inventory, Attribution),
+)
+
+
+def plan(case: Case) -> list[Action | NoOp]:
+    judged = Judged(case)
+    inventory = case[Inventory]
+    rogue = sorted(s.id for s in inventory.scale_sets if not s.managed_by and judged.is_attackers(s.id))
+    planned: list[Action | NoOp] = []
+    settings = [r for r in inventory.resources if r.type.lower() == TYPE]
+    for setting in sorted(settings, key=lambda r: r.id.lower()):
+        own = judged.is_attackers(setting.id)
+        beside = [s for s in rogue if _group(s) == _group(setting.id)]
+        if not own and (not beside or _is_legitimate(setting, judged)):
+            reason = "Neither the attacker's nor beside a scale set of the attacker."
+            planned.append(NoOp(step=STEP.id, target=setting.id, reason=reason))
+            continue
+        keep = judged.protection(setting.id, setting.tags) or judged.locked(setting.id, deleting=False)
+        if case.incident.alert.is_test:
+            keep = "Test alert: nothing is switched off."
+        planned.append(
+            NoOp(step=STEP.id, target=setting.id, reason=keep) if keep else _disable(setting, own, rogue, judged)
+        )
+    return planned
+
+
+def _is_legitimate(setting: Resource, judged: Judged) -> bool:
+    judgement = judged.of(setting.id)
+    return judgement is not None and judgement.cls is Class.LEGITIMATE
+
+
+def _disable(setting: Resource, own: bool, rogue: Sequence[str], judged: Judged) -> Action:
+    reasons = ["Autoscale starts instances again that were stopped."]
+    if own:
+        reasons.extend(judged.reasons(setting.id))
+    else:
+        reasons.append("In the group of a rogue scale set; refused when it turns out to target anything else.")
+    return Action(
+        id=action_id(STEP.id, DISABLE, setting.id),
+        step=STEP.id,
+        kind=DISABLE,
+        target=setting.id,
+        title=f"Switch off autoscale setting {name_of(setting.id)}",
+        effect=Effect.REVERSIBLE,
+        reasons=tuple(reasons),
+        fingerprint={} if own else {"scales": ROGUE},
+        params={"scale_sets": list(rogue)},
+        region=setting.region,
+    )
+
+
+def _group(resource_id: str) -> str:
+    return ResourceId.parse(resource_id).resource_group.lower()
+
+
+async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
+    documents = await read_all(eyes, (action.target for action in actions), AUTOSCALE)
+    return {action.id: _judge(action, documents[action.target.lower()]) for action in actions}
+
+
+def _judge(action: Action, document: dict[str, Any] | None) -> Target:
+    if document is None:
+        gone = action.kind == DISABLE
+        return Target(exists=False, already_so=gone, state="absent", fingerprint=dict(action.fingerprint))
+    enabled = value_at(document, "properties", "enabled") is not False
+    scaled = text_at(document, "properties", "targetResourceUri")
+    rogue = {s.lower() for s in action.params.get("scale_sets", ())}
+    return Target(
+        exists=True,
+        already_so=enabled if action.kind == ENABLE else not enabled,
+        state="enabled" if enabled else "disabled",
+        fingerprint={"scales": ROGUE if scaled.lower() in rogue else scaled},
+        prior={"enabled": enabled},
+    )
+
+
+async def apply(action: Action, hands: Hands) -> Sent:
+    return await hands.arm.patch(action.target, AUTOSCALE, {"properties": {"enabled": action.kind == ENABLE}})
+
+
+def undo(action: Action, prior: dict[str, Any]) -> Action | None:
+    """Switch it on again when it was on."""
+    if action.kind != DISABLE or not prior.get("enabled"):
+        return None
+    return Action(
+        id=action_id(STEP.id, ENABLE, action.target),
+        step=STEP.id,
+        kind=ENABLE,
+        target=action.target,
+        title=action.title.replace("off", "on again", 1),
+        effect=Effect.REVERSIBLE,
+        reasons=("Restores the setting as it was before.",),
+        params=action.params,
+        region=action.region,
+    )

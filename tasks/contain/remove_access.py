@@ -1,0 +1,214 @@
+"""Take away role assignments that the attacker holds or made. A stolen identity keeps its own long-standing role: that is a job for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from firebreak.model.case import Case
+from firebreak.model.clouds import Eyes, Hands
+from firebreak.model.facts import AccessFacts, ActivityFacts, Attribution, Class, RoleAssignment, SubscriptionFacts
+from firebreak.model.plan import Action, NoOp, action_id
+from firebreak.model.step import Effect, Sent, Step, Target
+from tasks.arm import AUTHORIZATION, absent, known, look_at, text_at, value_at
+from tasks.judged import Judged
+from tasks.words import name_of, plain
+
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+REMOVE = "access.remove"
+RESTORE = "access.restore"
+_KEPT = ("roleDefinitionId", "principalId", "principalType", "condition", "conditionVersion", "description")
+
+STEP = Step(
+    id="contain.remove_access",
+    title="Remove the attacker's role assignments",
+    effect=Effect.REVERSIBLE,
+    description="Deletes role assignments granted by or to the attacker. Partner access, own identity, protected people and the last Owner stay.",
+    permissions=(
+        "Microsoft.Authorization/roleAssignments/read",
+        "Microsoft.Authorization/roleAssignments/delete",
+        "Microsoft.Authorization/roleAssignments/write",
+    ),
+    guidance=("S48", "S56", "S67"),
+    needs=(AccessFacts, ActivityFacts, Attribution),
+)
+
+
+def plan(case: Case) -> list[Action | NoOp]:
+    judged = Judged(case)
+    assignments = sorted(case[AccessFacts].role_assignments, key=lambda a: a.id.lower())
+    candidates: list[tuple[RoleAssignment, tuple[str, ...]]] = []
+    kept: list[NoOp] = []
+    for assignment in assignments:
+        reasons, keep = _consider(assignment, case, judged)
+        if reasons and not keep:
+            candidates.append((assignment, reasons))
+        elif keep:
+            kept.append(NoOp(step=STEP.id, target=assignment.id, reason=keep))
+    last = _last_owner(assignments, [a for a, _ in candidates], case)
+    actions: list[Action | NoOp] = [_remove(a, reasons, judged) for a, reasons in candidates if a is not last]
+    if last is not None:
+        reason = "The last Owner: give Owner to somebody trusted first, then remove it."
+        kept.append(NoOp(step=STEP.id, target=last.id, reason=reason))
+    return [*actions, *sorted(kept, key=lambda n: n.target.lower())]
+
+
+def _consider(assignment: RoleAssignment, case: Case, judged: Judged) -> tuple[tuple[str, ...], str]:
+    """Return (why it is the attacker's, why it stays nevertheless)."""
+    if assignment.principal_type.lower() == "foreigngroup":
+        return (), "Access of the partner (ForeignGroup): never removed by Firebreak."
+    principal, name = assignment.principal_id.lower(), judged.principal_name(assignment.principal_id)
+    reasons = _why(assignment, case, judged)
+    if not reasons:
+        stolen = judged.stolen_identities()
+        if principal in stolen and _at_or_above(assignment, case):
+            since = f" since {assignment.created_at:%Y-%m-%d}" if assignment.created_at else ""
+            return (), (
+                f"{plain(assignment.role_name, 60)} of {stolen[principal]}{since} is a role of its own: its token was stolen, the role was not "
+                f"granted by the attacker. To do by people: revoke the sessions of {stolen[principal]}, reset password and secrets, check MFA. "
+                "Until then the attacker may still act with it; the deny policy stops new compute only."
+            )
+        return (), ""
+    if case.incident.alert.is_test:
+        return reasons, "Test alert: no access is removed."
+    facts = case.get(SubscriptionFacts)
+    if facts is not None and principal in {own.lower() for own in facts.own_principal_ids}:
+        return reasons, "Firebreak's own identity: never removed."
+    if judged.is_protected_principal(assignment.principal_id):
+        return reasons, f"{name} is a protected principal of the playbook."
+    if not _inside(assignment, case):
+        scope = assignment.scope or "/"
+        return (
+            reasons,
+            f"Granted above this subscription (at {plain(scope, 80)}): an administrator of the tenant must remove it.",
+        )
+    protection = judged.protection(assignment.scope)
+    return reasons, protection
+
+
+def _why(assignment: RoleAssignment, case: Case, judged: Judged) -> tuple[str, ...]:
+    judgement = judged.of(assignment.id)
+    if judgement is not None and judgement.cls is not Class.UNKNOWN:
+        return judged.reasons(assignment.id) if judgement.cls is Class.ATTACKER else ()
+    reasons = []
+    own = judged.own_identities()
+    if assignment.principal_id.lower() in own:
+        reasons.append(f"{own[assignment.principal_id.lower()]} is an identity of the attacker.")
+    grant = _grant(assignment, case)
+    when = f" on {grant.at:%Y-%m-%d %H:%M}Z" if grant is not None else ""
+    if grant is not None and judged.attacker_did(grant):
+        reasons.append(
+            f"Granted by the attacker{when} as {plain(grant.caller, 60)} from {plain(grant.address or 'an unknown address', 45)}."
+        )
+    elif grant is None and assignment.created_by.lower() in own:
+        reasons.append(f"Granted by the attacker as {own[assignment.created_by.lower()]}.")
+    return tuple(reasons)
+
+
+def _grant(assignment: RoleAssignment, case: Case) -> Any:
+    activity = case[ActivityFacts]
+    created = activity.creators.get(assignment.id.lower())
+    if created is not None:
+        return created
+    writes = [
+        op
+        for op in activity.operations
+        if op.name.lower() == "microsoft.authorization/roleassignments/write"
+        and op.resource_id.lower() == assignment.id.lower()
+        and op.status != "failed"
+    ]
+    return min(writes, key=lambda op: (op.at, op.id)) if writes else None
+
+
+def _inside(assignment: RoleAssignment, case: Case) -> bool:
+    scope = f"/subscriptions/{case.incident.subscription_id}"
+    return (assignment.scope.lower().rstrip("/") + "/").startswith(scope + "/")
+
+
+def _at_or_above(assignment: RoleAssignment, case: Case) -> bool:
+    """Whether the role holds in this subscription at all; every listed one does, unless its scope is elsewhere."""
+    return _inside(assignment, case) or not assignment.scope.lower().startswith("/subscriptions/")
+
+
+def _is_owner(assignment: RoleAssignment, case: Case) -> bool:
+    whole = assignment.scope.lower().rstrip("/") in (f"/subscriptions/{case.incident.subscription_id}", "") or (
+        "/managementgroups/" in assignment.scope.lower()
+    )
+    return whole and assignment.role_definition_id.lower().endswith(OWNER)
+
+
+def _last_owner(
+    everybody: Sequence[RoleAssignment], leaving: Sequence[RoleAssignment], case: Case
+) -> RoleAssignment | None:
+    gone = {a.id.lower() for a in leaving}
+    if any(_is_owner(a, case) and a.id.lower() not in gone for a in everybody):
+        return None
+    owners = [a for a in leaving if _is_owner(a, case)]
+    return min(owners, key=lambda a: (str(a.created_at or "9"), a.id.lower())) if owners else None
+
+
+def _remove(assignment: RoleAssignment, reasons: tuple[str, ...], judged: Judged) -> Action:
+    who = judged.principal_name(assignment.principal_id)
+    return Action(
+        id=action_id(STEP.id, REMOVE, assignment.id),
+        step=STEP.id,
+        kind=REMOVE,
+        target=assignment.id,
+        title=f"Remove {plain(assignment.role_name or 'a role', 60)} from {who} ({assignment.principal_type}) on {_where(assignment)}",
+        effect=Effect.REVERSIBLE,
+        reasons=(*reasons, "Takes up to ten minutes to bite; tokens already issued live up to an hour or more."),
+        fingerprint=known(
+            {
+                "principalId": assignment.principal_id.lower(),
+                "roleDefinitionId": assignment.role_definition_id.rsplit("/", 1)[-1].lower(),
+            }
+        ),
+    )
+
+
+def _where(assignment: RoleAssignment) -> str:
+    return "the subscription" if assignment.scope.count("/") <= 2 else name_of(assignment.scope)
+
+
+async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
+    def judge(action: Action, document: dict[str, Any] | None) -> Target:
+        if document is None:
+            return absent(action) if action.kind == REMOVE else Target(exists=False, already_so=False, state="absent")
+        fingerprint = {
+            "principalId": text_at(document, "properties", "principalId").lower(),
+            "roleDefinitionId": text_at(document, "properties", "roleDefinitionId").rsplit("/", 1)[-1].lower(),
+        }
+        return Target(
+            exists=True,
+            already_so=action.kind == RESTORE,
+            state="assigned",
+            fingerprint=fingerprint,
+            prior={"document": document},
+        )
+
+    return await look_at(
+        actions, eyes, judge, version=AUTHORIZATION, list_path="providers/Microsoft.Authorization/roleAssignments"
+    )
+
+
+async def apply(action: Action, hands: Hands) -> Sent:
+    if action.kind == RESTORE:
+        return await hands.arm.put(action.target, AUTHORIZATION, action.params["document"])
+    return await hands.arm.delete(action.target, AUTHORIZATION)
+
+
+def undo(action: Action, prior: dict[str, Any]) -> Action | None:
+    """Grant the same role again, under the same id."""
+    properties = value_at(prior, "document", "properties")
+    if action.kind != REMOVE or not isinstance(properties, dict):
+        return None
+    return Action(
+        id=action_id(STEP.id, RESTORE, action.target),
+        step=STEP.id,
+        kind=RESTORE,
+        target=action.target,
+        title=action.title.replace("Remove", "Give back", 1),
+        effect=Effect.REVERSIBLE,
+        reasons=("Restores the role assignment as it was before.",),
+        params={"document": {"properties": {k: properties[k] for k in _KEPT if properties.get(k) is not None}}},
+    )

@@ -1,0 +1,107 @@
+"""Remove management locks that the attacker placed to keep machines from being stopped or deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from firebreak.model.case import Case
+from firebreak.model.clouds import Eyes, Hands
+from firebreak.model.facts import AccessFacts, ActivityFacts, Attribution, Lock
+from firebreak.model.plan import Action, NoOp, action_id
+from firebreak.model.step import Effect, Sent, Step, Target
+from tasks.arm import LOCKS, absent, known, look_at, text_at, value_at
+from tasks.judged import Judged
+from tasks.words import name_of, plain
+
+REMOVE = "lock.remove"
+RESTORE = "lock.restore"
+
+STEP = Step(
+    id="contain.remove_locks",
+    title="Remove the attacker's locks",
+    effect=Effect.REVERSIBLE,
+    description="Deletes locks that the attacker made; locks of anybody else are respected.",
+    permissions=(
+        "Microsoft.Authorization/locks/read",
+        "Microsoft.Authorization/locks/delete",
+        "Microsoft.Authorization/locks/write",
+    ),
+    guidance=("S56", "S58"),
+    needs=(AccessFacts, ActivityFacts, Attribution),
+)
+
+
+def plan(case: Case) -> list[Action | NoOp]:
+    judged = Judged(case)
+    planned: list[Action | NoOp] = []
+    for lock in sorted(case[AccessFacts].locks, key=lambda one: one.id.lower()):
+        if not judged.made_lock(lock):
+            reason = "Not known to be the attacker's: the lock is respected."
+            planned.append(NoOp(step=STEP.id, target=lock.id, reason=reason))
+        elif case.incident.alert.is_test:
+            planned.append(NoOp(step=STEP.id, target=lock.id, reason="Test alert: no lock is removed."))
+        elif protection := judged.protection(lock.id):
+            planned.append(NoOp(step=STEP.id, target=lock.id, reason=protection))
+        else:
+            planned.append(_remove(lock, case, judged))
+    return planned
+
+
+def _remove(lock: Lock, case: Case, judged: Judged) -> Action:
+    created = case[ActivityFacts].creators.get(lock.id.lower())
+    by = (
+        f"Placed by {plain(created.caller, 60)} on {created.at:%Y-%m-%d %H:%M}Z."
+        if created
+        else "Placed by the attacker."
+    )
+    effect = "blocks stopping and deleting" if lock.level.lower() == "readonly" else "blocks deleting"
+    return Action(
+        id=action_id(STEP.id, REMOVE, lock.id),
+        step=STEP.id,
+        kind=REMOVE,
+        target=lock.id,
+        title=f"Remove lock {name_of(lock.id)} ({lock.level}) from {name_of(lock.scope)}",
+        effect=Effect.REVERSIBLE,
+        reasons=(by, f"It {effect} what lies below {plain(lock.scope, 160)}.", *judged.reasons(lock.id)),
+        fingerprint=known({"level": lock.level}),
+    )
+
+
+async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
+    def judge(action: Action, document: dict[str, Any] | None) -> Target:
+        if document is None:
+            return absent(action) if action.kind == REMOVE else Target(exists=False, already_so=False, state="absent")
+        return Target(
+            exists=True,
+            already_so=action.kind == RESTORE,
+            state="locked",
+            fingerprint={"level": text_at(document, "properties", "level")},
+            prior={"document": document},
+        )
+
+    return await look_at(actions, eyes, judge, version=LOCKS, list_path="providers/Microsoft.Authorization/locks")
+
+
+async def apply(action: Action, hands: Hands) -> Sent:
+    if action.kind == RESTORE:
+        return await hands.arm.put(action.target, LOCKS, action.params["document"])
+    return await hands.arm.delete(action.target, LOCKS)
+
+
+def undo(action: Action, prior: dict[str, Any]) -> Action | None:
+    """Place the same lock again."""
+    properties = value_at(prior, "document", "properties")
+    if action.kind != REMOVE or not isinstance(properties, dict):
+        return None
+    kept = {key: properties[key] for key in ("level", "notes", "owners") if properties.get(key)}
+    return Action(
+        id=action_id(STEP.id, RESTORE, action.target),
+        step=STEP.id,
+        kind=RESTORE,
+        target=action.target,
+        title=action.title.replace("Remove", "Place again", 1),
+        effect=Effect.REVERSIBLE,
+        reasons=("Restores the lock as it was before.",),
+        params={"document": {"properties": kept}},
+    )

@@ -1,0 +1,38 @@
+"""Azure entitlements in Partner Center: read their status, cancel and reactivate them. Shared by the steps that do either."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from firebreak.model.clouds import Eyes, Hands
+from firebreak.model.plan import Action
+from firebreak.model.step import Sent, Target
+from tasks.arm import text_at
+from tasks.requests import request_id
+
+CANCEL = "entitlement.cancel"
+REACTIVATE = "entitlement.reactivate"
+
+
+async def look_at_entitlements(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
+    """Read each entitlement's status: `inactive` is what cancelling promises, `active` what reactivating promises."""
+    targets = {}
+    for action in actions:
+        document = await eyes.partner_center.get(action.target)
+        status = text_at(document, "status").lower()
+        targets[action.id] = Target(
+            exists=document is not None,
+            already_so=status == ("active" if action.kind == REACTIVATE else "inactive"),
+            state=status or "absent",
+            fingerprint={"entitlement": text_at(document, "id").lower()},
+            prior={"status": status},
+        )
+    return targets
+
+
+async def change_entitlement(action: Action, hands: Hands) -> Sent:
+    """Send the one request; a retry of the same action carries the same request id."""
+    if action.kind == REACTIVATE:
+        return await hands.partner_center.post(f"{action.target}/reactivate", None, request_id=request_id(action))
+    body = {"cancellationReason": "compromise"}
+    return await hands.partner_center.post(f"{action.target}/cancel", body, request_id=request_id(action))

@@ -1,0 +1,177 @@
+"""What may be proposed for change: the attacker's things and nothing else, minus all that is protected or locked.
+
+`Judged` answers it for one case. Whoever plans asks `keep_out` first: it returns the reason to leave a thing alone, or "".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from firebreak.model.case import Case
+from firebreak.model.facts import (
+    AccessFacts,
+    ActivityFacts,
+    Attribution,
+    BurnRate,
+    Class,
+    Inventory,
+    Judgement,
+    Lock,
+    Operation,
+)
+from firebreak.model.plan import NoOp
+from tasks.words import plain, reasons_of
+
+LOCK_WRITE = "microsoft.authorization/locks/write"
+
+
+class Judged:
+    """The judgements of one case, indexed. Pure; made by each planning step for itself."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.attribution = case[Attribution]
+        self._resources = {j.id.lower(): j for j in self.attribution.resources}
+        self._attackers = [j for j in self.attribution.actors if j.cls is Class.ATTACKER]
+        self._burn = case.get(BurnRate)
+        self._activity = case.get(ActivityFacts)
+        rails = case.playbook.guard_rails
+        self._tags = [_pair(tag) for tag in rails.protected_tags]
+        self._groups = {group.lower() for group in rails.protected_groups}
+        self._protected = {resource.lower().rstrip("/") for resource in rails.protected_resources}
+        self._principals = {principal.lower() for principal in rails.protected_principals}
+        access = case.get(AccessFacts)
+        locks = access.locks if access is not None and rails.respect_locks else ()
+        self._locks = [lock for lock in locks if not self.made_lock(lock)]
+
+    def of(self, resource_id: str) -> Judgement | None:
+        return self._resources.get(resource_id.lower())
+
+    def is_attackers(self, resource_id: str) -> bool:
+        judgement = self.of(resource_id)
+        return judgement is not None and judgement.cls is Class.ATTACKER
+
+    def reasons(self, resource_id: str) -> tuple[str, ...]:
+        judgement = self.of(resource_id)
+        return reasons_of(judgement) if judgement is not None else ()
+
+    def per_hour(self, resource_id: str) -> Decimal | None:
+        return self._burn.per_resource.get(resource_id.lower()) if self._burn is not None else None
+
+    @property
+    def currency(self) -> str:
+        return self._burn.currency if self._burn is not None else "USD"
+
+    def attacker_did(self, operation: Operation) -> bool:
+        """Whether the attacker did this: an identity of the attacker's own, or a stolen one at the attacker's address."""
+        names = {operation.caller.lower(), operation.principal_id.lower()} - {""}
+        for actor in self._attackers:
+            if not names & {actor.id.lower(), self._principal(actor)}:
+                continue
+            same_way = operation.address == actor.address and (not actor.app_id or operation.app_id == actor.app_id)
+            if not actor.established or same_way:
+                return True
+        return False
+
+    def own_identities(self) -> dict[str, str]:
+        """The attacker's own principals: object id in lower case, and the name it is known by."""
+        return {self._principal(j): plain(j.id, 80) for j in self._attackers if not j.established}
+
+    def stolen_identities(self) -> dict[str, str]:
+        """Principals that worked here before the attack and whose token or secret the attacker used: object id and name."""
+        own = self.own_identities()
+        stolen = {self._principal(j): plain(j.id, 80) for j in self._attackers if j.established}
+        return {principal: name for principal, name in stolen.items() if principal not in own}
+
+    def _principal(self, actor: Judgement) -> str:
+        if actor.principal_id:
+            return actor.principal_id.lower()
+        callers = self._activity.callers if self._activity else ()
+        found = next((c.principal_id for c in callers if c.caller.lower() == actor.id.lower() and c.principal_id), "")
+        return (found or actor.id).lower()
+
+    def principal_name(self, principal_id: str) -> str:
+        """The user name of an object id where the log knows it, else the id."""
+        callers = self._activity.callers if self._activity else ()
+        found = next((c.caller for c in callers if c.principal_id.lower() == principal_id.lower() and c.caller), "")
+        return plain(found or principal_id, 80)
+
+    def is_protected_principal(self, principal_id: str) -> bool:
+        names = {principal_id.lower(), self.principal_name(principal_id).lower()}
+        return bool(names & self._principals)
+
+    def made_lock(self, lock: Lock) -> bool:
+        """Whether the attacker made this lock: by judgement, by who created it, or by who wrote it in the window."""
+        judgement = self.of(lock.id)
+        if judgement is not None and judgement.cls is not Class.UNKNOWN:
+            return judgement.cls is Class.ATTACKER
+        if self._activity is None:
+            return False
+        created = self._activity.creators.get(lock.id.lower())
+        if created is not None:
+            return self.attacker_did(created)
+        writes = [
+            op
+            for op in self._activity.operations
+            if op.name.lower() == LOCK_WRITE and op.resource_id.lower() == lock.id.lower() and op.status != "failed"
+        ]
+        return bool(writes) and all(self.attacker_did(op) for op in writes)
+
+    def keep_out(self, resource_id: str, tags: Mapping[str, str] | None = None, *, deleting: bool = False) -> str:
+        """Return why this must not be changed, "" when it may: a test alert, not the attacker's, protected, or locked."""
+        if self.case.incident.alert.is_test:
+            return "Test alert: nothing is stopped or removed."
+        judgement = self.of(resource_id)
+        if judgement is None:
+            return "Nobody is known to have made it: look at it and decide by hand."
+        if judgement.cls is Class.LEGITIMATE:
+            return "Legitimate: " + _strongest(judgement, for_attacker=False)
+        if judgement.cls is Class.UNKNOWN:
+            return "Not proven to be the attacker's: " + _strongest(judgement, for_attacker=True)
+        return self.protection(resource_id, tags) or self.locked(resource_id, deleting=deleting)
+
+    def protection(self, resource_id: str, tags: Mapping[str, str] | None = None) -> str:
+        """Return which protection of the playbook covers this, "" for none."""
+        key = resource_id.lower()
+        parts = key.split("/")
+        if len(parts) > 4 and parts[3] == "resourcegroups" and parts[4] in self._groups:
+            return f"Protected: resource group {plain(parts[4], 90)} is named in the playbook."
+        for outer in self._protected:
+            if key == outer or key.startswith(outer + "/") or outer.startswith(key + "/"):
+                return "Protected: named in the playbook."
+        for name, value in (tags or {}).items():
+            for wanted, wanted_value in self._tags:
+                if name.lower() == wanted and wanted_value in (None, str(value).lower()):
+                    return f"Protected: it carries the tag {plain(name, 60)}."
+        return ""
+
+    def locked(self, resource_id: str, *, deleting: bool) -> str:
+        """Return which lock, not the attacker's, forbids the change, "" for none. CanNotDelete forbids deletion only."""
+        key = resource_id.lower()
+        for lock in self._locks:
+            scope = lock.scope.lower().rstrip("/")
+            covers = key == scope or key.startswith(scope + "/")
+            if covers and (deleting or lock.level.lower() == "readonly"):
+                return f"Locked ({lock.level}) by {plain(lock.id.rsplit('/', 1)[-1], 60)}, which the attacker did not make."
+        return ""
+
+    def no_op(self, step: str, target: str, reason: str) -> NoOp:
+        return NoOp(step=step, target=target, reason=reason)
+
+    def rogue_machines_left(self) -> int:
+        """Machines of the attacker that are in the inventory and not deallocated."""
+        inventory = self.case.get(Inventory)
+        machines = inventory.machines if inventory is not None else ()
+        return sum(1 for m in machines if m.power != "deallocated" and self.is_attackers(m.id))
+
+
+def _pair(tag: str) -> tuple[str, str | None]:
+    name, found, value = tag.lower().partition("=")
+    return name, value if found else None
+
+
+def _strongest(judgement: Judgement, *, for_attacker: bool) -> str:
+    sign = 1 if for_attacker else -1
+    speaking = sorted((r for r in judgement.reasons if r.points * sign > 0), key=lambda r: (-r.points * sign, r.text))
+    return plain(speaking[0].text, 200) if speaking else f"score {judgement.score}."
