@@ -1,0 +1,299 @@
+"""Guard rails: what no action may touch and no plan may exceed (P4, P5). Pure; asked when planning and again before a write.
+
+Protection is by fact, never by name of a step: the same questions are put to every action, whoever planned it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from firebreak.errors import GuardRailError, ScopeError
+from firebreak.model.alert import Incident
+from firebreak.model.case import Case
+from firebreak.model.facts import (
+    AccessFacts,
+    ActivityFacts,
+    Attribution,
+    Class,
+    DiskFacts,
+    Inventory,
+    Lock,
+    Machine,
+    Resource,
+    RoleAssignment,
+    ScaleSet,
+    SubscriptionFacts,
+)
+from firebreak.model.ids import ResourceId
+from firebreak.model.plan import Action, Plan
+
+OTHER_SYSTEMS: Final = ("/v1/", "/v1.0/", "/beta/")  # how Partner Center and Graph paths begin
+
+_PLAIN_SEGMENT = re.compile(r"[^/\\?#%\x00-\x20\x7f]+")
+_TAKING_AWAY: Final = frozenset({"delete", "remove", "purge", "revoke"})
+_ADDING: Final = frozenset({"create", "add", "assign", "restore", "put"})
+_OWNER: Final = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+_PRINCIPAL_PARAMS: Final = ("principal_id", "principalId", "object_id", "user_id", "service_principal_id")
+
+
+def is_arm(target: str) -> bool:
+    """Whether a target is an Azure resource and not a path of Partner Center or Graph."""
+    return not target.startswith(OTHER_SYSTEMS)
+
+
+def check_scope(target: str, incident: Incident) -> None:
+    """Refuse a target outside the incident's subscription (ARM) or customer (Partner Center).
+
+    Raises:
+        ScopeError: it is outside, or not a plain id or path.
+    """
+    if is_arm(target):
+        found = ResourceId.parse(target).subscription
+        if found != incident.subscription_id.lower():
+            raise ScopeError(
+                f"{target!r} is in subscription {found}, the incident is about {incident.subscription_id}.",
+                hint="Open an incident for that subscription.",
+            )
+        return
+    segments = target.split("/")[1:]
+    if not all(_PLAIN_SEGMENT.fullmatch(s) and s.strip(".") for s in segments):
+        raise ScopeError(f"{target!r} is not a plain path.", hint="Encoded, dotted or empty segments are refused.")
+    customer = incident.alert.customer_tenant_id.lower()
+    if len(segments) > 2 and segments[1].lower() == "customers" and segments[2].lower() != customer:
+        raise ScopeError(
+            f"{target!r} belongs to customer {segments[2]}, the incident is about {customer}.",
+            hint="Open an incident for that customer.",
+        )
+
+
+def why_protected(action: Action, case: Case) -> str:
+    """Say in a sentence why the action's target must not be touched, or return "" when nothing protects it."""
+    if is_arm(action.target):
+        target = ResourceId.parse(action.target)
+        checks = (_by_playbook, _by_tag, _by_owner, _by_lock, _by_role)
+        return next(filter(None, (check(action, target, case) for check in checks)), "")
+    if "delegatedadmin" in action.target.lower():
+        return "It is the partner's own delegated access."
+    return _by_principal(action, case)
+
+
+def last_owner(actions: Sequence[Action], case: Case) -> dict[str, str]:
+    """Return action ids with reasons for removals that together would leave the subscription without an Owner.
+
+    The oldest Owner among those to be removed is the one that is kept; the others may go.
+    """
+    access = case.get(AccessFacts)
+    if access is None:
+        return {}
+    owners = [r for r in access.role_assignments if _is_owner_of_all(r, case.incident.subscription_id)]
+    removals = {a.target.lower(): a.id for a in actions if _verb(a) in _TAKING_AWAY}
+    going = sorted(
+        (r for r in owners if r.id.lower() in removals),
+        key=lambda r: (r.created_at is not None, r.created_at.isoformat() if r.created_at else "", r.id.lower()),
+    )
+    if not going or len(going) < len(owners):
+        return {}
+    kept = going[0]
+    return {removals[kept.id.lower()]: "Without it the subscription would have no Owner left."}
+
+
+def over_limits(plan_actions: Sequence[Action], case: Case) -> tuple[str, ...]:
+    """Sentences on every limit of the playbook that the actions exceed together; empty when they are within all."""
+    limits = case.playbook.guard_rails.limits
+    found: list[str] = []
+    if len(plan_actions) > limits.max_actions:
+        found.append(f"{len(plan_actions)} actions, the limit is {limits.max_actions}.")
+    money = sum((a.per_hour for a in plan_actions if a.per_hour is not None), start=limits.max_per_hour * 0)
+    if money > limits.max_per_hour:
+        found.append(f"It touches resources of {money:f} an hour, the limit is {limits.max_per_hour:f}.")
+    regions = {a.region.lower() for a in plan_actions if a.region}
+    if len(regions) > limits.max_regions:
+        found.append(f"{len(regions)} regions, the limit is {limits.max_regions}.")
+    touched, population = _share(plan_actions, case)
+    if population and touched > limits.max_share * population:
+        found.append(
+            f"{touched} of the subscription's {population} resources of these kinds, "
+            f"the limit is a share of {limits.max_share.normalize():f}."
+        )
+    return tuple(found)
+
+
+def check_before_writing(plan: Plan, actions: Iterable[Action], case: Case, *, limits_lifted: bool) -> None:
+    """Put every guard rail to an approved plan once more, right before it is carried out.
+
+    Raises:
+        ScopeError: a target is outside the incident.
+        GuardRailError: a target is protected, or the plan is over a limit that was not lifted in the gate.
+    """
+    chosen = tuple(actions)
+    for action in chosen:
+        check_scope(action.target, case.incident)
+        if reason := why_protected(action, case):
+            raise _protected(action, reason)
+    without = last_owner(chosen, case)
+    for action in chosen:
+        if action.id in without:
+            raise _protected(action, without[action.id])
+    # Leaving actions out makes a plan smaller, so what counts is what is left; the plan's own sentences are not taken on trust.
+    if not limits_lifted and (problems := over_limits(chosen, case)):
+        raise GuardRailError(
+            f"Plan {plan.digest[:12]} is over its limits: {' '.join(problems)}",
+            rail="limits",
+            limit=case.playbook.guard_rails.limits,
+            found=problems,
+            hint="Leave actions out, or type the override in the gate.",
+        )
+
+
+def _protected(action: Action, reason: str) -> GuardRailError:
+    return GuardRailError(
+        f"{action.title} is refused: {action.target} is protected. {reason}",
+        rail="protected",
+        found=action.target,
+        hint="Make a new plan; nothing of this one was begun after the check.",
+    )
+
+
+def _by_playbook(action: Action, target: ResourceId, case: Case) -> str:  # noqa: ARG001 - one signature for all checks
+    rails = case.playbook.guard_rails
+    for name in rails.protected_groups:
+        if target.resource_group.lower() == name.rstrip("/").rsplit("/", 1)[-1].lower():
+            return f"The playbook protects resource group {name}."
+    for entry in rails.protected_resources:
+        if entry.startswith("/"):
+            inside = target.is_within(entry) or entry.lower().rstrip("/").startswith(target.key + "/")
+        else:
+            inside = entry.lower() in target.key.split("/")
+        if inside:
+            return f"The playbook protects {entry}."
+    return ""
+
+
+def _by_tag(action: Action, target: ResourceId, case: Case) -> str:  # noqa: ARG001
+    wanted = [entry.lower().partition("=") for entry in case.playbook.guard_rails.protected_tags]
+    if not wanted:
+        return ""
+    for resource_id, tags in _tags(case):
+        holder = resource_id.lower()
+        if not (target.is_within(holder) or holder.startswith(target.key + "/")):
+            continue
+        lowered = {key.lower(): value.lower() for key, value in tags.items()}
+        for key, equals, value in wanted:
+            if key in lowered and (not equals or lowered[key] == value):
+                return f"It carries or holds the protected tag {key}{equals}{value} (on {resource_id})."
+    return ""
+
+
+def _by_owner(action: Action, target: ResourceId, case: Case) -> str:  # noqa: ARG001
+    inventory = case.get(Inventory)
+    for scale_set in inventory.scale_sets if inventory else ():
+        if scale_set.managed_by and target.is_within(scale_set.id):
+            return f"It belongs to {scale_set.managed_by}, which would put it back; act on that instead."
+    return ""
+
+
+def _by_lock(action: Action, target: ResourceId, case: Case) -> str:
+    access = case.get(AccessFacts)
+    if access is None or not case.playbook.guard_rails.respect_locks:
+        return ""
+    if target.type == "microsoft.authorization/locks":
+        lock = next((one for one in access.locks if one.id.lower() == target.key), None)
+        if _verb(action) not in _TAKING_AWAY or (lock is not None and _is_attackers(lock, case)):
+            return ""
+        return "It is a lock that the attacker did not make."
+    for lock in access.locks:
+        blocks = lock.level.lower() == "readonly" or _verb(action) in _TAKING_AWAY
+        covers = target.is_within(lock.scope) or lock.scope.lower().startswith(target.key + "/")
+        if blocks and covers and not _is_attackers(lock, case):
+            return f"The lock {lock.id} ({lock.level}) covers it, and the attacker did not make that lock."
+    return ""
+
+
+def _by_role(action: Action, target: ResourceId, case: Case) -> str:
+    if target.type != "microsoft.authorization/roleassignments":
+        return _by_principal(action, case)
+    access = case.get(AccessFacts)
+    known = access.role_assignments if access else ()
+    assignment = next((one for one in known if one.id.lower() == target.key), None)
+    if assignment is None:
+        if _verb(action) in _ADDING:
+            return _by_principal(action, case)
+        return "It is not among the role assignments that were read, so nobody knows whose access it is."
+    if assignment.principal_type.lower() == "foreigngroup":
+        return "It is the partner's own delegated access (ForeignGroup)."
+    return _principal(assignment.principal_id, case)
+
+
+def _by_principal(action: Action, case: Case) -> str:
+    named = [str(action.params[name]) for name in _PRINCIPAL_PARAMS if name in action.params]
+    for principal in [*named, *action.target.split("/")]:
+        if reason := _principal(principal, case):
+            return reason
+    return ""
+
+
+def _principal(principal_id: str, case: Case) -> str:
+    lowered = principal_id.lower()
+    subscription = case.get(SubscriptionFacts)
+    if lowered and subscription and lowered in {own.lower() for own in subscription.own_principal_ids}:
+        return "It is the identity that this response runs as."
+    if lowered and lowered in {entry.lower() for entry in case.playbook.guard_rails.protected_principals}:
+        return f"The playbook protects principal {principal_id}."
+    return ""
+
+
+def _is_attackers(lock: Lock, case: Case) -> bool:
+    attribution, activity = case.get(Attribution), case.get(ActivityFacts)
+    if attribution is None:
+        return False
+    judged = attribution.of(lock.id)
+    if judged is not None:
+        return judged.cls is Class.ATTACKER
+    creation = activity.creators.get(lock.id.lower()) if activity else None
+    if creation is None:
+        return False
+    attackers = {actor.id.lower() for actor in attribution.actors if actor.cls is Class.ATTACKER}
+    return bool({creation.caller.lower(), creation.principal_id.lower()} & attackers)
+
+
+def _is_owner_of_all(assignment: RoleAssignment, subscription_id: str) -> bool:
+    scope = assignment.scope.lower().rstrip("/")
+    whole = scope in ("", f"/subscriptions/{subscription_id.lower()}") or "/managementgroups/" in scope
+    return whole and (assignment.role_name.lower() == "owner" or assignment.role_definition_id.lower().endswith(_OWNER))
+
+
+def _verb(action: Action) -> str:
+    return action.kind.rsplit(".", 1)[-1]
+
+
+def _tags(case: Case) -> Iterator[tuple[str, dict[str, str]]]:
+    inventory, disks = case.get(Inventory), case.get(DiskFacts)
+    for one in (*_resources(inventory), *(disks.disks if disks else ()), *(inventory.groups if inventory else ())):
+        if one.tags:
+            yield one.id, one.tags
+
+
+def _resources(inventory: Inventory | None) -> tuple[Machine | ScaleSet | Resource, ...]:
+    return (*inventory.machines, *inventory.scale_sets, *inventory.resources) if inventory else ()
+
+
+def _share(actions: Sequence[Action], case: Case) -> tuple[int, int]:
+    """How many distinct targets of counted kinds are acted on, and how many resources of these kinds there are."""
+    disks, access = case.get(DiskFacts), case.get(AccessFacts)
+    ids = {one.id.lower() for one in _resources(case.get(Inventory))}
+    if disks is not None:
+        ids |= {d.id.lower() for d in disks.disks} | {b.id.lower() for b in disks.blobs}
+    if access is not None:
+        ids |= {r.id.lower() for r in access.role_assignments}
+    targets = {a.target.lower() for a in actions if is_arm(a.target)} & ids
+    kinds = {ResourceId.parse(target).type for target in targets}
+    return len(targets), sum(1 for one in ids if _type(one) in kinds)
+
+
+def _type(resource_id: str) -> str:
+    try:
+        return ResourceId.parse(resource_id).type
+    except ScopeError:
+        return ""
