@@ -1,0 +1,1 @@
+"""Steps that only look: one file each, facts and findings out."""

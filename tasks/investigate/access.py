@@ -1,0 +1,168 @@
+"""Who may do what in the subscription, and what is locked, ruled or denied there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from firebreak.analysis import documents as doc
+from firebreak.model.case import Case
+from firebreak.model.clouds import Eyes
+from firebreak.model.facts import AccessFacts, ActivityFacts, Lock, PolicyAssignment, RoleAssignment
+from firebreak.model.finding import Finding, Severity
+from firebreak.model.step import Effect, Step
+from tasks.reading import Notes
+
+STEP = Step(
+    id="investigate.access",
+    title="Read roles, locks, policies and deny assignments",
+    effect=Effect.READ,
+    description=(
+        "Lists role assignments with the names of their roles, resource locks, policy assignments and deny assignments of the subscription "
+        "and everything in it."
+    ),
+    permissions=(
+        "Microsoft.Authorization/roleAssignments/read",
+        "Microsoft.Authorization/roleDefinitions/read",
+        "Microsoft.Authorization/locks/read",
+        "Microsoft.Authorization/policyAssignments/read",
+        "Microsoft.Authorization/denyAssignments/read",
+    ),
+    guidance=("S28", "S37", "S67"),
+    produces=AccessFacts,
+)
+
+_AUTHORIZATION = "2022-04-01"
+# Built-in roles whose names are needed even where role definitions may not be read.
+_BUILT_IN = {
+    "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": "Owner",
+    "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
+    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
+    "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9": "User Access Administrator",
+    "cfd33db0-3dd1-45e3-aa9d-cdbdf3b6f24e": "Support Request Contributor",
+    "0e5f05e5-9ab9-446b-b98d-1e2157c94125": "Quota Request Operator",
+    "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
+}
+_STRONG = {"owner", "contributor", "user access administrator", "role based access control administrator"}
+
+
+async def collect(eyes: Eyes, case: Case) -> AccessFacts:  # noqa: ARG001 - the contract
+    """Read the role assignments or fail; what else cannot be read is noted."""
+    base = f"/subscriptions/{eyes.arm.subscription_id}/providers/Microsoft.Authorization"
+    notes = Notes()
+    assignments = await eyes.arm.list(f"{base}/roleAssignments", _AUTHORIZATION)
+    nothing: list[dict[str, Any]] = []
+    definitions = await notes.attempt(
+        "role definitions", eyes.arm.list(f"{base}/roleDefinitions", _AUTHORIZATION), nothing
+    )
+    locks = await notes.attempt("resource locks", eyes.arm.list(f"{base}/locks", "2020-05-01"), nothing)
+    policies = await notes.attempt(
+        "policy assignments", eyes.arm.list(f"{base}/policyAssignments", "2026-06-01"), nothing
+    )
+    denials = await notes.attempt("deny assignments", eyes.arm.list(f"{base}/denyAssignments", _AUTHORIZATION), nothing)
+    names = _BUILT_IN | {
+        doc.path(item, "id").rsplit("/", 1)[-1].lower(): doc.text(item, "properties", "roleName")
+        for item in definitions
+    }
+    return AccessFacts(
+        role_assignments=_sorted(_role_assignment(item, names) for item in assignments if doc.path(item, "id")),
+        locks=_sorted(_lock(item) for item in locks if doc.path(item, "id")),
+        policy_assignments=_sorted(_policy(item) for item in policies if doc.path(item, "id")),
+        deny_assignments=tuple(sorted(denials, key=lambda item: doc.path(item, "id").lower())),
+        not_looked_at=notes.all,
+    )
+
+
+def assess(facts: AccessFacts, case: Case) -> list[Finding]:
+    """Point out strong roles and locks that came in the incident's window."""
+    activity = case.get(ActivityFacts)
+    if activity is None:
+        return []
+    recent = [
+        item
+        for item in facts.role_assignments
+        if item.created_at and item.created_at >= activity.window_start and item.role_name.lower() in _STRONG
+    ]
+    found = []
+    if recent:
+        found.append(
+            Finding(
+                id="strong-roles-new",
+                step=STEP.id,
+                title="Strong roles assigned in the incident's window",
+                severity=Severity.MEDIUM,
+                reasons=tuple(
+                    f"{item.role_name} at {doc.shown(item.scope, 200)} for {item.principal_type or 'principal'} "
+                    f"{doc.shown(item.principal_id)}, {item.created_at:%Y-%m-%d %H:%M}Z."
+                    for item in recent
+                ),
+                resources=tuple(item.id for item in recent),
+                techniques=("T1098.003",),
+            )
+        )
+    fresh = [lock for lock in facts.locks if _is_fresh(lock, activity)]
+    if fresh:
+        found.append(
+            Finding(
+                id="locks-new",
+                step=STEP.id,
+                title="Locks put in the incident's window",
+                severity=Severity.MEDIUM,
+                reasons=tuple(f"{lock.level} on {doc.shown(lock.scope, 200)}." for lock in fresh),
+                event_ids=tuple(e for lock in fresh for e in activity.creators[lock.id.lower()].event_ids),
+                resources=tuple(lock.id for lock in fresh),
+                techniques=("T1531",),
+            )
+        )
+    return found
+
+
+def _is_fresh(lock: Lock, activity: ActivityFacts) -> bool:
+    creator = activity.creators.get(lock.id.lower())
+    return creator is not None and creator.at >= activity.window_start
+
+
+def _role_assignment(item: dict[str, Any], names: dict[str, str]) -> RoleAssignment:
+    properties = doc.mapping(item, "properties")
+    role = doc.path(properties, "roleDefinitionId")
+    return RoleAssignment(
+        id=doc.path(item, "id"),
+        scope=doc.path(properties, "scope") or _scope_of(doc.path(item, "id")),
+        role_definition_id=role,
+        role_name=names.get(role.rsplit("/", 1)[-1].lower(), ""),
+        principal_id=doc.text(properties, "principalId").lower(),
+        principal_type=doc.text(properties, "principalType"),
+        created_at=doc.moment(doc.text(properties, "createdOn")),
+        created_by=doc.text(properties, "createdBy").lower(),
+        document=item,
+    )
+
+
+def _lock(item: dict[str, Any]) -> Lock:
+    return Lock(
+        id=doc.path(item, "id"),
+        scope=_scope_of(doc.path(item, "id")),
+        level=doc.text(item, "properties", "level"),
+        notes=doc.text(item, "properties", "notes"),
+        document=item,
+    )
+
+
+def _policy(item: dict[str, Any]) -> PolicyAssignment:
+    return PolicyAssignment(
+        id=doc.path(item, "id"),
+        scope=doc.path(item, "properties", "scope") or _scope_of(doc.path(item, "id")),
+        name=doc.text(item, "properties", "displayName") or doc.text(item, "name"),
+        definition_id=doc.path(item, "properties", "policyDefinitionId"),
+        enforcement=doc.text(item, "properties", "enforcementMode") or "Default",
+        document=item,
+    )
+
+
+def _scope_of(identifier: str) -> str:
+    """What an authorization object stands on: its id up to the provider, in Azure's spelling."""
+    at = identifier.lower().rfind("/providers/microsoft.authorization/")
+    return identifier[:at] if at > 0 else "/"
+
+
+def _sorted(values: Any) -> tuple[Any, ...]:
+    return tuple(sorted(values, key=lambda value: str(value.id).lower()))

@@ -1,0 +1,67 @@
+"""The 90-day activity log: streamed page by page, grouped into operations, judged against each caller's own past."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from firebreak.analysis.detections import Thresholds, find
+from firebreak.analysis.operations import LogReview
+from firebreak.model.case import Case
+from firebreak.model.clouds import Eyes
+from firebreak.model.facts import ActivityFacts, Inventory, SubscriptionFacts
+from firebreak.model.finding import Finding
+from firebreak.model.step import Effect, Step
+
+STEP = Step(
+    id="investigate.activity_log",
+    title="Review the activity log",
+    effect=Effect.READ,
+    description=(
+        "Reads the activity log of the last 90 days and looks for operations and patterns of an intruder in the incident's window: new "
+        "callers and addresses, bursts, GPU sizes, unused regions, roles granted, protections removed."
+    ),
+    permissions=("Microsoft.Insights/eventtypes/values/read",),
+    guidance=("S02", "S28", "S50", "S51", "S52", "S56", "S67"),
+    produces=ActivityFacts,
+)
+
+# Azure refuses a start more than 90 days ago; some minutes are left for clocks that differ.
+_REACH = timedelta(days=90) - timedelta(minutes=15)
+_DEFAULT_DAYS_BEFORE = 7
+
+
+async def collect(eyes: Eyes, case: Case) -> ActivityFacts:
+    """Stream the log up to now. The parameter `window_days_before` (7) says how long before the first observation the window begins."""
+    now = eyes.now()
+    start = now - _REACH
+    review = LogReview()
+    # Without a last moment, so that events that arrive late while we read are not cut off.
+    filter_text = f"eventTimestamp ge '{start:%Y-%m-%dT%H:%M:%SZ}'"
+    path = f"/subscriptions/{eyes.arm.subscription_id}/providers/Microsoft.Insights/eventtypes/management/values"
+    async for page in eyes.arm.pages(path, "2015-04-01", {"$filter": filter_text}):
+        review.add(page)
+    alert = case.incident.alert
+    observed = min(alert.first_observed_at or alert.detected_at, alert.detected_at, now)
+    days = timedelta(days=float(case.parameter(STEP.id, "window_days_before", _DEFAULT_DAYS_BEFORE)))
+    return review.facts(window_start=max(start, observed - days), from_time=start, to_time=now)
+
+
+def assess(facts: ActivityFacts, case: Case) -> list[Finding]:
+    """Judge the window's operations; the responder's own are left out where they are known."""
+    subscription = case.get(SubscriptionFacts)
+    return find(
+        facts,
+        own=subscription.own_principal_ids if subscription else (),
+        inventory=case.get(Inventory),
+        thresholds=thresholds(case),
+    )
+
+
+def thresholds(case: Case) -> Thresholds:
+    """The playbook's parameters over the defaults."""
+    defaults = Thresholds()
+    chosen: dict[str, Any] = {
+        name: int(case.parameter(STEP.id, name, getattr(defaults, name))) for name in Thresholds.__struct_fields__
+    }
+    return Thresholds(**chosen)
