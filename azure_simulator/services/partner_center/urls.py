@@ -1,0 +1,46 @@
+"""Routes of Partner Center, below /partnercenter."""
+
+from __future__ import annotations
+
+from azure_simulator.http import Handler, Route, route
+from azure_simulator.services.partner_center import audit, fraud_events, responses, webhooks
+from azure_simulator.services.partner_center.envelope import answered
+
+V1 = "/partnercenter/v1"
+C = f"{V1}/customers/{{c}}"
+S = f"{C}/subscriptions/{{s}}"
+E = f"{S}/azureEntitlements"
+W = "/partnercenter/webhooks/v1/registration"
+
+
+def _route(method: str, path: str, handler: Handler, *, user_only: bool = False) -> Route:
+    return route(method, path, answered(handler, user_only=user_only), kind="partner")
+
+
+ROUTES: list[Route] = [
+    _route("GET", f"{V1}/profiles/organization", responses.organization, user_only=True),
+    _route("GET", f"{V1}/customers", responses.list_customers),
+    _route("GET", C, responses.get_customer),
+    _route("GET", f"{C}/relationships", responses.list_relationships, user_only=True),
+    _route("GET", f"{C}/subscriptions", responses.list_subscriptions),
+    _route("GET", S, responses.get_subscription),
+    _route("PATCH", S, responses.patch_subscription),
+    _route("GET", E, responses.list_entitlements),
+    _route("GET", f"{E}/{{e}}", responses.get_entitlement),
+    _route("POST", f"{E}/{{e}}/cancel", responses.cancel_entitlement),
+    _route("POST", f"{E}/{{e}}/reactivate", responses.reactivate_entitlement),
+    _route("GET", f"{C}/usagebudget", responses.get_budget),
+    _route("PATCH", f"{C}/usagebudget", responses.patch_budget),
+    _route("GET", f"{C}/usagesummary", responses.usage_summary),
+    _route("GET", f"{C}/servicerequests", responses.list_service_requests, user_only=True),
+    _route("GET", f"{V1}/auditrecords", audit.list_records, user_only=True),
+    _route("GET", "/partnercenter/auditactivity/v1/auditrecords/{id}", audit.get_record, user_only=True),
+    _route("GET", f"{V1}/fraudEvents", fraud_events.list_events, user_only=True),
+    _route("POST", f"{V1}/fraudEvents/subscription/{{s}}/status", fraud_events.set_status, user_only=True),
+    _route("GET", f"{W}/events", webhooks.list_events),
+    _route("GET", W, webhooks.get_registration),
+    _route("POST", W, webhooks.post_registration),
+    _route("PUT", W, webhooks.put_registration),
+    _route("POST", f"{W}/validationEvents", webhooks.post_validation),
+    _route("GET", f"{W}/validationEvents/{{id}}", webhooks.get_validation),
+]
