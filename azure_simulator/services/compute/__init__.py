@@ -1,0 +1,1 @@
+"""The simulated virtual machines, scale sets, disks, snapshots, sizes and vCPU quota."""

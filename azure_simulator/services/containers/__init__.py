@@ -1,0 +1,1 @@
+"""The simulated clusters, container groups, Batch, Machine Learning, sites and backup vaults."""

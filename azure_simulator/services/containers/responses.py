@@ -1,0 +1,220 @@
+"""Clusters, container groups, Batch and Machine Learning over HTTP: stop, start, scale and delete."""
+
+from __future__ import annotations
+
+from azure_simulator.http import Handler, Request, Response, page
+from azure_simulator.services.compute.documents import merge, remove, resource_id, stored
+from azure_simulator.services.compute.operations import Finish, long_running
+from azure_simulator.services.containers import models, node_pools
+from azure_simulator.services.containers.exceptions import ClusterStateError, ComputeStateError, InvalidScaleError
+from azure_simulator.world import Document, World, public
+
+
+def _namespace(kind: str) -> str:
+    return kind.split("/", 1)[0]
+
+
+# Managed clusters --------------------------------------------------------------------------------------------------------
+
+
+def stop_cluster(world: World, request: Request) -> Response:
+    """Stop a cluster: its nodes are deallocated and stay so."""
+    cluster = stored(world, request, models.CLUSTER)
+    if not node_pools.is_running(cluster):
+        raise ClusterStateError(cluster["name"], "Stopped", "stop")
+
+    def stopped() -> None:
+        cluster["properties"]["provisioningState"] = "Succeeded"
+        node_pools.set_power(world, cluster, "deallocated")
+        world.changed("cluster.stopped", cluster)
+
+    return _switch(world, request, cluster, "Stopped", "Stopping", stopped)
+
+
+def start_cluster(world: World, request: Request) -> Response:
+    """Start a stopped cluster and its nodes."""
+    cluster = stored(world, request, models.CLUSTER)
+    if node_pools.is_running(cluster):
+        raise ClusterStateError(cluster["name"], "Running", "start")
+
+    def started() -> None:
+        cluster["properties"]["provisioningState"] = "Succeeded"
+        node_pools.set_power(world, cluster, "running")
+
+    return _switch(world, request, cluster, "Running", "Starting", started)
+
+
+def _switch(world: World, request: Request, cluster: Document, power: str, during: str, finish: Finish) -> Response:
+    response = long_running(world, request, cluster, finish, namespace=_namespace(models.CLUSTER))
+    cluster["properties"]["powerState"] = {"code": power}
+    for pool in cluster["properties"].get("agentPoolProfiles") or []:
+        pool["powerState"] = {"code": power}
+    if cluster.get("_operation"):
+        cluster["properties"]["provisioningState"] = during
+    return response
+
+
+def delete_cluster(world: World, request: Request) -> Response:
+    """Delete a cluster with its node resource group and everything in it; 204 when it is absent."""
+    cluster = world.resources.get(resource_id(request, models.CLUSTER))
+    if cluster is None:
+        return Response(204)
+
+    def deleted() -> None:
+        group = node_pools.node_group(cluster)
+        if cluster["properties"].get("nodeResourceGroup"):
+            remove(world, group)
+            world.groups.pop(group, None)
+        remove(world, cluster["id"])
+        world.changed("cluster.deleted", cluster)
+
+    response = long_running(world, request, cluster, deleted, namespace=_namespace(models.CLUSTER))
+    cluster["properties"]["provisioningState"] = "Deleting"
+    return response
+
+
+# Container groups --------------------------------------------------------------------------------------------------------
+
+
+def switch_group(state: str, status: int) -> Handler:
+    """The handler that stops (204, at once) or starts (202) a container group."""
+
+    def handle(world: World, request: Request) -> Response:
+        group = stored(world, request, models.CONTAINER_GROUP)
+        group["properties"].setdefault("instanceView", {})["state"] = state
+        for container in group["properties"].get("containers") or []:
+            current = (container.get("properties") or {}).get("instanceView", {}).get("currentState")
+            if isinstance(current, dict):
+                current["state"] = "Running" if state == "Running" else "Terminated"
+        if status == 202:
+            return long_running(world, request, group, lambda: None, namespace=_namespace(models.CONTAINER_GROUP))
+        world.changed("container_group.stopped", group)
+        return Response(status)
+
+    return handle
+
+
+def delete_group(world: World, request: Request) -> Response:
+    """Delete a container group: 200 with what was deleted, 204 when absent."""
+    group = world.resources.get(resource_id(request, models.CONTAINER_GROUP))
+    if group is None:
+        return Response(204)
+    remove(world, group["id"])
+    world.changed("container_group.deleted", group)
+    return Response(200, public(group))
+
+
+# Nested types: Batch pools, Machine Learning computes --------------------------------------------------------------------
+
+
+def list_children(parent: str, kind: str) -> Handler:
+    """The handler that lists the children of one parent."""
+
+    def handle(world: World, request: Request) -> Response:
+        owner = stored(world, request, parent)
+        return page(world, request, world.resources.of_type(kind, owner["id"]), wrap=public)
+
+    return handle
+
+
+def delete_long(kind: str, notice: str) -> Handler:
+    """The handler that deletes a document and what is below it: 202, or 204 when absent."""
+
+    def handle(world: World, request: Request) -> Response:
+        document = world.resources.get(resource_id(request, kind))
+        if document is None:
+            return Response(204)
+
+        def deleted() -> None:
+            remove(world, document["id"])
+            world.changed(notice, document)
+
+        response = long_running(world, request, document, deleted, namespace=_namespace(kind))
+        document["properties"]["provisioningState"] = "Deleting"
+        return response
+
+    return handle
+
+
+def patch_pool(world: World, request: Request) -> Response:
+    """Resize a Batch pool: its current nodes follow `fixedScale` when the resize is done."""
+    pool = stored(world, request, models.BATCH_POOL)
+    body = request.json()
+    merge(pool["properties"], body.get("properties") or {})
+    fixed = (pool["properties"].get("scaleSettings") or {}).get("fixedScale")
+    if isinstance(fixed, dict):
+        targets = [fixed.get(k, 0) for k in ("targetDedicatedNodes", "targetLowPriorityNodes")]
+        if any(not isinstance(t, int) or t < 0 for t in targets):
+            raise InvalidScaleError("properties.scaleSettings.fixedScale")
+        pool["properties"]["allocationState"] = "Resizing"
+
+        def resized() -> None:
+            if pool["properties"].get("allocationState") == "Resizing":
+                pool["properties"]["currentDedicatedNodes"], pool["properties"]["currentLowPriorityNodes"] = targets
+                pool["properties"]["allocationState"] = "Steady"
+
+        world.later(world.operation_seconds, resized)
+        world.settle()
+    return Response(200, public(pool))
+
+
+def stop_resize(world: World, request: Request) -> Response:
+    """Stop a resize: the pool stays as large as it is."""
+    pool = stored(world, request, models.BATCH_POOL)
+    pool["properties"]["allocationState"] = "Steady"
+    return Response(200, public(pool))
+
+
+def switch_compute(state: str) -> Handler:
+    """The handler that stops or starts a Machine Learning compute instance."""
+
+    def handle(world: World, request: Request) -> Response:
+        compute = stored(world, request, models.ML_COMPUTE)
+        kind = str(compute["properties"].get("computeType", ""))
+        if kind != "ComputeInstance":
+            raise ComputeStateError(compute["name"], kind)
+
+        def done() -> None:
+            compute["properties"].setdefault("properties", {})["state"] = state
+            world.changed("ml_compute.stopped" if state == "Stopped" else "ml_compute.started", compute)
+
+        return long_running(world, request, compute, done, namespace=_namespace(models.ML_COMPUTE))
+
+    return handle
+
+
+def patch_compute(world: World, request: Request) -> Response:
+    """Scale a Machine Learning cluster: nodes above the new maximum leave."""
+    compute = stored(world, request, models.ML_COMPUTE)
+    change = request.json().get("properties") or {}
+    settings = (change.get("properties") or {}).get("scaleSettings") or change.get("scaleSettings") or {}
+    if not isinstance(settings.get("maxNodeCount", 0), int):
+        raise InvalidScaleError("properties.properties.scaleSettings.maxNodeCount")
+    inner = compute["properties"].setdefault("properties", {})
+    merge(inner.setdefault("scaleSettings", {}), settings)
+    if "maxNodeCount" in settings:
+        limit = settings["maxNodeCount"]
+        inner["currentNodeCount"] = min(int(inner.get("currentNodeCount", 0)), limit)
+        inner["targetNodeCount"] = min(int(inner.get("targetNodeCount", 0)), limit)
+        inner["scaleSettings"]["minNodeCount"] = min(int(inner["scaleSettings"].get("minNodeCount", 0)), limit)
+    return Response(200, public(compute))
+
+
+# Sites and vaults --------------------------------------------------------------------------------------------------------
+
+
+def switch_site(state: str) -> Handler:
+    """The handler that stops or starts a web or function app."""
+
+    def handle(world: World, request: Request) -> Response:
+        site = stored(world, request, models.SITE)
+        site["properties"]["state"] = state
+        return Response(200)
+
+    return handle
+
+
+def list_protected_items(world: World, request: Request) -> Response:
+    """What a vault protects."""
+    vault = stored(world, request, models.VAULT)
+    return page(world, request, world.resources.of_type(models.PROTECTED_ITEM, vault["id"]), wrap=public)

@@ -1,0 +1,1 @@
+"""The simulated autoscale settings, action groups, activity-log alerts and diagnostic settings."""

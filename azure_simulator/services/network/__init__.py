@@ -1,0 +1,1 @@
+"""The simulated interfaces, public addresses, virtual networks and security groups."""

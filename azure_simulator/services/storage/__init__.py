@@ -1,0 +1,1 @@
+"""The simulated storage accounts and the blob data plane."""
