@@ -115,6 +115,8 @@ gates = Table(
     Column("asked_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("last_problem", Text, nullable=False),
+    Column("closed_by", String(160), nullable=False),
+    Column("closing_reason", Text, nullable=False),
 )
 
 asks = Table(

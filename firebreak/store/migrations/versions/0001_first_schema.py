@@ -97,6 +97,8 @@ def _decisions() -> None:
         sa.Column("asked_at", TIME, nullable=False),
         sa.Column("expires_at", TIME, nullable=False),
         sa.Column("last_problem", sa.Text, nullable=False),
+        sa.Column("closed_by", sa.String(160), nullable=False),
+        sa.Column("closing_reason", sa.Text, nullable=False),
     )
     op.create_index("ix_gates_incident", "gates", ["incident"])
     op.create_table(

@@ -1,0 +1,59 @@
+"""What a person says at a gate, and what a gate shows: `Answer` in, `GateView` out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from firebreak.model.approval import Approval
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer as it came from a form or a command line: nothing in it is trusted yet.
+
+    `decision` is approve, reject or skip; `leave_out` are action ids; `confirm` is the typed confirmation; `channel` is ui, cli or
+    demo. Its repr has no code.
+    """
+
+    approver: str
+    code: str
+    decision: str
+    plan_digest: str
+    reason: str = ""
+    leave_out: tuple[str, ...] = ()
+    confirm: str = ""
+    channel: str = "ui"
+
+    def __repr__(self) -> str:
+        return f"Answer(approver={self.approver!r}, decision={self.decision!r}, channel={self.channel!r})"
+
+
+class GateView(msgspec.Struct, frozen=True, kw_only=True):
+    """A gate as it stands.
+
+    `state` is open, approved, rejected, skipped or expired (open, but its time is over: ask again with `reopen_expired`). `ask` is
+    the number of the current question, from 1; an answer must name it. `last_problem` says why it is asked again. `confirm` is the
+    text that must be typed to approve, "" when none. `choices` are the action ids that may be left out.
+    """
+
+    id: str
+    incident: str
+    stage: str
+    round: int
+    gate: str
+    title: str
+    plan_digest: str
+    state: str
+    ask: int
+    approvals: tuple[Approval, ...]
+    required: int
+    roles: tuple[str, ...]
+    opened_at: datetime
+    expires_at: datetime
+    last_problem: str
+    optional: bool
+    confirm: str
+    choices: tuple[str, ...]
+    closed_by: str = ""
+    closing_reason: str = ""
