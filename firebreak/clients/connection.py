@@ -1,0 +1,248 @@
+"""One connection to the clouds: eyes to see with, hands to act with, in one mode, for one subscription.
+
+    async with connect(settings, subscription_id=..., mode=Mode.DRY_RUN, correlation_id=incident.id) as connection:
+        disks = await connection.eyes.arm.list(...)
+        await connection.hands.arm.delete(...)          # WriteRefusedError: nothing left this process
+
+A connection belongs to one event loop. Connections of one identity share their token buckets and the price list within a process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+
+from firebreak.clients.arm import ArmRead, ArmWrite
+from firebreak.clients.blobs import BlobRead, BlobWrite, StorageHosts
+from firebreak.clients.channel import Channel, Signing
+from firebreak.clients.credentials import Credentials
+from firebreak.clients.graph import GraphRead, GraphWrite, is_partners
+from firebreak.clients.management import Management
+from firebreak.clients.partner_center import PartnerCenterRead, PartnerCenterWrite
+from firebreak.clients.policies.exchange import Call, Policy
+from firebreak.clients.policies.governor import Buckets, Governor
+from firebreak.clients.policies.mode_guard import ARM_READ_POSTS, GRAPH_READ_POSTS, ModeGuard
+from firebreak.clients.policies.recording import Recorder, Recording
+from firebreak.clients.policies.redaction import clean_library_logs
+from firebreak.clients.policies.request_ids import RequestIds
+from firebreak.clients.policies.request_log import RequestLog
+from firebreak.clients.policies.retry import Retry
+from firebreak.clients.prices import PriceCache, Prices
+from firebreak.clients.scope import Scope
+from firebreak.clients.transports import GuardedAzureTransport, GuardedHttpTransport, Transports, network
+from firebreak.errors import CredentialError
+from firebreak.model.mode import Mode
+from firebreak.settings import Settings
+
+_STORAGE_SCOPE = "https://storage.azure.com/.default"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class CloudEyes:
+    """`Eyes` over the clients of one connection."""
+
+    arm: ArmRead
+    graph: GraphRead
+    partner_center: PartnerCenterRead
+    blobs: BlobRead
+    prices: Prices
+    clock: Callable[[], datetime]
+    own_ids: Callable[[], Awaitable[tuple[str, ...]]]
+
+    def now(self) -> datetime:
+        return self.clock()
+
+    async def own_principal_ids(self) -> tuple[str, ...]:
+        """Object ids of the acting identity in every tenant it signed in to, lower-case.
+
+        Raises:
+            CredentialError: the token does not say who it is for, so own access could not be protected.
+        """
+        return await self.own_ids()
+
+
+@dataclass(frozen=True)
+class CloudHands:
+    """`Hands` over the clients of one connection. The type exists in every mode; the transport refuses."""
+
+    arm: ArmWrite
+    graph: GraphWrite
+    partner_center: PartnerCenterWrite
+    blobs: BlobWrite
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What `connect` gives. `management` holds the SDK clients, behind the same guard."""
+
+    mode: Mode
+    eyes: CloudEyes
+    hands: CloudHands
+    management: Management
+    credentials: Credentials
+
+
+class _Shared:
+    """What connections of one process have in common, by identity: token buckets and prices."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._buckets: dict[tuple[str, ...], Buckets] = {}
+        self.prices = PriceCache()
+
+    def buckets(self, settings: Settings) -> Buckets:
+        own = settings.credential
+        key = (
+            settings.cloud.resource_manager,
+            own.kind,
+            own.tenant_id,
+            own.client_id,
+            repr(settings.operations.throttle),
+        )
+        with self._lock:
+            return self._buckets.setdefault(key, Buckets(settings.operations.throttle, time.monotonic))
+
+
+_SHARED = _Shared()
+
+
+@asynccontextmanager
+async def connect(
+    settings: Settings,
+    *,
+    subscription_id: str,
+    mode: Mode,
+    correlation_id: str,
+    recorder: Recorder | None = None,
+    transport: Transports | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> AsyncIterator[Connection]:
+    """Open the clients of one incident. Nothing is sent, and nobody signs in, before the first request.
+
+    `recorder` gets every answer to a read. `transport` replaces the network. `clock` is the run's time, `sleep` and `monotonic` serve retries
+    and throttling.
+
+    Raises:
+        SettingsError: the CA bundle or a secret reference cannot be used.
+        ScopeError: `subscription_id` is not a GUID.
+    """
+    clean_library_logs()
+    scope = Scope(subscription_id)
+    transports = transport or network(settings)
+    cloud, operations = settings.cloud, settings.operations
+    buckets = _SHARED.buckets(settings) if transport is None else Buckets(operations.throttle, monotonic)
+    prices = _SHARED.prices if transport is None else PriceCache()
+
+    def policies(names: tuple[str, str], last: Policy | None = None) -> list[Policy]:
+        found: list[Policy] = [RequestIds(correlation_id, names=names)]
+        if recorder:
+            found.append(Recording(recorder, clock))
+        found.append(
+            Retry(
+                attempts=operations.attempts,
+                total_seconds=operations.total_seconds,
+                longest_wait_seconds=operations.longest_wait_seconds,
+                sleep=sleep,
+                monotonic=monotonic,
+            )
+        )
+        found.append(RequestLog())
+        return [*found, last] if last else found
+
+    async with AsyncExitStack() as stack:
+        credentials = Credentials(settings, transports)
+        stack.push_async_callback(credentials.close)
+
+        def channel(guard: ModeGuard, names: tuple[str, str], signing: Signing | None) -> Channel:
+            inner: httpx.AsyncBaseTransport = transports.http()
+            guarded = GuardedHttpTransport(inner, guard, attempt_seconds=operations.attempt_timeout_seconds)
+            made = Channel(guarded, policies(names, signing), operations)
+            stack.push_async_callback(made.close)
+            return made
+
+        async def graph_token(call: Call) -> str:
+            own = settings.credential
+            tenant = own.partner_tenant if is_partners(call.url, cloud.graph) else own.tenant_id
+            return await (await credentials.for_tenant(tenant)).bearer(f"{cloud.graph_audience}/.default")
+
+        async def partner_token(_: Call) -> str:
+            source = await credentials.for_tenant(settings.credential.partner_tenant)
+            return await source.bearer(f"{cloud.partner_center_audience}/.default")
+
+        async def storage_token(_: Call) -> str:
+            return await (await credentials.for_tenant(settings.credential.tenant_id)).bearer(_STORAGE_SCOPE)
+
+        arm_scope = f"{cloud.audience}/.default"
+        guard = ModeGuard(
+            mode, base=cloud.resource_manager, read_posts=ARM_READ_POSTS, origins=(cloud.resource_manager,)
+        )
+        management = Management(
+            base=cloud.resource_manager,
+            scope=arm_scope,
+            subscription_id=scope.subscription_id,
+            credential=await credentials.for_tenant(settings.credential.tenant_id),
+            transport=GuardedAzureTransport(
+                transports.azure(), guard, attempt_seconds=operations.attempt_timeout_seconds
+            ),
+            policies=[
+                *policies(("x-ms-client-request-id", "x-ms-correlation-request-id")),
+                Governor(buckets, sleep=sleep, longest_wait_seconds=operations.longest_wait_seconds),
+            ],
+        )
+        stack.push_async_callback(management.close)
+        graph = channel(
+            ModeGuard(mode, base=cloud.graph, read_posts=GRAPH_READ_POSTS, origins=(cloud.graph,)),
+            ("client-request-id", ""),
+            Signing(graph_token),
+        )
+        partner = channel(
+            ModeGuard(mode, origins=(cloud.partner_center,)),
+            ("MS-RequestId", "MS-CorrelationId"),
+            Signing(partner_token),
+        )
+        price_list = channel(ModeGuard(mode, origins=(cloud.prices,)), ("x-ms-client-request-id", ""), None)
+        storage = channel(ModeGuard(mode), ("x-ms-client-request-id", ""), Signing(storage_token))
+        hosts = StorageHosts(cloud.storage_suffixes, (cloud.resource_manager,) if cloud.preset == "simulator" else ())
+
+        async def own_ids() -> tuple[str, ...]:
+            await (await credentials.for_tenant(settings.credential.tenant_id)).bearer(arm_scope)
+            if not credentials.principal_ids:
+                raise CredentialError(
+                    "The token for Azure Resource Manager does not name its identity (claim oid).",
+                    hint="Without it, own access could not be kept out of a plan. Use a credential with Entra ID tokens.",
+                )
+            return credentials.principal_ids
+
+        yield Connection(
+            mode=mode,
+            eyes=CloudEyes(
+                arm=ArmRead(management, scope, max_pages=operations.max_pages),
+                graph=GraphRead(graph, cloud.graph, max_pages=operations.max_pages),
+                partner_center=PartnerCenterRead(partner, cloud.partner_center, max_pages=operations.max_pages),
+                blobs=BlobRead(storage, hosts, max_pages=operations.max_pages),
+                prices=Prices(price_list, cloud.prices, currency=operations.currency, cache=prices),
+                clock=clock,
+                own_ids=own_ids,
+            ),
+            hands=CloudHands(
+                arm=ArmWrite(management, scope),
+                graph=GraphWrite(graph, cloud.graph),
+                partner_center=PartnerCenterWrite(partner, cloud.partner_center),
+                blobs=BlobWrite(storage, hosts),
+            ),
+            management=management,
+            credentials=credentials,
+        )

@@ -1,0 +1,128 @@
+"""Microsoft Graph: the customer's directory, and the partner's security alerts and delegated relationships.
+
+    users = await graph.list("/v1.0/users", {"$select": "id,userPrincipalName"})
+    alert = await graph.get(f"/beta/security/partner/securityAlerts/{alert_id}")
+
+The path decides the tenant of the token: `/security/partner`, `/tenantRelationships` and `/reports/partners` are the partner's, all else is the
+customer's.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from firebreak.clients.addresses import address, following
+from firebreak.clients.channel import Channel
+from firebreak.clients.failures import error_of, is_absent, unreadable
+from firebreak.clients.policies.exchange import Call, Reply, encode
+from firebreak.clients.policies.redaction import shown
+from firebreak.errors import ScopeError
+from firebreak.model.step import Sent
+
+_PATH = re.compile(r"/(v1\.0|beta)(/[^/\\?#%\x00-\x1f\x7f]+)+")
+_PARTNERS = re.compile(r"/(v1\.0|beta)/(security/partner|tenantrelationships|reports/partners)(/|$)", re.IGNORECASE)
+
+
+def is_partners(url: str, base: str) -> bool:
+    """Whether the call belongs to the partner's tenant rather than the customer's."""
+    return _PARTNERS.match(urlsplit(url).path.removeprefix(urlsplit(base).path)) is not None
+
+
+class GraphRead:
+    """`JsonReader` for Graph."""
+
+    def __init__(self, channel: Channel, base: str, *, max_pages: int) -> None:
+        self._channel = channel
+        self._base = base
+        self._max_pages = max_pages
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+        """Return the document, or None when it is not there."""
+        call = Call("GET", _url(self._base, path, params), {"Accept": "application/json"}, is_read=True)
+        reply = await self._channel.send(call)
+        if is_absent(reply) or reply.status == 204:
+            return None
+        return _object(call, reply)
+
+    async def list(self, path: str, params: Mapping[str, str] | None = None) -> builtins.list[dict[str, Any]]:
+        """Return all pages as one list, following `@odata.nextLink` on this service only."""
+        url, found, seen = _url(self._base, path, params), builtins.list[dict[str, Any]](), set[str]()
+        while True:
+            call = Call("GET", url, {"Accept": "application/json"}, is_read=True)
+            document = _object(call, await self._channel.send(call))
+            value = document.get("value")
+            if not isinstance(value, builtins.list) or not all(isinstance(item, dict) for item in value):
+                raise unreadable(call, 'a list without "value"')
+            found += value
+            link = document.get("@odata.nextLink")
+            if not link:
+                return found
+            url = following(self._base, str(link))
+            if url in seen or len(seen) >= self._max_pages:
+                raise unreadable(call, "pages that never end")
+            seen.add(url)
+
+    async def names_of(self, object_ids: builtins.list[str]) -> builtins.list[dict[str, Any]]:
+        """Return the directory objects of these ids (a read that is a POST), a thousand at a time; unknown ids are left out."""
+        found: builtins.list[dict[str, Any]] = []
+        for start in range(0, len(object_ids), 1000):
+            body = encode({"ids": object_ids[start : start + 1000]})
+            headers = {"Accept": "application/json", "Content-Type": "application/json"}
+            call = Call(
+                "POST", _url(self._base, "/v1.0/directoryObjects/getByIds", None), headers, content=body, is_read=True
+            )
+            document = _object(call, await self._channel.send(call))
+            if not isinstance(document.get("value"), builtins.list):
+                raise unreadable(call, 'a list without "value"')
+            found += document["value"]
+        return found
+
+
+class GraphWrite:
+    """`JsonWriter` for Graph. Graph has no idempotency key: `request_id` becomes the client request id."""
+
+    def __init__(self, channel: Channel, base: str) -> None:
+        self._channel = channel
+        self._base = base
+
+    async def post(self, path: str, body: Mapping[str, Any] | None, *, request_id: str) -> Sent:
+        return await self._send("POST", path, body, request_id, "")
+
+    async def patch(self, path: str, body: Mapping[str, Any], *, request_id: str, etag: str = "") -> Sent:
+        return await self._send("PATCH", path, body, request_id, etag)
+
+    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, request_id: str, etag: str) -> Sent:
+        headers = {"Accept": "application/json", "client-request-id": request_id}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if etag:
+            headers["If-Match"] = etag
+        call = Call(method, _url(self._base, path, None), headers, content=b"" if body is None else encode(body))
+        reply = await self._channel.send(call)
+        if reply.status >= 300:
+            raise error_of(call, reply)
+        return Sent(status=reply.status, request_id=reply.request_id)
+
+
+def _url(base: str, path: str, params: Mapping[str, str] | None) -> str:
+    if not _PATH.fullmatch(path) or any(not segment.strip(". ") for segment in path.split("/")[1:]):
+        raise ScopeError(
+            f"{shown(path)!r} is not a plain Graph path.", hint="Use the form /v1.0/users; queries go into params."
+        )
+    return address(base, path, params or {})
+
+
+def _object(call: Call, reply: Reply) -> dict[str, Any]:
+    if reply.status >= 300:
+        raise error_of(call, reply)
+    try:
+        document = reply.json()
+    except ValueError as exc:
+        raise unreadable(call, "no JSON") from exc
+    if not isinstance(document, dict):
+        raise unreadable(call, "JSON of the wrong kind")
+    return document

@@ -1,0 +1,86 @@
+"""No secret in a log line, an error message or a recorded body (P11): one list of what a secret looks like, used everywhere."""
+
+from __future__ import annotations
+
+import logging
+import re
+from urllib.parse import urlsplit
+
+_MARK = "[redacted]"
+_LIMIT = 400
+
+_JSON_KEYS = (
+    "accessSAS|accountSasToken|serviceSasToken|access_token|refresh_token|id_token|client_secret|client_assertion|clientSecret|secretText|"
+    "secretValue|password|adminPassword|primaryKey|secondaryKey|primaryConnectionString|secondaryConnectionString|connectionString|"
+    "accountKey|sharedKey|storageAccountAccessKey|customData|userData"
+)
+_IN_JSON = re.compile(rf'("(?:{_JSON_KEYS})"\s*:\s*")((?:[^"\\]|\\.)+)(")', re.IGNORECASE)
+_IN_FORM = re.compile(
+    r"((?:^|[?&;\s\"'])(?:sig|client_secret|client_assertion|refresh_token|access_token|password|code)=)[^&\s\"'<>;\\]+",
+    re.IGNORECASE,
+)
+_IN_ESCAPED_URL = re.compile(r"((?:%26|%3F|\\u0026|&amp;)sig(?:=|%3D))[^&\s\"'<>;\\]+", re.IGNORECASE)
+_ACCOUNT_KEY = re.compile(r"((?:AccountKey|SharedAccessKey|SharedAccessSignature)=)[^;\s\"']+", re.IGNORECASE)
+_BEARER = re.compile(r"\b((?:Bearer|Basic|SharedKey)\s+)[A-Za-z0-9+/=._~:-]{8,}", re.IGNORECASE)
+_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
+
+
+def without_secrets(text: str) -> str:
+    """Return `text` with every token, key, SAS signature and password replaced by a mark; all else stays byte for byte."""
+    for pattern, replacement in (
+        (_IN_JSON, rf"\1{_MARK}\3"),
+        (_IN_FORM, rf"\1{_MARK}"),
+        (_IN_ESCAPED_URL, rf"\1{_MARK}"),
+        (_ACCOUNT_KEY, rf"\1{_MARK}"),
+        (_BEARER, rf"\1{_MARK}"),
+        (_JWT, _MARK),
+    ):
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def body_without_secrets(content: bytes) -> tuple[bytes, bool]:
+    """Return a body for keeping, and whether anything was taken out. Bytes that are not UTF-8 are kept as they are."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content, False
+    clean = without_secrets(text)
+    return (content, False) if clean == text else (clean.encode("utf-8"), True)
+
+
+def shown(text: str, limit: int = _LIMIT) -> str:
+    """Return hostile text fit for a message: no secrets, no control or direction characters, at most `limit` characters."""
+    clean = _CONTROL.sub(" ", without_secrets(text)).strip()
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def shown_url(url: str) -> str:
+    """Return a URL fit for a message or a manifest: user info and secrets out, the query kept."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return shown(parts._replace(netloc=host, fragment="").geturl(), 2000)
+
+
+class SecretFilter(logging.Filter):
+    """Cleans log records of libraries that print URLs; it never drops a record."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = without_secrets(record.getMessage())
+        record.args = ()
+        return True
+
+
+def clean_library_logs() -> None:
+    """Put the filter on the loggers of the HTTP and Azure libraries, once."""
+    for name in (
+        "httpx",
+        "azure.core.pipeline.policies.http_logging_policy",
+        "azure.identity",
+        "azure.identity.aio",
+        "msal",
+    ):
+        logger = logging.getLogger(name)
+        if not any(isinstance(item, SecretFilter) for item in logger.filters):
+            logger.addFilter(SecretFilter())

@@ -1,0 +1,394 @@
+"""Settings: where the clouds are, who signs in, where the state lives. From the environment (`FIREBREAK_*`), else a settings file.
+
+The file is `FIREBREAK_SETTINGS_FILE`, or `settings.yaml` in the home folder; the environment wins over it. Unknown keys are errors. Every
+secret may be the value itself or a reference: `env:NAME`, `file:/path`, `keyvault:https://vault.vault.azure.net/secrets/name`.
+
+    FIREBREAK_CLOUD__PRESET=public FIREBREAK_CREDENTIAL__KIND=client_secret FIREBREAK_CREDENTIAL__CLIENT_SECRET=env:APP_SECRET
+    settings = Settings.load()
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import secrets
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as SourceError
+from pydantic_settings.sources import InitSettingsSource
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from firebreak.errors import SettingsError
+
+PREFIX = "FIREBREAK_"
+FILE_VARIABLE = "FIREBREAK_SETTINGS_FILE"
+
+Preset = Literal["public", "usgovernment", "china", "simulator"]
+Kind = Literal["default", "client_secret", "certificate", "managed_identity", "secure_application_model"]
+
+_SIMULATOR = "https://localhost:8443"
+_ENDPOINTS: dict[str, dict[str, str]] = {
+    "public": {
+        "resource_manager": "https://management.azure.com",
+        "login": "https://login.microsoftonline.com",
+        "graph": "https://graph.microsoft.com",
+        "partner_center": "https://api.partnercenter.microsoft.com",
+        "prices": "https://prices.azure.com",
+        "audience": "https://management.azure.com",
+        "storage_suffixes": "core.windows.net storage.azure.net",
+        "vault_suffix": "vault.azure.net",
+    },
+    "usgovernment": {
+        "resource_manager": "https://management.usgovcloudapi.net",
+        "login": "https://login.microsoftonline.us",
+        "graph": "https://graph.microsoft.us",
+        "partner_center": "https://api.partnercenter.microsoft.com",
+        "prices": "https://prices.azure.com",
+        "audience": "https://management.usgovcloudapi.net",
+        "storage_suffixes": "core.usgovcloudapi.net",
+        "vault_suffix": "vault.usgovcloudapi.net",
+    },
+    "china": {
+        "resource_manager": "https://management.chinacloudapi.cn",
+        "login": "https://login.partner.microsoftonline.cn",
+        "graph": "https://microsoftgraph.chinacloudapi.cn",
+        "partner_center": "https://partner.partnercenterapi.microsoftonline.cn",
+        "prices": "https://prices.azure.com",
+        "audience": "https://management.chinacloudapi.cn",
+        "storage_suffixes": "core.chinacloudapi.cn",
+        "vault_suffix": "vault.azure.cn",
+    },
+    "simulator": {
+        "resource_manager": _SIMULATOR,
+        "login": _SIMULATOR,
+        "graph": _SIMULATOR,
+        "partner_center": _SIMULATOR,
+        "prices": _SIMULATOR,
+        "audience": "https://management.azure.com",
+        "storage_suffixes": "core.windows.net",
+        "vault_suffix": "vault.azure.net",
+    },
+}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CloudSettings(_Section):
+    """Addresses. A preset fills what is not named. `ca_bundle` replaces the system's certificate authorities.
+
+    `audience` is the resource ARM tokens are asked for, `graph_audience` and `partner_center_audience` likewise (default: the preset's).
+    """
+
+    preset: Preset = "public"
+    resource_manager: str = ""
+    login: str = ""
+    graph: str = ""
+    partner_center: str = ""
+    prices: str = ""
+    ca_bundle: Path | None = None
+    audience: str = ""
+    graph_audience: str = ""
+    partner_center_audience: str = ""
+    storage_suffixes: tuple[str, ...] = ()
+    vault_suffix: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        values = {key: value for key, value in given.items() if value not in ("", None)}
+        preset = _ENDPOINTS.get(str(values.get("preset", "public")).lower())
+        if preset is None:
+            return values
+        for name in ("resource_manager", "login", "graph", "partner_center", "prices", "audience", "vault_suffix"):
+            values.setdefault(name, preset[name])
+        values.setdefault("storage_suffixes", tuple(preset["storage_suffixes"].split()))
+        known = _ENDPOINTS["public"] if preset is _ENDPOINTS["simulator"] else preset
+        values.setdefault("graph_audience", known["graph"])
+        values.setdefault("partner_center_audience", known["partner_center"])
+        return values
+
+    @field_validator("preset", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("resource_manager", "login", "graph", "partner_center", "prices")
+    @classmethod
+    def _plain_https(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme != "https" or not parts.hostname or parts.username or parts.query or parts.fragment:
+            raise ValueError("must be an https:// address without user, query or fragment")
+        return value.rstrip("/")
+
+    @field_validator("ca_bundle")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.expanduser().is_file():
+            raise ValueError(f"no file at {value}")
+        return value.expanduser() if value else None
+
+    @property
+    def is_known_authority(self) -> bool:
+        """Whether `login` is one of Microsoft's: otherwise instance discovery must be off."""
+        return self.login in {preset["login"] for name, preset in _ENDPOINTS.items() if name != "simulator"}
+
+
+class CredentialSettings(_Section):
+    """Who signs in. `tenant_id` is the customer's, `partner_tenant_id` the partner's (default: the same).
+
+    `client_secret`, `certificate` (path of a PEM or PFX file, or the PEM itself), `certificate_password` and `refresh_token` may be
+    references (module docstring); `firebreak.clients.secrets` resolves them.
+    """
+
+    kind: Kind = "default"
+    tenant_id: str = ""
+    partner_tenant_id: str = ""
+    client_id: str = ""
+    client_secret: SecretStr | None = None
+    certificate: SecretStr | None = None
+    certificate_password: SecretStr | None = None
+    refresh_token: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> CredentialSettings:
+        needs = {
+            "client_secret": ("tenant_id", "client_id", "client_secret"),
+            "certificate": ("tenant_id", "client_id", "certificate"),
+            "secure_application_model": ("tenant_id", "client_id", "client_secret", "refresh_token"),
+        }.get(self.kind, ())
+        missing = [f"{PREFIX}CREDENTIAL__{name.upper()}" for name in needs if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"kind {self.kind} also needs {', '.join(missing)}")
+        return self
+
+    @property
+    def partner_tenant(self) -> str:
+        return self.partner_tenant_id or self.tenant_id
+
+
+class ThrottleSettings(_Section):
+    """Token buckets of Azure Resource Manager per subscription and principal: size, and refill per second (published numbers)."""
+
+    reads: int = Field(default=250, gt=0)
+    reads_per_second: float = Field(default=25, gt=0)
+    writes: int = Field(default=200, gt=0)
+    writes_per_second: float = Field(default=10, gt=0)
+    deletes: int = Field(default=200, gt=0)
+    deletes_per_second: float = Field(default=10, gt=0)
+
+
+class OperationSettings(_Section):
+    """How requests behave. Seconds are wall-clock; `total_seconds` bounds one call with all its retries and waits."""
+
+    connect_timeout_seconds: float = Field(default=10, gt=0)
+    read_timeout_seconds: float = Field(default=60, gt=0)
+    attempt_timeout_seconds: float = Field(default=120, gt=0)
+    total_seconds: float = Field(default=600, gt=0)
+    attempts: int = Field(default=5, ge=1)
+    longest_wait_seconds: float = Field(default=120, gt=0)
+    connections: int = Field(default=64, gt=0)
+    max_pages: int = Field(default=10_000, gt=0)
+    throttle: ThrottleSettings = ThrottleSettings()
+    alerts_api: str = "/beta"
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    fallback_machine_per_hour: Decimal | None = None
+
+
+class Settings(BaseSettings):
+    """All settings of the engine. Use `Settings.load()`; nothing here shows a secret in its repr."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    home: Path = Path("~/.firebreak")
+    database_url: str = Field(default="", repr=False)
+    evidence_url: str = Field(default="", repr=False)
+    approvers_file: Path | None = None
+    secret_key: SecretStr | None = None
+    cloud: CloudSettings = CloudSettings()
+    credential: CredentialSettings = CredentialSettings()
+    operations: OperationSettings = OperationSettings()
+
+    @field_validator("home", "approvers_file")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _state_in_home(self) -> Settings:
+        home = self.home.expanduser().absolute()
+        for name, value in (
+            ("home", home),
+            (
+                "database_url",
+                self.database_url or f"sqlite:///{home / 'firebreak.db'}",
+            ),
+            ("evidence_url", self.evidence_url or (home / "evidence").as_uri()),
+        ):
+            object.__setattr__(self, name, value)
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=_read_file())
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Settings:
+        """Read the environment and the settings file; `overrides` win over both.
+
+        Raises:
+            SettingsError: a variable or key is unknown, missing or wrong; it is named, its value is not shown.
+        """
+        _refuse_unknown_variables()
+        try:
+            return cls(**overrides)
+        except ValidationError as exc:
+            raise SettingsError(_explain(exc), hint="See the settings reference, or run 'firebreak doctor'.") from None
+        except SourceError as exc:
+            raise SettingsError(
+                f"A setting cannot be read: {exc}.",
+                hint="Sections are set key by key, as in FIREBREAK_CLOUD__PRESET=public.",
+            ) from None
+
+    def seal_key(self) -> bytes:
+        """Return the key that seals approvers' seeds: 32 bytes as url-safe base64, from `secret_key`, else from `secret.key` in the home
+        folder, which is made on first use and readable by its owner alone.
+
+        Raises:
+            SettingsError: it is not such a key, or others may read the file.
+        """
+        if self.secret_key is not None:
+            return _checked_key(plain_secret(self.secret_key, "FIREBREAK_SECRET_KEY").encode(), "FIREBREAK_SECRET_KEY")
+        path = self.home / "secret.key"
+        if not path.exists():
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                return self.seal_key()
+            with os.fdopen(handle, "wb") as file:
+                file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)))
+        if path.stat().st_mode & 0o077:
+            raise SettingsError(f"Others may read the key file {path}.", hint=f"Run: chmod 600 {path}")
+        return _checked_key(path.read_bytes().strip(), str(path))
+
+
+def plain_secret(secret: SecretStr, name: str) -> str:
+    """Return a secret, following `env:` and `file:` references. `keyvault:` needs the network and is refused here.
+
+    Raises:
+        SettingsError: the reference leads nowhere; `name` is the setting to name in the message.
+    """
+    text = secret.get_secret_value()
+    scheme, colon, rest = text.partition(":")
+    if not colon or scheme not in ("env", "file", "keyvault"):
+        return text
+    if scheme == "env":
+        value = os.environ.get(rest, "")
+        if not value:
+            raise SettingsError(
+                f"{name} refers to the environment variable {rest}, which is not set.", hint=f"Set {rest}."
+            )
+        return value
+    if scheme == "file":
+        path = Path(rest).expanduser()
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise SettingsError(
+                f"{name} refers to the file {path}, which cannot be read as text ({type(exc).__name__}).",
+                hint="Check the path and who may read it.",
+            ) from exc
+    raise SettingsError(f"{name} refers to Key Vault, which this setting cannot.", hint="Use env: or file:.")
+
+
+def _checked_key(key: bytes, place: str) -> bytes:
+    try:
+        sound = len(base64.urlsafe_b64decode(key)) == 32
+    except (binascii.Error, ValueError):
+        sound = False
+    if not sound:
+        raise SettingsError(
+            f"The key in {place} is not 32 bytes in url-safe base64.",
+            hint="Make one: python -c 'import base64,secrets; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())'",
+        )
+    return key
+
+
+def _read_file() -> dict[str, Any]:
+    named = os.environ.get(FILE_VARIABLE, "")
+    path = Path(named or Path(os.environ.get(f"{PREFIX}HOME", "") or "~/.firebreak") / "settings.yaml").expanduser()
+    if not path.exists():
+        if named:
+            raise SettingsError(
+                f"{FILE_VARIABLE} names {path}, which does not exist.", hint="Correct the path or unset it."
+            )
+        return {}
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as exc:
+        mark = getattr(exc, "problem_mark", None)
+        place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise SettingsError(
+            f"The settings file {path} cannot be read{place}.", hint="It must be YAML in UTF-8."
+        ) from exc
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(
+            f"The settings file {path} must hold keys and values.", hint="For example: cloud: {preset: public}"
+        )
+    return {str(key): value for key, value in content.items()}
+
+
+def _refuse_unknown_variables() -> None:
+    known = {FILE_VARIABLE}
+    for name, field in Settings.model_fields.items():
+        known |= _variables(f"{PREFIX}{name.upper()}", field.annotation)
+    unknown = sorted(v for v in os.environ if v.upper().startswith(PREFIX) and v.upper() not in known)
+    if unknown:
+        raise SettingsError(
+            f"Unknown setting{'s' if len(unknown) > 1 else ''} {', '.join(unknown)}.",
+            hint="Sections and keys are joined by two underscores, as in FIREBREAK_CLOUD__PRESET.",
+        )
+
+
+def _variables(name: str, kind: Any) -> set[str]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        inner = (_variables(f"{name}__{key.upper()}", field.annotation) for key, field in kind.model_fields.items())
+        return set().union({name}, *inner)
+    return {name}
+
+
+def _explain(exc: ValidationError) -> str:
+    lines = []
+    for error in exc.errors(include_input=False, include_url=False, include_context=False):
+        variable = PREFIX + "__".join(str(part).upper() for part in error["loc"] if not isinstance(part, int))
+        message = error["msg"].removeprefix("Value error, ")
+        lines.append(f"{variable.rstrip('_')}: {'unknown key' if error['type'] == 'extra_forbidden' else message}")
+    return "Settings are wrong: " + "; ".join(lines) + "."
