@@ -19,7 +19,7 @@ from azure_simulator.world import Document, LongRunning, World
 
 ANONYMOUS = ("login", "prices", "blob")
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z0-9-]+)?", re.IGNORECASE)
-_ALWAYS_REGISTERED = {
+ALWAYS_REGISTERED = {
     f"microsoft.{name}"
     for name in (
         "authorization",
@@ -80,8 +80,8 @@ def _arm(
         left = throttle.charge(world, aim.subscription_id, request.principal.object_id, request.method)
     else:
         _check_subscription(world, request, aim)
-    if route is None:
-        raise _unknown(request, aim, path_known)
+    if route is None or (route.permission.startswith("{type}") and not aim.kind):
+        raise _unknown(request, aim, path_known and route is None)
     permission = _permission(route, aim)
     _check_registration(world, aim)
     recorded = activity.is_recorded(request.method, permission)
@@ -92,7 +92,7 @@ def _arm(
         log.started()
     before = len(world.operations)
     try:
-        if permission and grant is None:
+        if permission and grant is None and not _is_open(scope, permission):
             raise AuthorizationFailedError(request.principal, permission, scope)
         _check_state(world, request, aim, permission)
         if not permission.lower().startswith("microsoft.authorization/locks/") and not permission.lower().endswith(
@@ -119,6 +119,12 @@ def _arm(
                 world.events[-1]["status"] = {"value": "Accepted", "localizedValue": "Accepted"}
             log.follow(started)
     return response, left
+
+
+def _is_open(scope: str, permission: str) -> bool:
+    """Tenant-level catalogues (role and policy definitions, support services) are readable by everybody who is signed in."""
+    low = permission.lower()
+    return scope == "/" and low.endswith("/read") and low != "microsoft.authorization/roleassignments/read"
 
 
 def check_version(world: World, request: Request, aim: arm.Target) -> None:
@@ -175,7 +181,7 @@ def _check_subscription(world: World, request: Request, aim: arm.Target) -> None
 
 def _check_registration(world: World, aim: arm.Target) -> None:
     namespace = aim.namespace.lower()
-    if not aim.subscription_id or not aim.kind or namespace in _ALWAYS_REGISTERED:
+    if not aim.subscription_id or not aim.kind or namespace in ALWAYS_REGISTERED:
         return
     if aim.collection and aim.kind.lower().endswith(("/register", "/unregister")):
         return
@@ -227,12 +233,8 @@ def _check_policy(world: World, request: Request, aim: arm.Target) -> None:
 
 
 def _permission(route: Route, aim: arm.Target) -> str:
-    """Routes for any type declare `{type}/read`; the type is then the path's."""
-    if not route.permission.startswith("{type}"):
-        return route.permission
-    if not aim.kind:
-        return "Microsoft.Resources/subscriptions/resources" + route.permission.removeprefix("{type}")
-    return route.permission.replace("{type}", aim.kind)
+    """Routes for any type declare `{type}/read`, for any provider `{namespace}/register/action`: the path's."""
+    return route.permission.replace("{type}", aim.kind).replace("{namespace}", aim.namespace)
 
 
 def _unknown(request: Request, aim: arm.Target, path_known: bool) -> ArmError:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from azure_simulator import activity
 from azure_simulator.arm import covers
 from azure_simulator.clock import stamp
 from azure_simulator.http import ArmError, Request, Response, page
 from azure_simulator.services.authorization import models
+from azure_simulator.services.authorization.builtin import USER_ACCESS_ADMINISTRATOR, role_id
 from azure_simulator.services.authorization.exceptions import (
     PrincipalNotFoundError,
     RoleAssignmentExistsError,
@@ -60,15 +62,15 @@ def put_assignment(world: World, request: Request) -> Response:
     """Assign a role; assigning the same again under the same name changes nothing."""
     scope = _scope(request)
     wanted: dict[str, Any] = request.json().get("properties", {})
-    role_id, principal_id = str(wanted.get("roleDefinitionId", "")), str(wanted.get("principalId", ""))
-    if not role_id or not principal_id:
+    assigned_role, principal_id = str(wanted.get("roleDefinitionId", "")), str(wanted.get("principalId", ""))
+    if not assigned_role or not principal_id:
         raise ArmError(
             400,
             "InvalidRequestContent",
             "The request needs 'properties.roleDefinitionId' and 'properties.principalId'.",
         )
-    if models.definition(world, role_id) is None:
-        raise RoleDefinitionMissingError(role_id.rsplit("/", 1)[-1], status=400)
+    if models.definition(world, assigned_role) is None:
+        raise RoleDefinitionMissingError(assigned_role.rsplit("/", 1)[-1], status=400)
     holder = next((p for p in world.principals.values() if p.object_id.lower() == principal_id.lower()), None)
     if holder is None:
         raise PrincipalNotFoundError(principal_id, world.tenant_id)
@@ -77,7 +79,7 @@ def put_assignment(world: World, request: Request) -> Response:
         same = (
             properties["scope"].lower() == scope.lower()
             and properties["principalId"].lower() == principal_id.lower()
-            and properties["roleDefinitionId"].rsplit("/", 1)[-1].lower() == role_id.rsplit("/", 1)[-1].lower()
+            and properties["roleDefinitionId"].rsplit("/", 1)[-1].lower() == assigned_role.rsplit("/", 1)[-1].lower()
         )
         if same and key == _assignment_id(request).lower():
             return Response(200, public(row))
@@ -96,7 +98,7 @@ def put_assignment(world: World, request: Request) -> Response:
         "type": "Microsoft.Authorization/roleAssignments",
         "name": request.params["name"],
         "properties": {
-            "roleDefinitionId": role_id,
+            "roleDefinitionId": assigned_role,
             "principalId": holder.object_id,
             "principalType": wanted.get("principalType") or holder.kind,
             "scope": scope,
@@ -202,13 +204,13 @@ def permissions(world: World, request: Request) -> Response:
 
 
 def elevate_access(world: World, request: Request) -> Response:
-    """`elevateAccess`: only a global administrator; nobody is one unless the scenario marks a principal so."""
+    """`elevateAccess`: only for those in the world's table "global_administrators" (by object id), and in the tenant's log."""
     assert request.principal is not None
-    if request.principal.object_id not in world.memory.get("global_administrators", ()):
+    if request.principal.object_id not in world.table("global_administrators"):
         raise ArmError(403, "AuthorizationFailed", "Only a Global Administrator may elevate access.")
+    log = activity.Recorder(world, request, "Microsoft.Authorization/elevateAccess/action", "Global Administrator")
+    log.started()
     name = world.chance.guid()
-    from azure_simulator.services.authorization.builtin import USER_ACCESS_ADMINISTRATOR, role_id
-
     now = stamp(world.clock.now())
     document: Document = {
         "id": f"/providers/Microsoft.Authorization/roleAssignments/{name}",
@@ -226,7 +228,9 @@ def elevate_access(world: World, request: Request) -> Response:
         },
     }
     world.role_assignments[document["id"]] = document
-    return Response(200)
+    answer = Response(200)
+    log.ended(answer)
+    return answer
 
 
 def empty(_world: World, _request: Request) -> Response:

@@ -1,0 +1,1 @@
+"""Resource providers: which types and api-versions there are, and registration."""

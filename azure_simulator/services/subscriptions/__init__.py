@@ -1,0 +1,1 @@
+"""Subscriptions, tenants and the regions of the cloud."""

@@ -1,0 +1,1 @@
+"""Tags at a scope: of a subscription, a group or a resource."""
