@@ -15,12 +15,12 @@ from firebreak.model.facts import (
     Attribution,
     BurnRate,
     Class,
-    Inventory,
     Judgement,
     Lock,
     Operation,
 )
-from firebreak.model.plan import NoOp
+from firebreak.model.outcome import ActionState
+from firebreak.model.plan import action_id
 from tasks.words import plain, reasons_of
 
 LOCK_WRITE = "microsoft.authorization/locks/write"
@@ -156,14 +156,21 @@ class Judged:
                 return f"Locked ({lock.level}) by {plain(lock.id.rsplit('/', 1)[-1], 60)}, which the attacker did not make."
         return ""
 
-    def no_op(self, step: str, target: str, reason: str) -> NoOp:
-        return NoOp(step=step, target=target, reason=reason)
 
-    def rogue_machines_left(self) -> int:
-        """Machines of the attacker that are in the inventory and not deallocated."""
-        inventory = self.case.get(Inventory)
-        machines = inventory.machines if inventory is not None else ()
-        return sum(1 for m in machines if m.power != "deallocated" and self.is_attackers(m.id))
+def id_of_this_time(case: Case, step: str, kind: str, target: str) -> str:
+    """Return an action's id; another one when the same action has already ended in this incident and is needed again.
+
+    An attacker who still has a way in undoes what was done: a scale set started again must be stopped again, as a new action.
+    """
+    found, times = action_id(step, kind, target), 1
+    while (
+        (outcome := case.outcomes.get(found)) is not None
+        and outcome.state.is_final
+        and outcome.state is not ActionState.LEFT_OUT
+    ):
+        times += 1
+        found = action_id(step, kind, f"{target}#{times}")
+    return found
 
 
 def _pair(tag: str) -> tuple[str, str | None]:

@@ -11,6 +11,7 @@ from firebreak.model.facts import AccessFacts, Attribution, Class, Inventory, Su
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.arm import POLICY, items_at, look_at, text_at, value_at
+from tasks.judged import id_of_this_time
 from tasks.words import plain, slug
 
 # Built-in policy "Not allowed resource types".
@@ -24,7 +25,7 @@ TYPES = (
     "Microsoft.MachineLearningServices/workspaces/computes",
 )
 DENY = "policy.deny_creation"
-ALLOW = "policy.allow_creation"
+ALLOW = "policy.remove"
 
 STEP = Step(
     id="contain.block_creation",
@@ -61,7 +62,7 @@ def plan(case: Case) -> list[Action | NoOp]:
     where = plain(facts.display_name, 60) if facts is not None else case.incident.subscription_id
     return [
         Action(
-            id=action_id(STEP.id, DENY, target),
+            id=id_of_this_time(case, STEP.id, DENY, target),
             step=STEP.id,
             kind=DENY,
             target=target,

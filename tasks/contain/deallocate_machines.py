@@ -11,7 +11,7 @@ from firebreak.model.facts import Attribution, Inventory, Machine
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.arm import COMPUTE, absent, items_at, known, look_at, text_at
-from tasks.judged import Judged
+from tasks.judged import Judged, id_of_this_time
 from tasks.words import name_of, per_hour, plain
 
 DEALLOCATE = "machine.deallocate"
@@ -58,7 +58,7 @@ def _deallocate(machine: Machine, judged: Judged) -> Action:
     cost = judged.per_hour(machine.id)
     stopped = ("Stopped from inside, but still billed until it is deallocated.",) if machine.power == "stopped" else ()
     return Action(
-        id=action_id(STEP.id, DEALLOCATE, machine.id),
+        id=id_of_this_time(judged.case, STEP.id, DEALLOCATE, machine.id),
         step=STEP.id,
         kind=DEALLOCATE,
         target=machine.id,

@@ -12,7 +12,7 @@ from firebreak.model.facts import Attribution, Inventory, ScaleSet
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.arm import COMPUTE, absent, items_at, known, read_all, text_at
-from tasks.judged import Judged
+from tasks.judged import Judged, id_of_this_time
 from tasks.words import name_of, per_hour, plain
 
 DEALLOCATE = "scale_set.deallocate"
@@ -66,7 +66,7 @@ def _deallocate(scale_set: ScaleSet, judged: Judged) -> Action:
     count = len(scale_set.power) or scale_set.capacity
     billed = sum(1 for power in scale_set.power.values() if power not in ("deallocated", "deallocating")) or count
     return Action(
-        id=action_id(STEP.id, DEALLOCATE, scale_set.id),
+        id=id_of_this_time(judged.case, STEP.id, DEALLOCATE, scale_set.id),
         step=STEP.id,
         kind=DEALLOCATE,
         target=scale_set.id,

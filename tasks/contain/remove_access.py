@@ -11,7 +11,7 @@ from firebreak.model.facts import AccessFacts, ActivityFacts, Attribution, Class
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.arm import AUTHORIZATION, absent, known, look_at, text_at, value_at
-from tasks.judged import Judged
+from tasks.judged import Judged, id_of_this_time
 from tasks.words import name_of, plain
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
@@ -150,7 +150,7 @@ def _last_owner(
 def _remove(assignment: RoleAssignment, reasons: tuple[str, ...], judged: Judged) -> Action:
     who = judged.principal_name(assignment.principal_id)
     return Action(
-        id=action_id(STEP.id, REMOVE, assignment.id),
+        id=id_of_this_time(judged.case, STEP.id, REMOVE, assignment.id),
         step=STEP.id,
         kind=REMOVE,
         target=assignment.id,

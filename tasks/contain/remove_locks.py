@@ -11,7 +11,7 @@ from firebreak.model.facts import AccessFacts, ActivityFacts, Attribution, Lock
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.arm import LOCKS, absent, known, look_at, text_at, value_at
-from tasks.judged import Judged
+from tasks.judged import Judged, id_of_this_time
 from tasks.words import name_of, plain
 
 REMOVE = "lock.remove"
@@ -57,7 +57,7 @@ def _remove(lock: Lock, case: Case, judged: Judged) -> Action:
     )
     effect = "blocks stopping and deleting" if lock.level.lower() == "readonly" else "blocks deleting"
     return Action(
-        id=action_id(STEP.id, REMOVE, lock.id),
+        id=id_of_this_time(judged.case, STEP.id, REMOVE, lock.id),
         step=STEP.id,
         kind=REMOVE,
         target=lock.id,

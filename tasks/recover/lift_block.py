@@ -13,8 +13,8 @@ from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.arm import POLICY, absent, look_at, text_at, value_at
 from tasks.words import slug
 
-LIFT = "policy.lift"
-PUT_BACK = "policy.put_back"
+LIFT = "policy.remove"
+PUT_BACK = "policy.restore"
 
 STEP = Step(
     id="recover.lift_block",
