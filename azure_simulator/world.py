@@ -200,10 +200,10 @@ class World:
     def settle(self) -> None:
         """Carry out what has become due, oldest first, then end the long-running operations that are due. Called before each request."""
         now = self.clock.now()
-        while due := sorted((t for t in self.timers if t[0] <= now), key=lambda t: t[0]):
-            for timer in due:
-                self.timers.remove(timer)
-                timer[1]()
+        while due := [timer for timer in self.timers if timer[0] <= now]:
+            timer = min(due, key=lambda t: t[0])  # one at a time: what a timer does may settle the world again
+            self.timers.remove(timer)
+            timer[1]()
         for operation in list(self.operations.values()):
             if operation.status == "InProgress" and operation.due_at <= now:
                 operation.error = operation.finish()

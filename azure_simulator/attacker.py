@@ -1,0 +1,190 @@
+"""The attacker reacts: while a way in is left and nothing denies it, a machine that was stopped or deleted comes back under a new name.
+
+Everything goes through `call_as`, so roles, locks, policy and quota decide, and each attempt stands in the activity log. An identity
+that can no longer sign in leaves no trace there: its attempts end at the sign-in.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from azure_simulator.app import call_as
+from azure_simulator.chance import Chance
+from azure_simulator.http import Response
+from azure_simulator.truth import MACHINE, SCALE_SET, can_sign_in
+from azure_simulator.world import Document, World, public
+
+NOTICES_AFTER = (25.0, 55.0)  # seconds on the world's clock
+COMPUTE_VERSION = "2024-07-01"
+NETWORK_VERSION = "2024-05-01"
+GROUP_VERSION = "2021-04-01"
+
+
+class Attacker:
+    """Listens to a world and rebuilds what was taken down."""
+
+    def __init__(self, world: World, stem: str) -> None:
+        self._world = world
+        self._stem = stem
+        self._chance: Chance = world.chance.child("attacker")
+        self._pending: set[str] = set()
+        self._made = 0
+
+    @classmethod
+    def enlist(cls, world: World, stem: str) -> Attacker:
+        """Let an attacker listen to the world; harmless in a world without attackers. `stem` is how new machines are named."""
+        attacker = cls(world, stem)
+        world.on_change.append(attacker.hear)
+        return attacker
+
+    def hear(self, what: str, document: Document) -> None:
+        """A listener of `world.on_change`: plan the comeback of a rogue machine or scale set that was stopped or deleted."""
+        identity = str(document.get("id", "")).lower()
+        if not what.endswith((".stopped", ".deleted", ".scaled")) or identity in self._pending:
+            return
+        if identity not in {each.lower() for each in self._world.truth.get("rogue_compute", ())}:
+            return
+        if (
+            str(document.get("type", "")).lower() == SCALE_SET
+            and what.endswith((".stopped", ".scaled"))
+            and _runs(document)
+        ):
+            return
+        self._pending.add(identity)
+        # A copy: the document may be taken apart before the attacker looks again.
+        model = json.loads(json.dumps(document, default=str))
+        low, high = NOTICES_AFTER
+        self._world.later(low + (high - low) * self._chance.random(), lambda: self._rebuild(model))
+
+    def _rebuild(self, model: Document) -> None:
+        """Try with each identity that is left, the own account first, until one succeeds."""
+        self._pending.discard(str(model["id"]).lower())
+        rows = sorted(self._world.truth["attackers"], key=lambda row: row["kind"] != "created")
+        for row in rows:
+            principal = self._world.principals.get(row["principal_id"])
+            if principal is None or not can_sign_in(row, principal):
+                continue
+            if self._rebuild_as(row, model):
+                return
+
+    def _rebuild_as(self, row: Document, model: Document) -> bool:
+        group_path = str(model["id"]).split("/providers/")[0]
+        region = model["location"]
+        kind = str(model["type"]).lower()
+        name = self._new_name()
+        if group_path not in self._world.groups and not self._ok(
+            row, "PUT", f"{group_path}?api-version={GROUP_VERSION}", {"location": region}
+        ):
+            return False
+        made: list[str] = []
+        if kind == MACHINE:
+            subnet = self._subnet(row, group_path, region)
+            interface = f"{group_path}/providers/Microsoft.Network/networkInterfaces/{name}-nic"
+            if not subnet or not self._ok(
+                row, "PUT", f"{interface}?api-version={NETWORK_VERSION}", _interface_body(region, subnet)
+            ):
+                return False
+            made.append(interface)
+            body = _machine_body(model, name, interface)
+        else:
+            body = _scale_set_body(model)
+        path = f"{group_path}/providers/{model['type']}/{name}"
+        succeeded = self._ok(row, "PUT", f"{path}?api-version={COMPUTE_VERSION}", body)
+        self._record(made)
+        if not succeeded:
+            return False
+        self._record([path], compute=True)
+        self._world.truth["comebacks"].append({"id": path, "instead_of": model["id"], "by": row["caller"]})
+        return True
+
+    def _ok(self, row: Document, method: str, path: str, body: Document) -> bool:
+        response: Response = call_as(self._world, row["principal_id"], method, path, body, address=row["addresses"][0])
+        return response.status < 300
+
+    def _subnet(self, row: Document, group_path: str, region: str) -> str:
+        """A subnet of the group in that region, made when there is none."""
+        for network in self._world.resources.of_type("Microsoft.Network/virtualNetworks", group_path):
+            if network.get("location") == region and network["properties"].get("subnets"):
+                return str(network["properties"]["subnets"][0]["id"])
+        path = f"{group_path}/providers/Microsoft.Network/virtualNetworks/{self._stem}-net"
+        body = {
+            "location": region,
+            "properties": {
+                "addressSpace": {"addressPrefixes": ["10.77.0.0/16"]},
+                "subnets": [{"name": "default", "properties": {"addressPrefix": "10.77.0.0/24"}}],
+            },
+        }
+        if not self._ok(row, "PUT", f"{path}?api-version={NETWORK_VERSION}", body):
+            return ""
+        self._record([path])
+        return f"{path}/subnets/default"
+
+    def _record(self, identities: list[str], *, compute: bool = False) -> None:
+        """Take down what the attacker made: the resources and, for a machine, its disks."""
+        truth = self._world.truth
+        for identity in identities:
+            if identity not in self._world.resources:
+                continue
+            truth["rogue"].append(identity)
+            if compute:
+                truth["rogue_compute"].append(identity)
+                truth["rogue"].extend(
+                    disk["id"]
+                    for disk in self._world.resources.of_type("Microsoft.Compute/disks")
+                    if str(disk.get("managedBy", "")).lower() == identity.lower()
+                )
+
+    def _new_name(self) -> str:
+        self._made += 1
+        return f"{self._stem}-{self._chance.getrandbits(16):04x}"
+
+
+def _runs(document: Document) -> bool:
+    rows = document.get("_instances", {}).values()
+    return any(
+        row.get("_power", "running") not in ("deallocated", "stopped", "deallocating", "stopping") for row in rows
+    )
+
+
+def _interface_body(region: str, subnet: str) -> Document:
+    configuration = {
+        "name": "ipconfig1",
+        "properties": {"subnet": {"id": subnet}, "privateIPAllocationMethod": "Dynamic"},
+    }
+    return {"location": region, "properties": {"ipConfigurations": [configuration]}}
+
+
+def _machine_body(model: Document, name: str, interface: str) -> Document:
+    old = model["properties"]
+    storage = old["storageProfile"]
+    properties: dict[str, Any] = {
+        "hardwareProfile": {"vmSize": old["hardwareProfile"]["vmSize"]},
+        "storageProfile": {
+            "imageReference": storage.get("imageReference", {}),
+            "osDisk": {
+                "createOption": "FromImage",
+                "osType": storage["osDisk"].get("osType", "Linux"),
+                "managedDisk": {"storageAccountType": "Premium_LRS"},
+            },
+        },
+        "osProfile": {"computerName": name[:15], "adminUsername": "azureuser"},
+        "networkProfile": {"networkInterfaces": [{"id": interface, "properties": {"primary": True}}]},
+    }
+    properties |= {key: old[key] for key in ("priority", "evictionPolicy", "billingProfile") if key in old}
+    return {"location": model["location"], "properties": properties}
+
+
+def _scale_set_body(model: Document) -> Document:
+    shown = public(model)
+    properties = shown["properties"]
+    return {
+        "location": model["location"],
+        "sku": shown["sku"]
+        | {"capacity": max(1, int(shown["sku"].get("capacity", 0)), len(model.get("_instances", {})))},
+        "properties": {
+            key: properties[key]
+            for key in ("upgradePolicy", "virtualMachineProfile", "orchestrationMode")
+            if key in properties
+        },
+    }

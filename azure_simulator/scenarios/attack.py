@@ -1,0 +1,199 @@
+"""Lays a scenario's script into a finished tenant: who attacks, from where, step after step, and what the truth about it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from azure_simulator.chance import Chance
+from azure_simulator.clock import stamp
+from azure_simulator.events import PORTAL_APP
+from azure_simulator.scenarios import ids
+from azure_simulator.scenarios.estate import Estate
+from azure_simulator.scenarios.log import Caller, Log
+from azure_simulator.scenarios.people import Staff
+from azure_simulator.world import Document, Principal, World
+
+STEMS = (
+    "web-api",
+    "batch-worker",
+    "app-node",
+    "data-proc",
+    "ml-train",
+    "build-agent",
+    "svc-queue",
+    "render",
+    "etl-run",
+    "core-svc",
+)
+
+
+@dataclass
+class Intruder:
+    """An identity in the attacker's hands. `kind`: stolen (a session), leaked (a secret), created (the attacker's own)."""
+
+    key: str
+    kind: str
+    principal: Principal
+    addresses: tuple[str, ...]
+    role: str
+    since: datetime
+    secret: str = ""
+
+    def caller(self, chance: Chance) -> Caller:
+        """The identity at one of its addresses; a thief never has the second factor."""
+        return Caller(self.principal, chance.choice(self.addresses), self.role, PORTAL_APP, mfa=False)
+
+
+@dataclass
+class Attack:
+    """The script while it is being laid. Everything that the truth needs is collected on the way."""
+
+    world: World
+    log: Log
+    chance: Chance
+    staff: Staff
+    estate: Estate
+    now: datetime
+    start: datetime
+    script: dict[str, Any]
+    scale: int
+    regions: tuple[str, ...] = ()  # where the attacker builds: none of them was used before
+    intruders: dict[str, Intruder] = field(default_factory=dict)
+    rogue: list[str] = field(default_factory=list)
+    rogue_compute: list[str] = field(default_factory=list)
+    rogue_blobs: list[str] = field(default_factory=list)
+    rogue_grants: list[str] = field(default_factory=list)
+    rogue_locks: list[str] = field(default_factory=list)
+    rogue_groups: list[str] = field(default_factory=list)
+    removed: list[Document] = field(default_factory=list)
+    lookalikes: list[str] = field(default_factory=list)
+    groups: dict[str, str] = field(default_factory=dict)  # region -> the attacker's group there
+    subnets: dict[str, str] = field(default_factory=dict)  # region -> subnet id
+    end: datetime | None = None
+    stem: str = ""
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def at(self, minutes: float) -> datetime:
+        """A moment so many minutes after the attack began, a little off the minute."""
+        return self.start + timedelta(minutes=minutes, seconds=self.chance.randrange(50))
+
+    def take(self, document: Document, *, compute: bool = False) -> Document:
+        """Put a resource of the attacker's into the world."""
+        self.world.resources[document["id"]] = document
+        self.rogue.append(document["id"])
+        if compute:
+            self.rogue_compute.append(document["id"])
+        moment = datetime.fromisoformat(str(document["_created"])[:26] + "+00:00")
+        self.end = max(self.end or moment, moment)
+        return document
+
+    def next_name(self, stem: str = "") -> str:
+        """A name as anybody would give it: a plausible stem and a number, now and then random letters."""
+        chosen = stem or self.stem
+        self.numbers[chosen] = self.numbers.get(chosen, 0) + 1
+        if not stem and self.chance.random() < 0.15:
+            return f"vm-{self.chance.getrandbits(28):07x}"
+        return f"{chosen}-{self.numbers[chosen]:02}"
+
+
+Step = Callable[[Attack, dict[str, Any]], None]
+
+
+def lay(
+    world: World,
+    log: Log,
+    chance: Chance,
+    staff: Staff,
+    estate: Estate,
+    script: dict[str, Any],
+    now: datetime,
+    scale: int,
+) -> Attack:
+    """Carry out the script's steps in the world's past and return what was done."""
+    from azure_simulator.scenarios import attack_access, attack_compute, bystanders
+
+    low, high = script["starts_hours_before"]
+    start = now - timedelta(hours=low + (high - low) * chance.random())
+    attack = Attack(world, log, chance, staff, estate, now, start, script, scale)
+    attack.stem = chance.choice(STEMS)
+    unused = [region for region in ids.REGIONS if region not in staff.company.regions]
+    attack.regions = tuple(chance.sample(unused, 3))
+    _recruit(attack)
+    steps: dict[str, Step] = {**attack_access.STEPS, **attack_compute.STEPS, **bystanders.STEPS}
+    for row in script["legitimate"]:
+        steps[row["do"]](attack, row)
+    for row in script["steps"]:
+        steps[row["do"]](attack, row)
+    return attack
+
+
+def _recruit(attack: Attack) -> None:
+    """Put the script's identities into the attacker's hands: at foreign addresses, one of them perhaps an IPv6 one."""
+    hosts = attack.chance.sample(range(3, 190), 8)
+    for kind, row in attack.script["attackers"].items():
+        addresses = tuple(f"203.0.113.{hosts.pop()}" for _ in range(row["addresses"]))
+        if kind == "accomplice":
+            principal = _outsider(attack, row["kind"])
+            attack.intruders[row["key"]] = Intruder(row["key"], "created", principal, addresses, "", attack.start)
+        else:
+            actor = attack.staff[row["actor"]]
+            secret = actor.principal.secrets[0] if kind == "leaked" else ""
+            attack.intruders[row["key"]] = Intruder(
+                row["key"], kind, actor.principal, addresses, actor.role, attack.start, secret
+            )
+
+
+def _outsider(attack: Attack, kind: str) -> Principal:
+    """A guest or an application that did not exist before."""
+    chance = attack.chance
+    first, last = (
+        chance.choice(("alex", "sam", "jordan", "robin", "casey", "morgan")),
+        chance.choice(("reed", "hale", "stone", "frost")),
+    )
+    number = chance.randrange(10, 99)
+    principal = Principal(
+        object_id=chance.guid(),
+        kind=kind,
+        name=f"{first.capitalize()} {last.capitalize()}",
+        tenant_id=ids.CUSTOMER_TENANT,
+    )
+    if kind == "User":
+        principal.upn = f"{first}{last}{number}_mail.example#EXT#@{attack.staff.company.domain}"
+    else:
+        principal.name, principal.app_id, principal.secrets = f"{first}-automation", chance.guid(), [chance.guid()]
+    attack.world.principals[principal.object_id] = principal
+    return principal
+
+
+def truth_of(attack: Attack) -> Document:
+    """What really happened, for the scorer alone."""
+    return {
+        "scenario": attack.world.scenario,
+        "verdict": attack.script["verdict"],
+        "attack_start": stamp(attack.start) if attack.intruders else None,
+        "attack_end": stamp(attack.end) if attack.end else None,
+        "regions": list(attack.regions) if attack.intruders else [],
+        "attackers": [
+            {
+                "principal_id": intruder.principal.object_id,
+                "caller": intruder.principal.upn or intruder.principal.object_id,
+                "kind": intruder.kind,
+                "addresses": list(intruder.addresses),
+                "since": stamp(intruder.since),
+                "secret": intruder.secret,
+            }
+            for intruder in attack.intruders.values()
+        ],
+        "rogue": attack.rogue,
+        "rogue_compute": attack.rogue_compute,
+        "rogue_blobs": attack.rogue_blobs,
+        "rogue_groups": attack.rogue_groups,
+        "rogue_grants": attack.rogue_grants,
+        "rogue_locks": attack.rogue_locks,
+        "removed": attack.removed,
+        "lookalikes": attack.lookalikes,
+        "comebacks": [],
+    }

@@ -1,0 +1,220 @@
+"""The ground truth and the score: what of the attack is left, and what that was nobody's business has been touched.
+
+Only the scorer and the simulated attacker read `world.truth`; no service answers from it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from azure_simulator.services.authorization import models as access
+from azure_simulator.world import Document, Principal, World
+
+MACHINE = "microsoft.compute/virtualmachines"
+SCALE_SET = "microsoft.compute/virtualmachinescalesets"
+# What changes by itself, or only says that something else did.
+_VOLATILE = frozenset({"etag", "changedTime", "_changed", "_operation", "_watching", "_conflict"})
+_TABLES = (
+    "resources",
+    "groups",
+    "role_assignments",
+    "locks",
+    "policy_assignments",
+    "budgets",
+    "blobs",
+    "subscriptions",
+)
+
+
+def remember(world: World) -> None:
+    """Take down the state of everything legitimate; `score` compares with it. Called once when the world is built."""
+    rogue = _rogue_keys(world)
+    kept: dict[str, dict[str, str]] = {}
+    for name in _TABLES:
+        table = getattr(world, name)
+        kept[name] = {key: _text(table[key]) for key in table if key not in rogue}
+    kept["principals"] = {
+        key: _principal_text(principal) for key, principal in world.principals.items() if key not in _attackers(world)
+    }
+    world.truth["remembered"] = kept
+
+
+def forgive(world: World, key: str) -> None:
+    """Accept what a simulated legitimate actor did to a document: it is compared with its present state from now on."""
+    for name in _TABLES:
+        remembered, table = world.truth["remembered"][name], getattr(world, name)
+        if key.lower() in remembered:
+            if key in table:
+                remembered[key.lower()] = _text(table[key])
+            else:
+                del remembered[key.lower()]
+
+
+def score(world: World) -> Document:
+    """Compare the world with the truth.
+
+    `rogue_running` are the attacker's machines and scale sets that are still billed for compute (also when only stopped),
+    `rogue_deallocated` those that are not, `rogue_deleted` everything of the attacker's that is gone, `rogue_left` what still exists.
+    `protected_touched` lists every legitimate document that changed or vanished; `legitimate_stopped` the machines among them that
+    ran and do not. `attacker_access_left` says by which identity and role the attacker can still act, `comebacks` what came back.
+    """
+    world.settle()
+    truth = world.truth
+    running, deallocated, deleted = [], [], []
+    for identity in truth["rogue_compute"]:
+        document = world.resources.get(identity)
+        if document is None:
+            deleted.append(identity)
+        elif _billed(document):
+            running.append(identity)
+        else:
+            deallocated.append(identity)
+    compute = {identity.lower() for identity in truth["rogue_compute"]}
+    others = [identity for identity in truth["rogue"] if identity.lower() not in compute]
+    deleted += [identity for identity in others if identity not in world.resources]
+    deleted += [key for key in truth["rogue_blobs"] if key not in world.blobs]
+    left = [identity for identity in truth["rogue"] if identity in world.resources]
+    left += [key for key in truth["rogue_blobs"] if key in world.blobs]
+    touched = _touched(world)
+    stopped = _stopped(world)
+    return {
+        "verdict": truth["verdict"],
+        "rogue_total": len(truth["rogue"]) + len(truth["rogue_blobs"]),
+        "rogue_compute_total": len(truth["rogue_compute"]),
+        "rogue_running": running,
+        "rogue_deallocated": deallocated,
+        "rogue_deleted": deleted,
+        "rogue_left": left,
+        "protected_touched": touched,
+        "legitimate_stopped": stopped,
+        "attacker_access_left": access_left(world),
+        "comebacks": list(truth["comebacks"]),
+    }
+
+
+def access_left(world: World) -> list[Document]:
+    """The ways in which the attacker can still create resources: identity, kind, and the role assignment that allows it."""
+    found: list[Document] = []
+    for row in world.truth["attackers"]:
+        principal = world.principals.get(row["principal_id"])
+        if principal is None or not can_sign_in(row, principal):
+            continue
+        for scope in world.subscriptions:
+            grant = access.grant_for(world, principal.object_id, "Microsoft.Compute/virtualMachines/write", scope)
+            if grant is not None:
+                found.append(
+                    {
+                        "principal_id": principal.object_id,
+                        "caller": row["caller"],
+                        "kind": row["kind"],
+                        "role": grant.role,
+                        "role_assignment": grant.assignment["id"],
+                    }
+                )
+    return found
+
+
+def can_sign_in(row: Document, principal: Principal) -> bool:
+    """Whether the attacker still has this identity: enabled, and the stolen session, leaked secret or own account is good."""
+    if not principal.enabled:
+        return False
+    if row["kind"] == "leaked":
+        return row["secret"] in principal.secrets
+    return principal.sessions_revoked_at is None or row["kind"] == "created"
+
+
+def _rogue_keys(world: World) -> set[str]:
+    truth = world.truth
+    names = ("rogue", "rogue_blobs", "rogue_groups", "rogue_grants", "rogue_locks")
+    keys = {identity.lower() for name in names for identity in truth[name]}
+    stolen = _attackers(world)
+    return keys | {
+        key
+        for key, row in world.role_assignments.items()
+        if str(row["properties"].get("principalId", ""))
+        in stolen  # taking a role from a compromised identity is containment
+    }
+
+
+def _attackers(world: World) -> set[str]:
+    return {row["principal_id"] for row in world.truth["attackers"]}
+
+
+def _billed(document: Document) -> bool:
+    if document["type"].lower() == SCALE_SET:
+        return any(row.get("_power", "running") != "deallocated" for row in document.get("_instances", {}).values())
+    return bool(document.get("_power", "running") != "deallocated")
+
+
+def _touched(world: World) -> list[Document]:
+    found: list[Document] = []
+    remembered = world.truth["remembered"]
+    rogue = _rogue_keys(world)
+    for name in _TABLES:
+        table = getattr(world, name)
+        for key, before in remembered[name].items():
+            if key in rogue:
+                continue
+            if key not in table:
+                found.append({"id": json.loads(before).get("id", key), "what": f"{_label(name)} is gone"})
+            elif _text(table[key]) != before:
+                changes = ", ".join(_differences(json.loads(before), json.loads(_text(table[key]))))
+                found.append({"id": table[key].get("id", key), "what": f"{_label(name)} changed: {changes}"})
+    for key, before in remembered["principals"].items():
+        principal = world.principals.get(key)
+        if principal is None:
+            found.append({"id": key, "what": "principal is gone"})
+        elif _principal_text(principal) != before:
+            changes = ", ".join(_differences(json.loads(before), json.loads(_principal_text(principal))))
+            found.append({"id": key, "what": f"principal changed: {changes}"})
+    return found
+
+
+def _stopped(world: World) -> list[str]:
+    found = []
+    for key, before in world.truth["remembered"]["resources"].items():
+        document = json.loads(before) if '"_power"' in before or '"_instances"' in before else None
+        if document is None or not _billed(document):
+            continue
+        now = world.resources.get(key)
+        if now is None or not _billed(now):
+            found.append(str(document["id"]))
+    return found
+
+
+def _label(table: str) -> str:
+    return {"policy_assignments": "policy assignment"}.get(table, table.rstrip("s").replace("_", " "))
+
+
+def _text(document: Document) -> str:
+    """A document without what changes by itself, as comparable text."""
+    return json.dumps(_steady(document), sort_keys=True, default=str)
+
+
+def _steady(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _steady(each) for key, each in value.items() if key not in _VOLATILE}
+    if isinstance(value, list):
+        return [_steady(each) for each in value]
+    return value
+
+
+def _principal_text(principal: Principal) -> str:
+    state = {
+        "enabled": principal.enabled,
+        "secrets": len(principal.secrets),
+        "members": sorted(principal.members),
+        "sessions revoked": str(principal.sessions_revoked_at),
+    }
+    return json.dumps(state, sort_keys=True)
+
+
+def _differences(before: Any, after: Any, path: str = "") -> Iterable[str]:
+    """The paths at which two documents differ, with short values."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted({*before, *after}):
+            yield from _differences(before.get(key), after.get(key), f"{path}.{key}" if path else key)
+    elif before != after:
+        yield f"{path} {str(before)[:40]} -> {str(after)[:40]}"

@@ -1,0 +1,63 @@
+"""The worlds that scenarios build: size, shape, and the same bytes for the same arguments."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from azure_simulator.scenarios import SCENARIOS, build_world
+from azure_simulator.scenarios.fingerprint import fingerprint
+
+NOW = datetime(2026, 3, 3, 4, 30, tzinfo=UTC)
+_PROGRAM = """
+import sys
+from datetime import UTC, datetime
+from azure_simulator.scenarios import build_world
+from azure_simulator.scenarios.fingerprint import fingerprint
+print(fingerprint(build_world(sys.argv[1], seed=11, now=datetime(2026, 3, 3, 4, 30, tzinfo=UTC))))
+"""
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "4711"])
+def test_a_world_is_the_same_in_every_process(hash_seed: str) -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, "crypto-mining"],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert made.stdout.strip() == fingerprint(build_world("crypto-mining", seed=11, now=NOW))
+
+
+def test_another_seed_is_another_company_with_other_resources() -> None:
+    one, other = (build_world("crypto-mining", seed=seed, now=NOW) for seed in (1, 2))
+    assert fingerprint(one) != fingerprint(other)
+    assert {row["name"] for row in one.resources.values()} != {row["name"] for row in other.resources.values()}
+
+
+def test_a_larger_scale_has_more_machines_and_events() -> None:
+    small, large = (build_world("false-alarm", seed=3, now=NOW, scale=scale) for scale in (1, 2))
+    machine = "Microsoft.Compute/virtualMachines"
+    assert len(large.resources.of_type(machine)) > 1.7 * len(small.resources.of_type(machine))
+    assert len(large.events) > 1.4 * len(small.events)
+
+
+@pytest.mark.parametrize(("name", "scale"), [("no-such", 1), ("crypto-mining", 0)])
+def test_a_wrong_scenario_or_scale_is_refused(name: str, scale: int) -> None:
+    with pytest.raises(ValueError, match=r"scenario|scale"):
+        build_world(name, seed=1, now=NOW, scale=scale)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_has_the_promised_size(name: str) -> None:
+    world = build_world(name, seed=5, now=NOW)
+    assert len(world.resources) >= 200
+    assert len(world.groups) >= 15
+    assert len(world.events) >= 20_000
+    assert sum(1 for p in world.principals.values() if p.kind == "User" and p.tenant_id == world.tenant_id) >= 15
+    assert len(world.alerts) == 1
