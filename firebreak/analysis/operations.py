@@ -19,7 +19,7 @@ from firebreak.model.facts import ActivityFacts, Caller, Operation, Session
 from firebreak.model.finding import NotLookedAt
 
 _RANK = {"": 0, "started": 1, "accepted": 2, "succeeded": 3, "failed": 4}
-_NOT_DONE_BY_SOMEBODY = frozenset({"servicehealth", "resourcehealth", "alert", "recommendation"})
+_NOT_DONE_BY_SOMEBODY = frozenset({"servicehealth", "resourcehealth", "alert", "autoscale", "recommendation"})
 HOUR = timedelta(hours=1)
 
 

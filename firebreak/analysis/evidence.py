@@ -1,0 +1,222 @@
+"""What a session's operations say for and against the attacker: reasons with points, sorted by kind.
+
+Identity says who it may be (a new address, no second factor); behaviour says what was done (GPU sizes, roles granted). One without the
+other never makes an attacker. Facts in, `Clue`s out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from firebreak.analysis.documents import shown
+from firebreak.analysis.history import Familiarity, History
+from firebreak.analysis.operations import densest, is_creation
+from firebreak.analysis.rules import rules_for
+from firebreak.analysis.sizes import parse_size
+from firebreak.model.alert import Alert
+from firebreak.model.facts import Operation, Reason, Session
+
+
+class Kind(StrEnum):
+    IDENTITY = "identity"
+    BEHAVIOUR = "behaviour"
+    CONTEXT = "context"
+
+
+class Weights(msgspec.Struct, frozen=True, kw_only=True):
+    """Points of each clue and the thresholds of the classes; all are parameters of `investigate.attribution`."""
+
+    new_address: int = 35
+    new_caller: int = 25
+    seldom_address: int = 10
+    no_mfa: int = 25
+    granted_by_attacker: int = 45
+    attackers_address: int = 35
+    stolen_elsewhere: int = 25
+    made_what_alert_names: int = 30
+    unseen_sizes: int = 25
+    large_sizes: int = 10
+    new_regions: int = 20
+    many_new_regions: int = 30
+    burst: int = 20
+    role_to_stranger: int = 25
+    role_granted: int = 10
+    protection_removed: int = 20
+    way_in: int = 10
+    quota: int = 10
+    keys: int = 10
+    refused: int = 10
+    in_observed_time: int = 5
+    usual_address: int = -60
+    mfa_as_usual: int = -20
+    granted_by_familiar: int = -40
+    ticket: int = -15
+    nothing_unusual: int = -10
+    burst_size: int = 8
+    attacker_from: int = 60
+    legitimate_to: int = -20
+    resource_attacker_from: int = 60
+    resource_legitimate_to: int = -30
+
+
+class Clue(msgspec.Struct, frozen=True):
+    """A reason and its kind."""
+
+    kind: Kind
+    reason: Reason
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """A session and its operations of the window, oldest first."""
+
+    session: Session
+    operations: tuple[Operation, ...]
+    familiarity: Familiarity
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.session.caller.lower(), self.session.address, self.session.app_id
+
+    @property
+    def created(self) -> tuple[Operation, ...]:
+        return tuple(operation for operation in self.operations if is_creation(operation))
+
+
+def clue(kind: Kind, points: int, text: str, operations: Iterable[Operation] = ()) -> Clue:
+    return Clue(kind, Reason(points, text, tuple(event for operation in operations for event in operation.event_ids)))
+
+
+def identity_clues(work: Work, history: History, weights: Weights) -> list[Clue]:
+    """Who the session may be, from the caller's own past."""
+    session, clues = work.session, []
+    where = session.address or "an address the log does not name"
+    first = work.operations[:1]
+    if work.familiarity is Familiarity.USUAL:
+        text = f"{where} is a usual address of this caller."
+        clues.append(clue(Kind.CONTEXT, weights.usual_address, text))
+    elif work.familiarity is Familiarity.NEW_ADDRESS and history.roams(session.caller):
+        clues.append(clue(Kind.CONTEXT, 0, f"{where} is new, but this caller comes from ever new addresses."))
+    elif work.familiarity is Familiarity.NEW_ADDRESS:
+        usual = ", ".join(history.usual_addresses(session.caller)[:3]) or "elsewhere"
+        text = f"{where} was never used by this caller before; it worked from {usual}."
+        clues.append(clue(Kind.IDENTITY, weights.new_address, text, first))
+    elif work.familiarity is Familiarity.NEW_CALLER:
+        text = f"This caller did nothing in the log before {history.window_start:%Y-%m-%d %H:%M}Z."
+        clues.append(clue(Kind.IDENTITY, weights.new_caller, text, first))
+    elif work.familiarity in (Familiarity.SEEN, Familiarity.NEIGHBOUR):
+        text = f"{where} is not quite usual for this caller: {work.familiarity.value}."
+        clues.append(clue(Kind.CONTEXT, weights.seldom_address, text))
+    if history.usually_mfa(session.caller):
+        bare = [operation for operation in work.operations if operation.mfa is False]
+        if bare and work.familiarity is not Familiarity.USUAL:
+            text = "No multi-factor authentication, which this caller otherwise uses."
+            clues.append(clue(Kind.IDENTITY, weights.no_mfa, text, bare))
+        elif not bare and any(operation.mfa for operation in work.operations):
+            clues.append(clue(Kind.CONTEXT, weights.mfa_as_usual, "Multi-factor authentication as usual."))
+    return clues
+
+
+def behaviour_clues(work: Work, history: History, alert: Alert, weights: Weights) -> list[Clue]:
+    """What the session did, measured against what was usual in the subscription."""
+    made = work.created
+    clues = [*_created_clues(work, made, history, weights), *_rule_clues(work, history, weights)]
+    named = {resource.lower() for resource in alert.affected_resources}
+    hit = [operation for operation in made if operation.resource_id.lower() in named]
+    if hit:
+        text = f"Created {len({o.resource_id.lower() for o in hit})} of the resources that the alert names."
+        clues.append(clue(Kind.BEHAVIOUR, weights.made_what_alert_names, text, hit))
+    refused = [operation for operation in work.operations if operation.status == "failed"]
+    if densest(operation.at for operation in refused) >= weights.burst_size:
+        text = f"{len(refused)} operations were refused."
+        clues.append(clue(Kind.BEHAVIOUR, weights.refused, text, refused))
+    start, end = observed(alert)
+    during = [operation for operation in work.operations if start <= operation.at <= end]
+    if during and not _is_familiar(work):
+        text = f"{len(during)} operations around the time that the alert names."
+        clues.append(clue(Kind.CONTEXT, weights.in_observed_time, text))
+    if _is_familiar(work) and not any(c.kind is Kind.BEHAVIOUR for c in clues):
+        clues.append(clue(Kind.CONTEXT, weights.nothing_unusual, "Nothing out of the ordinary was done."))
+    return clues
+
+
+def observed(alert: Alert) -> tuple[datetime, datetime]:
+    """The time the alert speaks of, widened by an hour."""
+    start = alert.first_observed_at or alert.detected_at
+    end = max(alert.last_observed_at or alert.detected_at, start)
+    return start - timedelta(hours=1), end + timedelta(hours=1)
+
+
+def _is_familiar(work: Work) -> bool:
+    return work.familiarity is Familiarity.USUAL
+
+
+def _created_clues(work: Work, made: Sequence[Operation], history: History, weights: Weights) -> Iterable[Clue]:
+    sized = [(operation, parse_size(str(operation.properties.get("size", "")))) for operation in made]
+    unseen = [operation for operation, size in sized if size.is_expensive() and size.family not in history.sizes]
+    large = [operation for operation, size in sized if size.is_expensive()]
+    if unseen and history.has_any:
+        names = sorted({str(operation.properties["size"]) for operation in unseen})
+        text = f"Created GPU or many-core sizes of a kind not in use before: {shown(', '.join(names))}."
+        yield clue(Kind.BEHAVIOUR, weights.unseen_sizes, text, unseen)
+    elif large:
+        yield clue(Kind.BEHAVIOUR, weights.large_sizes, "Created GPU or many-core machines.", large)
+    away = [o for o in made if o.region and o.region != "global" and o.region not in history.regions]
+    if away and history.regions:
+        regions = sorted({operation.region for operation in away})
+        points = weights.many_new_regions if len(regions) >= 3 else weights.new_regions
+        yield clue(Kind.BEHAVIOUR, points, f"Created in regions not used before: {', '.join(regions)}.", away)
+    most = densest(operation.at for operation in made)
+    if most >= max(weights.burst_size, work.session.peak_before * 3):
+        yield clue(Kind.BEHAVIOUR, weights.burst, f"Created {most} resources within one hour.", made)
+    ticketed = [operation for operation in made if _has_ticket(operation)]
+    # Tags can be copied by anybody; they only support what the address already says.
+    if ticketed and len(ticketed) * 2 >= len(made) and _is_familiar(work):
+        text = "What was created carries the tag of a change."
+        yield clue(Kind.CONTEXT, weights.ticket, text, ticketed)
+
+
+def _rule_clues(work: Work, history: History, weights: Weights) -> Iterable[Clue]:
+    by_rule: dict[str, list[Operation]] = {}
+    for operation in work.operations:
+        for rule in rules_for(operation):
+            if operation.status != "failed":
+                by_rule.setdefault(rule.id, []).append(operation)
+            if rule.weakens:
+                by_rule.setdefault("weakens", []).append(operation)
+            elif rule.spreads and rule.id != "role-granted":
+                by_rule.setdefault("spreads", []).append(operation)
+    granted = by_rule.get("role-granted", [])
+    strangers = [o for o in granted if not history.is_established(str(o.properties.get("granted_to", "")))]
+    strangers = [o for o in strangers if o.properties.get("granted_to")]
+    if strangers and not _is_familiar(work):
+        to = sorted({str(operation.properties["granted_to"]) for operation in strangers})
+        text = f"Granted roles to principals without a past here: {shown(', '.join(to))}."
+        yield clue(Kind.BEHAVIOUR, weights.role_to_stranger, text, strangers)
+    elif granted:
+        yield clue(Kind.BEHAVIOUR, weights.role_granted, "Granted roles.", granted)
+    if "weakens" in by_rule:
+        text = "Removed policies, locks, logging, budgets or backups, or tried to."
+        yield clue(Kind.BEHAVIOUR, weights.protection_removed, text, by_rule["weakens"])
+    if "spreads" in by_rule:
+        text = "Left a way in: elevation, federated credential, runbook or autoscale rule."
+        yield clue(Kind.BEHAVIOUR, weights.way_in, text, by_rule["spreads"])
+    if "quota-requested" in by_rule:
+        yield clue(Kind.BEHAVIOUR, weights.quota, "Asked for more quota.", by_rule["quota-requested"])
+    keys = [*by_rule.get("keys-read", []), *by_rule.get("disk-exported", [])]
+    if keys and not _is_familiar(work):
+        yield clue(Kind.BEHAVIOUR, weights.keys, "Read keys or opened disks for download.", keys)
+
+
+def _has_ticket(operation: Operation) -> bool:
+    found = operation.properties.get("tags")
+    names = {str(key).lower().replace("_", "-") for key in found} if isinstance(found, dict) else set()
+    return bool(names & TICKET_TAGS)
+
+
+TICKET_TAGS = frozenset(
+    {"change", "change-id", "change-ticket", "changeticket", "ticket", "ticket-id", "rfc", "work-item", "jira"}
+)

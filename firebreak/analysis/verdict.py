@@ -1,0 +1,73 @@
+"""The verdict that is proposed to people: fraud, legitimate or not enough evidence, with what speaks for and against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from firebreak.analysis.actors import Actors
+from firebreak.analysis.documents import shown
+from firebreak.model.alert import Alert
+from firebreak.model.facts import ActivityFacts, Class, Judgement
+
+FRAUD, LEGITIMATE, OPEN = "fraud", "legitimate", "not_enough_evidence"
+
+
+def propose(
+    alert: Alert, activity: ActivityFacts, actors: Actors, brought_in: int, resources: Sequence[Judgement]
+) -> tuple[str, tuple[str, ...]]:
+    """Return the verdict and its reasons. A machine that mines but was made by a familiar session stays open: the log cannot see inside."""
+    attackers = actors.attackers
+    theirs = [judgement for judgement in resources if judgement.cls is Class.ATTACKER]
+    by_id = {judgement.id.lower(): judgement for judgement in resources}
+    named = [by_id[resource.lower()] for resource in alert.affected_resources if resource.lower() in by_id]
+    odd = [judged for judged in actors.sessions.values() if judged.is_odd and judged.cls is Class.UNKNOWN]
+    if attackers:
+        reasons = [
+            f"For: {shown(one.work.session.caller)} from {one.work.session.address or 'an unknown address'} is taken for an "
+            f"attacker ({one.score} points): {one.clues[0].reason.text}"
+            for one in sorted(attackers, key=lambda one: (-one.score, one.work.key))[:5]
+        ]
+        reasons.append(
+            f"For: {len(theirs)} resources are theirs, and they gave roles to {brought_in} silent principals."
+        )
+        good = sum(judgement.cls is Class.LEGITIMATE for judgement in named)
+        if good:
+            reasons.append(f"Against: {good} of the resources that the alert names were made legitimately.")
+        return FRAUD, tuple(reasons)
+    subjects = named or [
+        judgement for judgement in resources if judgement.created_at and judgement.created_at >= activity.window_start
+    ]
+    against = _doubts(alert, activity, subjects, bool(odd))
+    calm = [f"For legitimate: {text}" for text in _calm(actors, subjects)]
+    if subjects and not against:
+        return LEGITIMATE, tuple(calm)
+    reasons = [*calm, *(f"Against deciding: {text}" for text in against)]
+    if not subjects:
+        reasons.append("Against deciding: neither the alert nor the log names anything that was made in the window.")
+    return OPEN, tuple(reasons)
+
+
+def _calm(actors: Actors, subjects: Sequence[Judgement]) -> list[str]:
+    familiar = sum(judged.cls is Class.LEGITIMATE for judged in actors.sessions.values())
+    good = sum(judgement.cls is Class.LEGITIMATE for judgement in subjects)
+    return [
+        f"no session of {len(actors.sessions)} is taken for an attacker; {familiar} are familiar.",
+        f"{good} of {len(subjects)} resources in question were made by familiar sessions or before the window.",
+    ]
+
+
+def _doubts(alert: Alert, activity: ActivityFacts, subjects: Sequence[Judgement], odd: bool) -> list[str]:
+    doubts = []
+    if "mining" in alert.type.lower() or "miningpool" in alert.type.lower():
+        doubts.append("the alert saw mining, and who made a machine says nothing about what runs in it.")
+    unsure = [judgement for judgement in subjects if judgement.cls is not Class.LEGITIMATE]
+    if unsure:
+        doubts.append(f"{len(unsure)} resources in question have no proven maker.")
+    old = [j for j in subjects if not j.created_at or j.created_at < activity.window_start]
+    if old:
+        doubts.append(
+            f"{len(old)} resources in question are older than the window; the log does not say what runs in them."
+        )
+    if odd:
+        doubts.append("sessions that cannot be judged did unusual things.")
+    return doubts
