@@ -20,7 +20,8 @@ class ArmReader(Protocol):
     All raise AccessError, RemoteError or UnreachableError of `firebreak.errors`. `get` of something absent returns None.
     """
 
-    subscription_id: str
+    @property
+    def subscription_id(self) -> str: ...
 
     async def get(
         self, path: str, api_version: str, params: Mapping[str, str] | None = None
@@ -93,17 +94,27 @@ class PriceReader(Protocol):
 
     async def disk_per_month(self, region: str, sku: str, size_gb: int) -> Decimal | None: ...
 
-    currency: str
+    @property
+    def currency(self) -> str: ...
 
 
 class Eyes(Protocol):
     """Everything a step may read with. `now()` is the run's clock."""
 
-    arm: ArmReader
-    graph: JsonReader
-    partner_center: JsonReader
-    blobs: BlobReader
-    prices: PriceReader
+    @property
+    def arm(self) -> ArmReader: ...
+
+    @property
+    def graph(self) -> JsonReader: ...
+
+    @property
+    def partner_center(self) -> JsonReader: ...
+
+    @property
+    def blobs(self) -> BlobReader: ...
+
+    @property
+    def prices(self) -> PriceReader: ...
 
     def now(self) -> datetime: ...
 
@@ -115,7 +126,14 @@ class Eyes(Protocol):
 class Hands(Protocol):
     """Everything a changing step may act with."""
 
-    arm: ArmWriter
-    graph: JsonWriter
-    partner_center: JsonWriter
-    blobs: BlobWriter
+    @property
+    def arm(self) -> ArmWriter: ...
+
+    @property
+    def graph(self) -> JsonWriter: ...
+
+    @property
+    def partner_center(self) -> JsonWriter: ...
+
+    @property
+    def blobs(self) -> BlobWriter: ...
