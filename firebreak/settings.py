@@ -223,6 +223,7 @@ class Settings(BaseSettings):
     evidence_url: str = Field(default="", repr=False)
     approvers_file: Path | None = None
     secret_key: SecretStr | None = None
+    intake_key: SecretStr | None = None
     cloud: CloudSettings = CloudSettings()
     credential: CredentialSettings = CredentialSettings()
     operations: OperationSettings = OperationSettings()
@@ -285,17 +286,25 @@ class Settings(BaseSettings):
         if self.secret_key is not None:
             return _checked_key(plain_secret(self.secret_key, "FIREBREAK_SECRET_KEY").encode(), "FIREBREAK_SECRET_KEY")
         path = self.home / "secret.key"
-        if not path.exists():
-            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            try:
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:
-                return self.seal_key()
-            with os.fdopen(handle, "wb") as file:
-                file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)))
-        if path.stat().st_mode & 0o077:
-            raise SettingsError(f"Others may read the key file {path}.", hint=f"Run: chmod 600 {path}")
-        return _checked_key(path.read_bytes().strip(), str(path))
+        return _checked_key(_own_key(path), str(path))
+
+    def intake_secret(self) -> bytes:
+        """Return the secret that signs deliveries to the intake: `intake_key`, else `intake.key` in the home folder, made on first use and
+        readable by its owner alone.
+
+        Raises:
+            SettingsError: it is shorter than 16 bytes, or others may read the file.
+        """
+        secret = (
+            plain_secret(self.intake_key, "FIREBREAK_INTAKE_KEY").encode()
+            if self.intake_key is not None
+            else _own_key(self.home / "intake.key")
+        )
+        if len(secret) < 16:
+            raise SettingsError(
+                "The secret of the intake is shorter than 16 bytes.", hint="Set a longer FIREBREAK_INTAKE_KEY."
+            )
+        return secret
 
 
 def plain_secret(secret: SecretStr, name: str) -> str:
@@ -325,6 +334,25 @@ def plain_secret(secret: SecretStr, name: str) -> str:
                 hint="Check the path and who may read it.",
             ) from exc
     raise SettingsError(f"{name} refers to Key Vault, which this setting cannot.", hint="Use env: or file:.")
+
+
+def _own_key(path: Path) -> bytes:
+    """Read a key file of the home folder, made on first use with 32 random bytes; two processes that start at once agree on one."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)))
+        try:
+            os.link(fresh, path)  # unlike a rename, this never replaces the key that another process has just made
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    if path.stat().st_mode & 0o077:
+        raise SettingsError(f"Others may read the key file {path}.", hint=f"Run: chmod 600 {path}")
+    return path.read_bytes().strip()
 
 
 def _checked_key(key: bytes, place: str) -> bytes:

@@ -51,9 +51,11 @@ class HttpxAzureTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         self._inner = inner
 
     async def send(self, request: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - timeouts and TLS options mean nothing in process
-        body = request.content if isinstance(request.content, str | bytes) else request.data
+        # azure-identity still makes requests of the old class, whose `data` may be a form.
+        body = getattr(request, "content", None) or request.data or b""
+        payload: dict[str, Any] = {"data": body} if isinstance(body, dict) else {"content": body}
         answer = await self._inner.handle_async_request(
-            httpx.Request(request.method, request.url, headers=dict(request.headers), content=body or b"")
+            httpx.Request(request.method, request.url, headers=dict(request.headers), **payload)
         )
         await answer.aread()
         return _Response(request, answer)
