@@ -61,8 +61,8 @@ def check_creation(world: World, properties: Document, kind: str) -> None:
         raise InvalidParameterError("Required parameter 'disk.diskSizeGB' is missing (null).", "disk.diskSizeGB")
 
 
-def attach(world: World, disk: Document, machine_id: str) -> None:
-    """Attach a disk; a shared one keeps its other machines.
+def check_attachable(disk: Document, machine_id: str) -> None:
+    """Refuse a disk that a machine cannot take.
 
     Raises:
         OperationNotAllowedError: it is attached elsewhere, or has an active SAS.
@@ -77,8 +77,12 @@ def attach(world: World, disk: Document, machine_id: str) -> None:
         raise OperationNotAllowedError(
             f"Disk {disk['name']} has an active shared access signature and cannot be attached."
         )
+
+
+def attach(world: World, disk: Document, machine_id: str) -> None:
+    """Attach a disk that passed `check_attachable`; a shared one keeps its other machines."""
     if int(disk["properties"].get("maxShares", 1)) > 1:
-        disk["managedByExtended"] = [*taken, machine_id]
+        disk["managedByExtended"] = [*(o for o in owners(disk) if o.lower() != machine_id.lower()), machine_id]
     else:
         disk["managedBy"] = machine_id
     disk["properties"] |= {"diskState": "Attached", "LastOwnershipUpdateTime": stamp(world.clock.now())}

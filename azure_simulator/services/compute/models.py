@@ -62,12 +62,23 @@ def check_new(world: World, identity: str, body: Document) -> Size:
     size = size_or_refuse(str((properties.get("hardwareProfile") or {}).get("vmSize") or ""))
     for slot in (properties.get("networkProfile") or {}).get("networkInterfaces") or []:
         network.check_free(world, str(slot.get("id", "")), identity)
-    storage = properties.get("storageProfile") or {}
+    check_disks(world, identity, properties.get("storageProfile") or {})
+    return size
+
+
+def check_disks(world: World, identity: str, storage: Document) -> None:
+    """Refuse existing disks that the machine cannot take.
+
+    Raises:
+        InvalidParameterError: 400, one does not exist. OperationNotAllowedError: 409, another machine or a SAS holds one.
+    """
     for slot in [storage.get("osDisk") or {}, *(storage.get("dataDisks") or [])]:
         named = str((slot.get("managedDisk") or {}).get("id", ""))
-        if slot.get("createOption") == "Attach" and named and named not in world.resources:
+        disk = world.resources.get(named)
+        if disk is not None:
+            disks.check_attachable(disk, identity)
+        elif slot.get("createOption") == "Attach" and named:
             raise InvalidParameterError(f"Disk {named} is not found.", "managedDisk.id")
-    return size
 
 
 def furnish(world: World, machine: Document) -> None:
@@ -84,19 +95,48 @@ def furnish(world: World, machine: Document) -> None:
     os_disk.setdefault("osType", "Windows" if windows else "Linux")
     os_disk.setdefault("name", f"{machine['name']}_OsDisk_1_{world.chance.guid().replace('-', '')}")
     os_disk.setdefault("caching", "ReadWrite")
-    for lun, slot in enumerate(storage.setdefault("dataDisks", [])):
-        slot.setdefault("lun", lun)
-        slot.setdefault("name", f"{machine['name']}_disk{lun + 2}_{world.chance.guid().replace('-', '')}")
-        slot.setdefault("toBeDetached", False)
+    storage.setdefault("dataDisks", [])
     for slot in disk_slots(machine):
-        slot.setdefault("createOption", "Empty")
-        slot.setdefault("deleteOption", "Detach")
-        if slot.get("vhd"):
-            vhds.take(world, str(slot["vhd"].get("uri", "")))
-        else:
-            _attach(world, machine, slot, image if slot is os_disk else None)
+        _plug_in(world, machine, slot, image if slot is os_disk else None)
     for slot in network_slots(machine):
         network.take(world, str(slot.get("id", "")), machine["id"])
+
+
+def _plug_in(world: World, machine: Document, slot: Document, image: Document | None) -> None:
+    """Complete the machine's entry for a disk and attach the disk, or lease the blob of an unmanaged one."""
+    slot.setdefault("createOption", "Empty")
+    slot.setdefault("deleteOption", "Detach")
+    if image is None:
+        slot.setdefault("lun", 0)
+        slot.setdefault("toBeDetached", False)
+        if not slot.get("name"):
+            named = str((slot.get("managedDisk") or {}).get("id", "")).rpartition("/")[2]
+            slot["name"] = named or f"{machine['name']}_disk{slot['lun'] + 2}_{world.chance.guid().replace('-', '')}"
+    if slot.get("vhd"):
+        vhds.take(world, str(slot["vhd"].get("uri", "")))
+    else:
+        _attach(world, machine, slot, image)
+
+
+def replug(world: World, machine: Document, wanted: list[Document]) -> None:
+    """Make `wanted` the machine's data disks: what is no longer there is detached, what is new is attached."""
+    storage = machine["properties"].setdefault("storageProfile", {})
+    before = {str(s.get("managedDisk", {}).get("id", "")).lower(): s for s in storage.get("dataDisks") or []}
+    kept = [slot for slot in wanted if not slot.get("toBeDetached")]
+    staying = {str((s.get("managedDisk") or {}).get("id", "")).lower() for s in kept}
+    for identity in before.keys() - staying:
+        if (disk := world.resources.get(identity)) is not None:
+            disks.detach(world, disk, machine["id"])
+    storage["dataDisks"] = kept
+    for slot in kept:
+        identity = str((slot.get("managedDisk") or {}).get("id", "")).lower()
+        if identity in before:
+            slot.update(before[identity] | slot)
+        else:
+            _plug_in(world, machine, slot, None)
+    if machine.get("_power") == "deallocated":
+        for _, disk in managed_disks(world, machine):
+            disks.reserve(disk, reserved=True)
 
 
 def _attach(world: World, machine: Document, slot: Document, image: Document | None) -> None:

@@ -86,11 +86,7 @@ def put_machine(world: World, request: Request) -> Response:
         spot = quota.is_spot(body.get("properties") or {})
         quota.check(world, request.params["s"], region(str(body["location"])), size, 1, spot=spot)
     machine = create(world, request, MACHINE, body)
-    try:
-        models.furnish(world, machine)
-    except OperationNotAllowedError:
-        del world.resources[machine["id"]]
-        raise
+    models.furnish(world, machine)
 
     def created() -> None:
         machine["properties"]["provisioningState"] = "Succeeded"
@@ -112,6 +108,8 @@ def _update(world: World, request: Request, machine: Document, body: Document) -
                 world, request.params["s"], machine["location"], needed, 1, spot=quota.is_spot(machine["properties"])
             )
     kept = {k: machine["properties"][k] for k in ("vmId", "timeCreated") if k in machine["properties"]}
+    storage = (body.get("properties") or {}).get("storageProfile") or {}
+    models.check_disks(world, machine["id"], {"dataDisks": storage.get("dataDisks")})
     change = {k: v for k, v in (body.get("properties") or {}).items() if k not in ("storageProfile", "instanceView")}
 
     def updated() -> None:
@@ -119,6 +117,8 @@ def _update(world: World, request: Request, machine: Document, body: Document) -
 
     response = long_running(world, request, machine, updated, status=200, location=False)
     patch(machine, {**body, "properties": {**change, **kept}})
+    if storage.get("dataDisks") is not None:
+        models.replug(world, machine, storage["dataDisks"])
     if machine.get("_operation"):
         machine["properties"]["provisioningState"] = "Updating"
     response.body = models.shown(world, machine)

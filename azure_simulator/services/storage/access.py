@@ -11,6 +11,12 @@ from azure_simulator.services.storage.exceptions import BlobError
 from azure_simulator.world import Document, World
 
 _READS = ("GET", "HEAD")
+# Azure's built-in data roles, for worlds that hold an assignment of one but not its definition.
+_DATA_ROLES = {
+    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
+}
 
 
 def check(world: World, request: Request, account: Document) -> None:
@@ -49,7 +55,8 @@ def _check_principal(world: World, request: Request, account: Document) -> None:
         if str(properties["principalId"]).lower() not in who or not covers(properties["scope"], account["id"]):
             continue
         role = definition(world, properties["roleDefinitionId"])
-        name = str(role["properties"]["roleName"]) if role else ""
+        guid = str(properties["roleDefinitionId"]).rsplit("/", 1)[-1].lower()
+        name = str(role["properties"]["roleName"]) if role else _DATA_ROLES.get(guid, "")
         if name == "Owner" or (
             name.startswith("Storage Blob Data") and (request.method in _READS or "Reader" not in name)
         ):
