@@ -407,3 +407,21 @@ class BurnRate(Facts, frozen=True, kw_only=True):
     lost: Decimal = Decimal(0)
     per_resource: dict[str, Decimal] = {}  # lower-case id -> per hour
     unpriced: tuple[str, ...] = ()
+
+
+# notify.support_catalogue ------------------------------------------------------------------------------------------------
+
+
+class SupportProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of problem a ticket can be about, with the ids Microsoft uses for it today."""
+
+    id: str
+    title: str
+    service_id: str
+    service: str
+
+
+class SupportFacts(Facts, frozen=True, kw_only=True):
+    """What support tickets can be about: the services that matter to an incident, with their problem classifications."""
+
+    problems: tuple[SupportProblem, ...] = ()

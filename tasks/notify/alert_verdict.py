@@ -1,0 +1,101 @@
+"""Tell Microsoft the verdict on the partner alert. The status records it only: nothing in Azure changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from firebreak.model.case import Case
+from firebreak.model.clouds import Eyes, Hands
+from firebreak.model.facts import Attribution, Inventory
+from firebreak.model.plan import Action, NoOp, action_id
+from firebreak.model.step import Effect, Sent, Step, Target
+from tasks.arm import text_at
+from tasks.judged import Judged
+from tasks.requests import request_id
+from tasks.words import name_of, plain
+
+RESOLVE = "alert.resolve"
+ALERTS = "/beta/security/partner/securityAlerts"
+_GRAPH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # opaque to us, but a plain path segment
+_REASONS = ("fraud", "legitimate")
+
+STEP = Step(
+    id="notify.alert_verdict",
+    title="Resolve the partner alert with the verdict",
+    effect=Effect.REVERSIBLE,
+    description="Sets the Graph partner alert to resolved with the reason fraud or legitimate. 'ignore' is never proposed.",
+    guidance=("S23", "S29", "S30"),
+    needs=(Attribution,),
+)
+
+
+def plan(case: Case) -> list[Action | NoOp]:
+    alert, verdict = case.incident.alert, case[Attribution].verdict
+    wanted = alert.id if alert.source == "graph" else alert.details.get("graph_alert_id", "")
+    target = f"{ALERTS}/{wanted or alert.id}"
+    keep = ""
+    if not _GRAPH_ID.fullmatch(wanted):
+        keep = f"The alert came from {plain(alert.source, 40)} and has no Graph id: resolve it in Partner Center."
+    elif alert.is_test:
+        keep = "Test alert: its status is left as it is."
+    elif verdict not in _REASONS:
+        keep = f"The proposed verdict is {plain(verdict, 40)}: a person decides and resolves it."
+    elif running := _still_running(case):
+        keep = f"Not over yet: {name_of(running[0])} of the attacker still runs" + (
+            f", and {len(running) - 1} more." if len(running) > 1 else "."
+        )
+    if keep:
+        return [NoOp(step=STEP.id, target=target, reason=keep)]
+    return [
+        Action(
+            id=action_id(STEP.id, RESOLVE, target),
+            step=STEP.id,
+            kind=RESOLVE,
+            target=target,
+            title=f"Resolve the partner alert as {verdict}",
+            effect=Effect.REVERSIBLE,
+            reasons=(
+                *(plain(reason, 300) for reason in case[Attribution].verdict_reasons[:4]),
+                "The reason can be corrected later; Microsoft keeps the history of the alert.",
+            ),
+            fingerprint={"subscriptionId": case.incident.subscription_id.lower()},
+            params={"status": "resolved", "resolvedReason": verdict, "case": case.incident.case, "round": case.round},
+        )
+    ]
+
+
+def _still_running(case: Case) -> list[str]:
+    """Attacker-class machines that the newest inventory shows running and that no good outcome stopped since."""
+    inventory = case.get(Inventory)
+    if inventory is None:
+        return []
+    judged = Judged(case)
+    ways = (("contain.deallocate_machines", "machine.deallocate"), ("eradicate.delete_resources", "machine.delete"))
+    left = []
+    for machine in sorted(inventory.machines, key=lambda m: m.id.lower()):
+        outcomes = [case.outcomes.get(action_id(step, kind, machine.id)) for step, kind in ways]
+        stopped = machine.power == "deallocated" or any(o is not None and o.state.is_good for o in outcomes)
+        if not stopped and judged.is_attackers(machine.id):
+            left.append(machine.id)
+    return left
+
+
+async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
+    targets = {}
+    for action in actions:
+        alert = await eyes.graph.get(action.target)
+        status, reason = text_at(alert, "status").lower(), text_at(alert, "resolvedReason").lower()
+        targets[action.id] = Target(
+            exists=alert is not None,
+            already_so=status == "resolved" and reason == action.params["resolvedReason"],
+            state=" ".join(part for part in (status or "absent", reason) if part),
+            fingerprint={"subscriptionId": text_at(alert, "subscriptionId").lower()},
+            prior={"status": status, "resolvedReason": reason},
+        )
+    return targets
+
+
+async def apply(action: Action, hands: Hands) -> Sent:
+    body = {"status": action.params["status"], "resolvedReason": action.params["resolvedReason"]}
+    return await hands.graph.patch(action.target, body, request_id=request_id(action))
