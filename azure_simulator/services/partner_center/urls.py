@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from azure_simulator.http import Handler, Route, route
+from azure_simulator.http import Handler, Request, Response, Route, route
 from azure_simulator.services.partner_center import audit, fraud_events, responses, webhooks
 from azure_simulator.services.partner_center.envelope import answered
+from azure_simulator.services.partner_center.exceptions import PartnerError
+from azure_simulator.world import World
 
 V1 = "/partnercenter/v1"
 C = f"{V1}/customers/{{c}}"
@@ -15,6 +17,10 @@ W = "/partnercenter/webhooks/v1/registration"
 
 def _route(method: str, path: str, handler: Handler, *, user_only: bool = False) -> Route:
     return route(method, path, answered(handler, user_only=user_only), kind="partner")
+
+
+def _unknown(_world: World, request: Request) -> Response:
+    raise PartnerError(404, "404", f"The path '{request.path}' is not known.")
 
 
 ROUTES: list[Route] = [
@@ -43,4 +49,5 @@ ROUTES: list[Route] = [
     _route("PUT", W, webhooks.put_registration),
     _route("POST", f"{W}/validationEvents", webhooks.post_validation),
     _route("GET", f"{W}/validationEvents/{{id}}", webhooks.get_validation),
+    *(_route(method, "/partnercenter/{path...}", _unknown) for method in ("GET", "POST", "PATCH", "PUT", "DELETE")),
 ]
