@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from firebreak.errors import NotCollectedError, ResponseError, ScopeError
 from firebreak.guardrails import check_scope, last_owner, over_limits, why_protected
+from firebreak.model.canonical import canonical_bytes
 from firebreak.model.case import Case
 from firebreak.model.facts import AccessFacts, BurnRate, Inventory
 from firebreak.model.plan import Action, NoOp, Plan
@@ -187,6 +188,10 @@ def _contract(step: Step, action: Action) -> str:
         return f"it names the step {action.step!r}."
     if not re.fullmatch(re.escape(action.kind) + r":[0-9a-f]{10}", action.id):
         return "its id is not one that `action_id` makes."
+    try:
+        canonical_bytes(action)
+    except TypeError as error:
+        return f"it cannot be digested: {error}"
     if action.effect is Effect.READ or (
         action.effect is Effect.IRREVERSIBLE and step.effect is not Effect.IRREVERSIBLE
     ):

@@ -1,0 +1,300 @@
+"""One wave of actions: look, send the dearest first, then look until each has ended. No action of it waits for another of it.
+
+An action whose request got no answer is looked at until it is clear; it is sent again only when a look proves that nothing happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from firebreak.errors import AccessError, RejectedError, RemoteError, SafetyError, ThrottledError, UnreachableError
+from firebreak.execution.group_commit import JournalWriter
+from firebreak.execution.journal import Change
+from firebreak.execution.looking import Looker, Sleep, Unreadable, why_stale
+from firebreak.execution.patience import Patience
+from firebreak.model.clouds import Hands
+from firebreak.model.outcome import ActionState
+from firebreak.model.plan import Action
+from firebreak.model.step import LoadedStep, Target
+from firebreak.store import Clock
+
+
+class Flight:
+    """What this run knows of one action on its way.
+
+    `sure`: the cloud accepted it, so the request did arrive. `unsent`: it certainly had no effect (no connection, throttled).
+    `may_be_sent`: an approved plan asks for it; without, it is only looked after.
+    """
+
+    def __init__(self, action: Action, *, attempt: int = 0, started_at: datetime | None = None) -> None:
+        self.action = action
+        self.attempt = attempt
+        self.started_at = started_at
+        self.sure = False
+        self.unsent = False
+        self.operation_url = ""
+        self.not_so_looks = 0
+        self.failed_looks = 0
+        self.may_be_sent = True
+        self.problem = ""
+
+
+class Wave:
+    """Carries out flights. `ended` is told every end, after it is in the journal."""
+
+    def __init__(
+        self,
+        *,
+        steps: Mapping[str, LoadedStep],
+        looker: Looker,
+        hands: Hands,
+        writer: JournalWriter,
+        clock: Clock,
+        sleep: Sleep,
+        patience: Patience,
+        concurrency: int,
+        ended: Callable[[Action, ActionState], None],
+    ) -> None:
+        self._steps, self._looker, self._hands, self._writer = steps, looker, hands, writer
+        self._clock, self._sleep, self._patience, self._concurrency = clock, sleep, patience, concurrency
+        self._ended = ended
+
+    async def carry_out(self, fresh: Sequence[Flight], started: Sequence[Flight]) -> None:
+        """Bring every flight to its end: those `started` by an earlier run are settled by a look before anything is sent.
+
+        Raises:
+            SafetyError: a guard, the scope or the lease refused; nothing more was sent.
+        """
+        watched = await self._settle(list(started))
+        todo = list(fresh)
+        while todo or watched:
+            watched += await self._send_all(todo)
+            todo = await self._watch(watched)
+            watched = []
+
+    async def _settle(self, started: list[Flight]) -> list[Flight]:
+        looked = await self._looker.look([flight.action for flight in started])
+        return await self._unclear(started, looked)
+
+    async def _send_all(self, flights: Sequence[Flight]) -> list[Flight]:
+        """Send what a fresh look allows; return what was sent, in one way or another."""
+        todo, sent = list(flights), list[Flight]()
+        pause, began = self._patience.first_pause, self._clock()
+        while todo:
+            looked = await self._looker.look([flight.action for flight in todo])
+            looked_at = self._clock()
+            busy = [flight for flight in todo if _must_wait(looked[flight.action.id])]
+            judged = [flight for flight in todo if not _must_wait(looked[flight.action.id])]
+            allowed = await asyncio.gather(*(self._allowed(flight, looked[flight.action.id]) for flight in judged))
+            ready = deque(
+                (flight, target) for flight, target in zip(judged, allowed, strict=True) if target is not None
+            )
+            progressed = bool(ready)
+            sent += await self._send_ready(ready, looked_at + timedelta(seconds=self._patience.fresh))
+            todo = [flight for flight, _ in ready] + busy
+            if todo and not progressed:
+                if self._age(began) > self._patience.confirm:
+                    await asyncio.gather(*(self._waited_in_vain(flight, looked[flight.action.id]) for flight in todo))
+                    break
+                await self._writer.heartbeat()
+                await self._sleep(pause)
+                pause = min(pause * self._patience.growth, self._patience.longest_pause)
+        return sent
+
+    async def _allowed(self, flight: Flight, target: Target | Unreadable) -> Target | None:
+        """Return the target when the action may be sent; else end the flight and return None."""
+        if isinstance(target, Unreadable):
+            await self._unread(flight, target)
+        elif target.already_so:
+            state = ActionState.DONE if flight.attempt else ActionState.ALREADY_SO
+            await self._end(flight, state, "" if flight.attempt else "It was so before.", target.state)
+        elif stale := why_stale(flight.action, target):
+            await self._end(flight, ActionState.REFUSED, stale, target.state)
+        else:
+            return target
+        return None
+
+    async def _waited_in_vain(self, flight: Flight, target: Target | Unreadable) -> None:
+        if isinstance(target, Unreadable):
+            await self._unread(flight, target)
+        else:
+            await self._end(flight, ActionState.REFUSED, "Another operation on it did not end.", target.state)
+
+    async def _unread(self, flight: Flight, target: Unreadable) -> None:
+        if flight.attempt and not flight.unsent:
+            await self._end(flight, ActionState.UNKNOWN, f"{flight.problem} {target.why}".strip())
+        else:
+            await self._end(flight, ActionState.FAILED, f"Nothing was sent. {target.why}")
+
+    async def _send_ready(self, ready: deque[tuple[Flight, Target]], until: datetime) -> list[Flight]:
+        sent: list[Flight] = []
+        stopped = False
+
+        async def work() -> None:
+            nonlocal stopped
+            while ready and not stopped and self._clock() <= until:
+                flight, target = ready.popleft()
+                try:
+                    if await self._send(flight, target):
+                        sent.append(flight)
+                except SafetyError:
+                    stopped = True
+                    raise
+
+        workers = min(self._concurrency, len(ready))
+        # Those in the air finish and are journalled before an error of one of them goes up.
+        results = await asyncio.gather(*(work() for _ in range(workers)), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return sent
+
+    async def _send(self, flight: Flight, target: Target) -> bool:
+        """Send one request; return whether its effect has to be watched for."""
+        action, apply = flight.action, self._steps[flight.action.step].apply
+        if apply is None:
+            await self._end(flight, ActionState.FAILED, f"Step {action.step} cannot act.")
+            return False
+        prior = target.prior if flight.attempt == 0 else None
+        flight.attempt += 1
+        flight.sure = flight.unsent = False
+        flight.operation_url, flight.not_so_looks, flight.failed_looks = "", 0, 0
+        await self._writer.write(
+            Change(action_id=action.id, state=ActionState.STARTED, prior=prior, attempt=flight.attempt)
+        )
+        flight.started_at = self._clock()
+        try:
+            answer = await apply(action, self._hands)
+        except SafetyError as error:
+            await self._end(flight, ActionState.REFUSED, str(error))
+            raise
+        except (ThrottledError, UnreachableError) as error:
+            flight.unsent, flight.problem = True, str(error)
+            return True
+        except (AccessError, RejectedError) as error:
+            request_id = error.request_id if isinstance(error, RemoteError) else ""
+            await self._end(flight, ActionState.FAILED, str(error), request_id=request_id)
+            return False
+        except (RemoteError, TimeoutError, OSError) as error:
+            flight.problem = f"It was sent and got no answer ({error})."
+            return True
+        flight.sure, flight.operation_url = True, answer.operation_url
+        await self._writer.write(
+            Change(
+                action_id=action.id,
+                state=ActionState.STARTED,
+                request_id=answer.request_id,
+                operation_url=answer.operation_url,
+                answered=True,
+            )
+        )
+        return True
+
+    async def _watch(self, flights: Sequence[Flight]) -> list[Flight]:
+        """Look until every flight has ended; return those that a look proves never happened, to be sent again."""
+        watched, again = list(flights), list[Flight]()
+        began, pause = self._clock(), self._patience.first_pause
+        while watched:
+            looked = await self._looker.look([flight.action for flight in watched])
+            still = await self._unclear(watched, looked)
+            again += [flight for flight in still if self._never_happened(flight)]
+            still = [flight for flight in still if not self._never_happened(flight)]
+            if self._age(began) > self._patience.ask_operation:
+                still = [flight for flight in still if not await self._operation_failed(flight)]
+            late = [flight for flight in still if self._age(began) > self._limit(flight)]
+            await asyncio.gather(*(self._never_seen(flight) for flight in late))
+            watched = [flight for flight in still if flight not in late]
+            if watched:
+                await self._writer.heartbeat()
+                await self._sleep(pause)
+                pause = min(pause * self._patience.growth, self._patience.longest_pause)
+        return [flight for flight in again if not await self._given_up(flight)]
+
+    async def _unclear(self, flights: Sequence[Flight], looked: Mapping[str, Target | Unreadable]) -> list[Flight]:
+        # Together, so that their ends share a commit.
+        clear = await asyncio.gather(*(self._is_clear(flight, looked[flight.action.id]) for flight in flights))
+        return [flight for flight, done in zip(flights, clear, strict=True) if not done]
+
+    async def _is_clear(self, flight: Flight, target: Target | Unreadable) -> bool:
+        """End the flight when the look says how it ended; else remember what was seen."""
+        if isinstance(target, Unreadable):
+            flight.not_so_looks = 0
+            return False
+        if target.already_so:
+            await self._end(flight, ActionState.DONE, "", target.state)
+            return True
+        flight.not_so_looks = 0 if target.in_progress else flight.not_so_looks + 1
+        # Twice, because a list may still show the failure of an operation before ours.
+        flight.failed_looks = flight.failed_looks + 1 if target.failed and not target.in_progress else 0
+        if flight.failed_looks < 2 or not flight.sure:
+            return False
+        await self._end(flight, ActionState.FAILED, target.failed, target.state)
+        return True
+
+    def _never_happened(self, flight: Flight) -> bool:
+        if flight.unsent:
+            return flight.not_so_looks >= 1
+        settled = flight.started_at is None or self._age(flight.started_at) > self._patience.settle
+        return not flight.sure and settled and flight.not_so_looks >= 2
+
+    async def _given_up(self, flight: Flight) -> bool:
+        if flight.may_be_sent and flight.attempt < self._patience.attempts:
+            return False
+        why = f"Tried {flight.attempt} times; looking shows that it did not happen. {flight.problem}"
+        if not flight.may_be_sent:
+            why = "Looking shows that it did not happen, and no approved plan asks for it any more."
+        await self._end(flight, ActionState.FAILED, why)
+        return True
+
+    def _limit(self, flight: Flight) -> float:
+        answered_as_finished = flight.sure and not flight.operation_url
+        return self._patience.confirm_at_once if answered_as_finished else self._patience.confirm
+
+    async def _never_seen(self, flight: Flight) -> None:
+        if flight.unsent:
+            await self._end(flight, ActionState.FAILED, flight.problem)
+        else:
+            waited = f"Its effect was not seen within {self._limit(flight):.0f} s."
+            await self._end(flight, ActionState.UNKNOWN, f"{flight.problem} {waited}".strip())
+
+    async def _operation_failed(self, flight: Flight) -> bool:
+        if not flight.operation_url:
+            return False
+        try:
+            answer = await self._hands.arm.operation(flight.operation_url)
+        except (RemoteError, AccessError):
+            return False
+        status = str(answer.get("status", ""))
+        if status.lower() not in ("failed", "canceled", "cancelled"):
+            return False
+        error = answer.get("error")
+        said = f" {error.get('code', '')}: {error.get('message', '')}" if isinstance(error, Mapping) else ""
+        await self._end(flight, ActionState.FAILED, f"Azure says the operation is {status}.{said}")
+        return True
+
+    async def _end(
+        self, flight: Flight, state: ActionState, reason: str, read_back: str = "", request_id: str = ""
+    ) -> None:
+        await self._writer.write(
+            Change(
+                action_id=flight.action.id,
+                state=state,
+                reason=reason[:2000],
+                state_read_back=read_back[:200],
+                request_id=request_id,
+            )
+        )
+        self._ended(flight.action, state)
+
+    def _age(self, since: datetime) -> float:
+        return (self._clock() - since).total_seconds()
+
+
+def _must_wait(target: Target | Unreadable) -> bool:
+    """Whether a target cannot be judged yet: Azure is at it, or cannot be reached for the moment."""
+    if isinstance(target, Unreadable):
+        return target.passing
+    return target.in_progress and not target.already_so
