@@ -184,6 +184,11 @@ class World:
     policy_delay_seconds: float = 0  # how long after its creation a policy assignment begins to deny
     api_version_ceiling: str = "2027-12-31"  # the newest api-version that is accepted
     token_seconds: int = 86_399  # how long access tokens live on the world's clock
+    quota_reduction: str = (
+        "mixed"  # what becomes of lowering a quota: "mixed" (NC and ND families only), "always", "never"
+    )
+    entitlement_seconds: float = 20  # how long Partner Center takes to cancel or reactivate an Azure subscription
+    partner_mfa: bool = True  # what `isMfaCompliant` says of the partner's people
     faults: list[Any] = field(default_factory=list)  # `azure_simulator.faults.Fault` rules, first match wins
     memory: dict[str, Any] = field(default_factory=dict, repr=False)  # derived data (buckets, indexes), never state
 

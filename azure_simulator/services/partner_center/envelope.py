@@ -72,7 +72,7 @@ def _with_headers(world: World, request: Request, response: Response) -> Respons
     response.headers["MS-ServerId"] = "000001"
     if request.headers.get("validatemfa", "").lower() == "true" and not is_app_only(request):
         methods = request.claims.get("amr")
-        compliant = "mfa" in methods if isinstance(methods, list) else bool(getattr(world, "partner_mfa", True))
+        compliant = "mfa" in methods if isinstance(methods, list) else world.partner_mfa
         response.headers["isMfaCompliant"] = str(compliant).lower()
     return response
 

@@ -175,7 +175,7 @@ def _begin(world: World, found: Document, becomes: str) -> None:
         else:
             subscription_state.enable(world, str(found["id"]))
 
-    world.later(float(getattr(world, "entitlement_seconds", 20)), end)
+    world.later(world.entitlement_seconds, end)
 
 
 def record(world: World, request: Request, operation: str, kind: str, tenant: str, value: Document) -> None:

@@ -99,7 +99,7 @@ def settle(world: World, request: Document) -> Document | None:
 def _refusal(world: World, now: Document, wanted: int) -> Document | None:
     if wanted >= now["limit"]:
         return None
-    policy = str(getattr(world, "quota_reduction", "mixed"))
+    policy = world.quota_reduction
     allowed = policy == "always" or (policy == "mixed" and bool(_LOWERABLE.match(now["name"]["value"])))
     if allowed and wanted >= now["currentValue"]:
         return None
