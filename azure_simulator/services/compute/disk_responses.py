@@ -5,6 +5,7 @@ from __future__ import annotations
 from azure_simulator.http import Handler, Request, Response
 from azure_simulator.services.compute import disks
 from azure_simulator.services.compute.documents import (
+    body_of,
     create,
     existing_for_put,
     merge,
@@ -22,7 +23,7 @@ def put(kind: str) -> Handler:
     """The handler that creates a disk or snapshot, or updates one."""
 
     def handle(world: World, request: Request) -> Response:
-        body = request.json()
+        body = body_of(request)
         found = existing_for_put(world, request, kind, body)
         if found is not None:
             return _change(world, request, found, body)
@@ -46,7 +47,7 @@ def put(kind: str) -> Handler:
 
 def change(kind: str) -> Handler:
     """The handler of PATCH."""
-    return lambda world, request: _change(world, request, stored(world, request, kind), request.json())
+    return lambda world, request: _change(world, request, stored(world, request, kind), body_of(request))
 
 
 def _change(world: World, request: Request, document: Document, body: Document) -> Response:
@@ -95,7 +96,7 @@ def begin_access(kind: str) -> Handler:
 
     def handle(world: World, request: Request) -> Response:
         document = stored(world, request, kind)
-        body = request.json()
+        body = body_of(request)
         seconds = int(body.get("durationInSeconds") or 0)
         if body.get("access") not in ("Read", "Write") or seconds <= 0:
             raise InvalidParameterError(

@@ -9,10 +9,14 @@ Routes name their captures `s` (subscription), `g` (group), `name`, and `child` 
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from azure_simulator.clock import stamp
 from azure_simulator.http import Handler, Request, Response, Route, page, route
 from azure_simulator.services.compute.exceptions import (
     InvalidLocationChangeError,
+    InvalidRequestContentError,
     LocationRequiredError,
     ParentResourceNotFoundError,
     ResourceGroupNotFoundError,
@@ -21,6 +25,71 @@ from azure_simulator.services.compute.exceptions import (
 from azure_simulator.world import Document, World, public
 
 _OF_ENVELOPE = ("tags", "sku", "kind", "zones", "identity", "plan", "extendedLocation")
+_OBJECTS = {
+    "properties",
+    "hardwareProfile",
+    "storageProfile",
+    "osDisk",
+    "managedDisk",
+    "imageReference",
+    "vhd",
+    "networkProfile",
+    "osProfile",
+    "creationData",
+    "virtualMachineScaleSet",
+    "virtualMachineProfile",
+    "scaleSettings",
+    "fixedScale",
+    "publicIPAddress",
+    "subnet",
+    "networkSecurityGroup",
+    "deleteRetentionPolicy",
+}
+_LISTS = {
+    "dataDisks",
+    "networkInterfaces",
+    "profiles",
+    "ipConfigurations",
+    "subnets",
+    "agentPoolProfiles",
+    "containers",
+}
+_NUMBERS = {"diskSizeGB", "durationInSeconds", "maxShares", "lun", "count"}
+_FREE_FORM = {"tags", "settings", "protectedSettings", "metadata"}
+
+
+def body_of(request: Request) -> Document:
+    """The JSON body, an object whose well-known parts have the type they must have.
+
+    Raises:
+        InvalidRequestContentError: 400, it is something else; names the place.
+    """
+    body = request.json()
+    if not isinstance(body, dict):
+        raise InvalidRequestContentError("the body", "an object")
+    _check_types(body, "")
+    return body
+
+
+def _check_types(node: Any, place: str) -> None:
+    if isinstance(node, list):
+        for index, inner in enumerate(node):
+            _check_types(inner, f"{place}[{index}]")
+        return
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        here = f"{place}.{key}" if place else key
+        if value is None:
+            continue
+        if (key in _OBJECTS or here in ("sku", "tags")) and not isinstance(value, dict):
+            raise InvalidRequestContentError(here, "an object")
+        if key in _LISTS and not (isinstance(value, list) and all(isinstance(row, dict) for row in value)):
+            raise InvalidRequestContentError(here, "a list of objects")
+        if (key in _NUMBERS or here == "sku.capacity") and not re.fullmatch(r"-?\d{1,9}", str(value)):
+            raise InvalidRequestContentError(here, "a number")
+        if key not in _FREE_FORM:
+            _check_types(value, here)
 
 
 def scope(request: Request) -> str:
@@ -76,9 +145,11 @@ def create(world: World, request: Request, kind: str, body: Document, *, tracked
     """Store a new document of that type from a PUT body and return it; `_created` is now.
 
     Raises:
-        LocationRequiredError, ResourceGroupNotFoundError: what the body or the path lack.
+        LocationRequiredError, ResourceGroupNotFoundError, ParentResourceNotFoundError: what the body or the path lack.
     """
     group = group_of(world, request)
+    if "child" in request.params and resource_id(request, kind).rsplit("/", 2)[0] not in world.resources:
+        raise ParentResourceNotFoundError(f"{kind.rpartition('/')[0]}/{request.params['name']}")
     if tracked and not body.get("location"):
         raise LocationRequiredError
     identity = resource_id(request, kind).replace(scope(request), group["id"], 1)
@@ -156,7 +227,7 @@ def putter(kind: str, *, tracked: bool = True) -> Handler:
     """A handler that creates (201) or replaces (200) a document; it is provisioned at once."""
 
     def put(world: World, request: Request) -> Response:
-        body = request.json()
+        body = body_of(request)
         found = existing_for_put(world, request, kind, body)
         if found is None:
             document = create(world, request, kind, body, tracked=tracked)
@@ -175,7 +246,7 @@ def patcher(kind: str) -> Handler:
 
     def change(world: World, request: Request) -> Response:
         document = stored(world, request, kind)
-        patch(document, request.json())
+        patch(document, body_of(request))
         return Response(200, public(document))
 
     return change

@@ -54,6 +54,17 @@ class InvalidLocationChangeError(ArmError):
         )
 
 
+class InvalidRequestContentError(ArmError):
+    """400: a part of the body has the wrong type."""
+
+    def __init__(self, place: str, wanted: str) -> None:
+        super().__init__(
+            400,
+            "InvalidRequestContent",
+            f"The request content was invalid and could not be deserialized: '{place}' must be {wanted}.",
+        )
+
+
 class InvalidParameterError(ArmError):
     """400: a value that the service does not take; `target` names the field."""
 

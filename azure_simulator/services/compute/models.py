@@ -185,7 +185,13 @@ def set_power(world: World, machine: Document, state: str) -> None:
 
 
 def take_apart(world: World, machine: Document) -> None:
-    """Remove the machine and its extensions; disks and interfaces are deleted or detached after their `deleteOption`."""
+    """Remove the machine, its extensions and what it held."""
+    let_go(world, machine)
+    remove(world, machine["id"])
+
+
+def let_go(world: World, machine: Document) -> None:
+    """Let go of what a machine holds: disks and interfaces are deleted or detached after their `deleteOption`, leases end."""
     for slot, disk in managed_disks(world, machine):
         if str(slot.get("deleteOption", "Detach")).lower() == "delete" and len(disks.owners(disk)) <= 1:
             remove(world, disk["id"])
@@ -199,7 +205,6 @@ def take_apart(world: World, machine: Document) -> None:
         network.leave(world, identity, machine["id"])
         if str((slot.get("properties") or {}).get("deleteOption", "Detach")).lower() == "delete":
             network.remove_interface(world, identity)
-    remove(world, machine["id"])
 
 
 def instance_view(world: World, machine: Document, *, thin: bool = False) -> Document:

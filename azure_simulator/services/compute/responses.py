@@ -7,6 +7,7 @@ import re
 from azure_simulator.http import Handler, Request, Response, page
 from azure_simulator.services.compute import models, notices, power, quota
 from azure_simulator.services.compute.documents import (
+    body_of,
     create,
     existing_for_put,
     listed,
@@ -73,7 +74,7 @@ def get_instance_view(world: World, request: Request) -> Response:
 
 def put_machine(world: World, request: Request) -> Response:
     """Create a machine with its disks (201), or update one in place (200)."""
-    body = request.json()
+    body = body_of(request)
     if (
         models.size_name({"properties": body.get("properties") or {}})
         or resource_id(request, MACHINE) not in world.resources
@@ -127,7 +128,7 @@ def _update(world: World, request: Request, machine: Document, body: Document) -
 
 def patch_machine(world: World, request: Request) -> Response:
     """Change tags, size or other properties of a machine."""
-    return _update(world, request, stored(world, request, MACHINE), request.json())
+    return _update(world, request, stored(world, request, MACHINE), body_of(request))
 
 
 def delete_machine(world: World, request: Request) -> Response:
@@ -190,7 +191,7 @@ def run_command(world: World, request: Request) -> Response:
     machine = stored(world, request, MACHINE)
     if machine.get("_power", "running") != "running":
         raise OperationNotAllowedError("The operation requires the VM to be running (or set to run).")
-    if not request.json().get("commandId"):
+    if not body_of(request).get("commandId"):
         raise InvalidParameterError("Required parameter 'commandId' is missing (null).", "commandId")
     message = "Enable succeeded: \n[stdout]\n\n[stderr]\n"
     line = {

@@ -5,7 +5,15 @@ from __future__ import annotations
 from azure_simulator.clock import stamp
 from azure_simulator.http import Handler, Request, Response, page
 from azure_simulator.services.compute import models, notices, power, scale_sets
-from azure_simulator.services.compute.documents import create, existing_for_put, patch, region, resource_id, stored
+from azure_simulator.services.compute.documents import (
+    body_of,
+    create,
+    existing_for_put,
+    patch,
+    region,
+    resource_id,
+    stored,
+)
 from azure_simulator.services.compute.exceptions import ConflictError, InvalidParameterError, ResourceNotFoundError
 from azure_simulator.services.compute.operations import long_running
 from azure_simulator.services.compute.quota import SCALE_SET
@@ -14,7 +22,7 @@ from azure_simulator.world import Document, World, public
 
 def put_scale_set(world: World, request: Request) -> Response:
     """Create a set with its instances (201), or update one (200)."""
-    body = request.json()
+    body = body_of(request)
     found = existing_for_put(world, request, SCALE_SET, body)
     if found is not None:
         return _change(world, request, found, body)
@@ -47,7 +55,7 @@ def put_scale_set(world: World, request: Request) -> Response:
 
 def patch_scale_set(world: World, request: Request) -> Response:
     """Scale (`sku.capacity`) or change a set."""
-    return _change(world, request, stored(world, request, SCALE_SET), request.json())
+    return _change(world, request, stored(world, request, SCALE_SET), body_of(request))
 
 
 def _change(world: World, request: Request, scale_set: Document, body: Document) -> Response:
@@ -121,7 +129,7 @@ def power_operation(verb: str) -> Handler:
     """The handler of a power operation on all instances or those in `instanceIds`."""
 
     def handle(world: World, request: Request) -> Response:
-        wanted = [str(i) for i in request.json().get("instanceIds") or []]
+        wanted = [str(i) for i in body_of(request).get("instanceIds") or []]
         return _operate(world, request, stored(world, request, SCALE_SET), verb, wanted)
 
     return handle
@@ -129,7 +137,7 @@ def power_operation(verb: str) -> Handler:
 
 def delete_instances(world: World, request: Request) -> Response:
     """Delete the instances named in the body; the capacity falls with them."""
-    wanted = [str(i) for i in request.json().get("instanceIds") or []]
+    wanted = [str(i) for i in body_of(request).get("instanceIds") or []]
     if not wanted:
         raise InvalidParameterError("Required parameter 'instanceIds' is missing (null).", "instanceIds")
     return _remove(world, request, stored(world, request, SCALE_SET), wanted)

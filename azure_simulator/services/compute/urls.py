@@ -9,7 +9,8 @@ from azure_simulator.services.compute import responses as machines
 from azure_simulator.services.compute import scale_set_responses as sets
 from azure_simulator.services.compute import throttling as limits
 from azure_simulator.services.compute.disks import DISK, SNAPSHOT
-from azure_simulator.services.compute.documents import getter, lister, paths
+from azure_simulator.services.compute.documents import deleter, getter, lister, paths, putter
+from azure_simulator.services.compute.models import EXTENSION
 from azure_simulator.services.compute.quota import MACHINE, SCALE_SET
 from azure_simulator.services.compute.throttling import Policy, throttled
 
@@ -35,6 +36,27 @@ def _machine_routes() -> list[Route]:
         ),
         _route(
             "GET", f"{one}/extensions", machines.list_extensions, "virtualMachines/extensions/read", limits.LOW_COST_GET
+        ),
+        _route(
+            "GET",
+            f"{one}/extensions/{{child}}",
+            getter(EXTENSION),
+            "virtualMachines/extensions/read",
+            limits.LOW_COST_GET,
+        ),
+        _route(
+            "PUT",
+            f"{one}/extensions/{{child}}",
+            putter(EXTENSION),
+            "virtualMachines/extensions/write",
+            limits.UPDATE_MACHINE,
+        ),
+        _route(
+            "DELETE",
+            f"{one}/extensions/{{child}}",
+            deleter(EXTENSION),
+            "virtualMachines/extensions/delete",
+            limits.UPDATE_MACHINE,
         ),
         _route("PUT", one, machines.put_machine, "virtualMachines/write", limits.PUT_MACHINE),
         _route("PATCH", one, machines.patch_machine, "virtualMachines/write", limits.UPDATE_MACHINE),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azure_simulator.http import Handler, Request, Response, page
-from azure_simulator.services.compute.documents import merge, remove, resource_id, stored
+from azure_simulator.services.compute.documents import body_of, merge, remove, resource_id, stored
 from azure_simulator.services.compute.operations import Finish, long_running
 from azure_simulator.services.containers import models, node_pools
 from azure_simulator.services.containers.exceptions import ClusterStateError, ComputeStateError, InvalidScaleError
@@ -139,7 +139,7 @@ def delete_long(kind: str, notice: str) -> Handler:
 def patch_pool(world: World, request: Request) -> Response:
     """Resize a Batch pool: its current nodes follow `fixedScale` when the resize is done."""
     pool = stored(world, request, models.BATCH_POOL)
-    body = request.json()
+    body = body_of(request)
     merge(pool["properties"], body.get("properties") or {})
     fixed = (pool["properties"].get("scaleSettings") or {}).get("fixedScale")
     if isinstance(fixed, dict):
@@ -186,7 +186,7 @@ def switch_compute(state: str) -> Handler:
 def patch_compute(world: World, request: Request) -> Response:
     """Scale a Machine Learning cluster: nodes above the new maximum leave."""
     compute = stored(world, request, models.ML_COMPUTE)
-    change = request.json().get("properties") or {}
+    change = body_of(request).get("properties") or {}
     settings = (change.get("properties") or {}).get("scaleSettings") or change.get("scaleSettings") or {}
     if not isinstance(settings.get("maxNodeCount", 0), int):
         raise InvalidScaleError("properties.properties.scaleSettings.maxNodeCount")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azure_simulator.http import Handler, Request, Response
-from azure_simulator.services.compute.documents import patcher, putter, stored
+from azure_simulator.services.compute.documents import body_of, patcher, putter, stored
 from azure_simulator.services.monitor import autoscale, exceptions
 from azure_simulator.services.monitor.autoscale import SETTING
 from azure_simulator.services.monitor.models import DIAGNOSTIC_SETTING
@@ -12,7 +12,7 @@ from azure_simulator.world import World, public
 
 def put_setting(world: World, request: Request) -> Response:
     """Create or replace an autoscale setting; one that is enabled looks at its target in some minutes."""
-    properties = request.json().get("properties") or {}
+    properties = body_of(request).get("properties") or {}
     if not properties.get("profiles") or not properties.get("targetResourceUri"):
         raise exceptions.InvalidSettingError("properties.profiles and properties.targetResourceUri are required.")
     return _evaluated(putter(SETTING), world, request)
@@ -64,7 +64,7 @@ def put_diagnostic_setting(world: World, request: Request) -> Response:
         "id": identity,
         "name": request.params["name"],
         "type": DIAGNOSTIC_SETTING,
-        "properties": dict(request.json().get("properties") or {}),
+        "properties": dict(body_of(request).get("properties") or {}),
     }
     world.resources[identity] = document
     return Response(200, public(document))

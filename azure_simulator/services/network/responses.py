@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from azure_simulator.http import Handler, Request, Response
-from azure_simulator.services.compute.documents import create, existing_for_put, patch, remove, resource_id
+from azure_simulator.services.compute.documents import body_of, create, existing_for_put, patch, remove, resource_id
 from azure_simulator.services.compute.operations import long_running
 from azure_simulator.services.network import models
 from azure_simulator.services.network.exceptions import (
@@ -21,7 +21,7 @@ def put(kind: str) -> Handler:
     """The handler that creates (201) or replaces (200); what the service itself fills in is kept."""
 
     def handle(world: World, request: Request) -> Response:
-        body = request.json()
+        body = body_of(request)
         found = existing_for_put(world, request, kind, body)
         document = found if found is not None else create(world, request, kind, body)
         if found is not None:

@@ -7,6 +7,7 @@ import re
 from azure_simulator.clock import stamp
 from azure_simulator.http import Request, Response, page
 from azure_simulator.services.compute.documents import (
+    body_of,
     create,
     existing_for_put,
     listed,
@@ -37,7 +38,7 @@ def get_account(world: World, request: Request) -> Response:
 
 def put_account(world: World, request: Request) -> Response:
     """Create an account (it is there at once), or update one."""
-    body, name = request.json(), request.params["name"]
+    body, name = body_of(request), request.params["name"]
     if not re.fullmatch(r"[a-z0-9]{3,24}", name):
         raise AccountNameInvalidError(name)
     found = existing_for_put(world, request, ACCOUNT, body)
@@ -69,7 +70,7 @@ def put_account(world: World, request: Request) -> Response:
 def patch_account(world: World, request: Request) -> Response:
     """Change an account, for instance forbid its keys."""
     account = stored(world, request, ACCOUNT)
-    patch(account, request.json())
+    patch(account, body_of(request))
     return Response(200, models.shown(world, account))
 
 
@@ -106,7 +107,7 @@ def list_keys(world: World, request: Request) -> Response:
 def regenerate_key(world: World, request: Request) -> Response:
     """Replace one key; signatures under the old one are refused from now on."""
     account = stored(world, request, ACCOUNT)
-    number = 1 if request.json().get("keyName") == "key2" else 0
+    number = 1 if body_of(request).get("keyName") == "key2" else 0
     models.keys(world, account)[number] = models.new_keys(world)[0]
     return list_keys(world, request)
 
@@ -120,6 +121,6 @@ def put_blob_service(world: World, request: Request) -> Response:
     """Change the blob service's settings."""
     account = stored(world, request, ACCOUNT)
     identity = f"{account['id']}/blobServices/default"
-    properties = models.blob_service(world, account)["properties"] | dict(request.json().get("properties") or {})
+    properties = models.blob_service(world, account)["properties"] | dict(body_of(request).get("properties") or {})
     world.resources[identity] = {"id": identity, "name": "default", "type": BLOB_SERVICE, "properties": properties}
     return Response(200, models.blob_service(world, account))
