@@ -90,15 +90,17 @@ class Attacker:
         else:
             body = _scale_set_body(model)
         path = f"{group_path}/providers/{model['type']}/{name}"
-        succeeded = self._ok(row, "PUT", f"{path}?api-version={COMPUTE_VERSION}", body)
-        self._record(made)
-        if not succeeded:
+        if not self._ok(row, "PUT", f"{path}?api-version={COMPUTE_VERSION}", body):
+            for identity in made:  # leave nothing that shows an attempt
+                self._ok(row, "DELETE", f"{identity}?api-version={NETWORK_VERSION}")
+            self._record(made)
             return False
+        self._record(made)
         self._record([path], compute=True)
         self._world.truth["comebacks"].append({"id": path, "instead_of": model["id"], "by": row["caller"]})
         return True
 
-    def _ok(self, row: Document, method: str, path: str, body: Document) -> bool:
+    def _ok(self, row: Document, method: str, path: str, body: Document | None = None) -> bool:
         response: Response = call_as(self._world, row["principal_id"], method, path, body, address=row["addresses"][0])
         return response.status < 300
 

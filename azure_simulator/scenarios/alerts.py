@@ -24,6 +24,7 @@ def raise_alert(attack: Attack) -> Document:
         details["MiningPool_IP"] = json.dumps([f"203.0.113.{attack.chance.randrange(2, 250)}"])
     else:
         details["VmCount"] = str(len(compute))
+        details["RegionCount"] = str(len({attack.world.resources[each]["location"] for each in compute}))
     detected = attack.now - DETECTED_BEFORE - timedelta(seconds=attack.chance.randrange(240))
     document: Document = {
         "id": f"{ids.SUBSCRIPTION_GUID}-{attack.chance.guid()}",

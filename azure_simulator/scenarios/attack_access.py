@@ -86,10 +86,10 @@ def raise_quota(attack: Attack, row: dict[str, Any]) -> None:
     """Ask for more of each family in every region that is to be used; one request is refused at first."""
     by = attack.intruders[row["by"]].caller(attack.chance)
     families = list(dict.fromkeys(SIZES[name].family for name in row["families"]))
-    titles = {size.family: size.title for size in SIZES.values()} | {"cores": "Total Regional vCPUs"}
+    titles = {size.family: size.title for size in SIZES.values()} | commerce.REGIONAL
     minute = float(row["after"])
     for region in attack.regions:
-        for family in ["cores", *families]:
+        for family in [*commerce.REGIONAL, *families]:
             minute += 0.6
             commerce.put_quota(attack.world, region, family, titles[family], row["limit"] * attack.scale)
             target = f"{ids.SUBSCRIPTION}/providers/Microsoft.Compute/locations/{region}/providers/Microsoft.Quota/quotas/{family}"

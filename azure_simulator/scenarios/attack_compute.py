@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from azure_simulator.scenarios import documents, ids
+from azure_simulator.scenarios import compute_parts, documents, ids
 from azure_simulator.scenarios.attack import Attack, Step
-from azure_simulator.scenarios.estate_platform import autoscale
 from azure_simulator.scenarios.log import AT_ONCE, Caller, creation_bodies
 from azure_simulator.scenarios.routines import born
 from azure_simulator.world import Document
@@ -17,7 +16,7 @@ def _ground(attack: Attack, region: str, by: Caller, moment: datetime) -> tuple[
     """The attacker's group and subnet in a region, made on first use; the names resemble the tenant's."""
     if region not in attack.groups:
         chance = attack.chance
-        styles = (f"rg-{attack.stem}-{region}", f"{attack.stem}-prod-{region[:4]}", f"rg-{chance.getrandbits(20):05x}")
+        styles = (f"rg-{attack.stem}-{region}", f"{region}-{attack.stem}-prod", f"rg-{chance.getrandbits(20):05x}")
         name = chance.choice(styles)
         group = documents.group(name, region, moment - timedelta(minutes=3))
         attack.world.groups[group["id"]] = group
@@ -57,7 +56,7 @@ def machines(attack: Attack, row: dict[str, Any]) -> None:
         moment = attack.at(row["after"] + 1.1 * index / attack.scale)
         group, subnet = _ground(attack, region, by, moment)
         public = index % 2 == 0
-        parts = documents.machine(
+        parts = compute_parts.machine(
             chance,
             group,
             attack.next_name(),
@@ -101,7 +100,7 @@ def scale_set(attack: Attack, row: dict[str, Any]) -> None:
     group, subnet = _ground(attack, region, by, moment)
     capacity = chance.randint(*row["capacity"]) * attack.scale
     document = attack.take(
-        documents.scale_set(
+        compute_parts.scale_set(
             chance,
             group,
             attack.next_name(f"{attack.stem}-pool"),
@@ -116,7 +115,7 @@ def scale_set(attack: Attack, row: dict[str, Any]) -> None:
     born(attack.log, document, by)
     if row["autoscale"]:
         setting = attack.take(
-            autoscale(
+            compute_parts.autoscale(
                 group,
                 f"{document['name']}-autoscale",
                 document,
@@ -140,12 +139,12 @@ def orphan_disks(attack: Attack, row: dict[str, Any]) -> None:
         moment = attack.at(row["after"] + 2 * index)
         name = f"{stem}_DataDisk_{40 + index}" if index % 2 else f"disk-{chance.getrandbits(24):06x}"
         document = attack.take(
-            documents.disk(chance, place.group, name, place.region, moment, size_gb=chance.choice((1024, 2048)))
+            compute_parts.disk(chance, place.group, name, place.region, moment, size_gb=chance.choice((1024, 2048)))
         )
         born(attack.log, document, by)
     for index in range(row["left"]):
         moment = attack.at(row["after"] + 10 + 3 * index)
-        parts = documents.machine(
+        parts = compute_parts.machine(
             chance,
             place.group,
             attack.next_name(),

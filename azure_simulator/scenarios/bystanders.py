@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from azure_simulator.events import PORTAL_APP
-from azure_simulator.scenarios import documents, ids
+from azure_simulator.scenarios import compute_parts, ids
 from azure_simulator.scenarios.attack import Attack, Step
 from azure_simulator.scenarios.commerce import put_quota
 from azure_simulator.scenarios.estate import Place
@@ -53,7 +53,7 @@ def deployment(attack: Attack, row: dict[str, Any]) -> None:
         seconds=600,
     )
     for index in range(attack.chance.randint(*row["count"]) * attack.scale):
-        parts = documents.machine(
+        parts = compute_parts.machine(
             attack.chance,
             place.group,
             f"{row['tier']}-{place.env}-{moment:%d%H}-{index + 1:02}",
@@ -78,7 +78,7 @@ def gpu_machine(attack: Attack, row: dict[str, Any]) -> None:
     """One more GPU machine for the data scientist, from the office."""
     place = attack.estate.place(*row["into"])
     by, moment = _by(attack, row), _moment(attack, row)
-    parts = documents.machine(
+    parts = compute_parts.machine(
         attack.chance,
         place.group,
         f"train-{place.env}-{attack.chance.randrange(20, 60)}",
@@ -113,7 +113,7 @@ def fleet(attack: Attack, row: dict[str, Any]) -> None:
     """A scale set that belongs to a load test."""
     place = attack.estate.place(*row["into"])
     by, moment = _by(attack, row), _moment(attack, row)
-    document = documents.scale_set(
+    document = compute_parts.scale_set(
         attack.chance,
         place.group,
         f"vmss-loadgen-{moment:%d%H}",

@@ -9,6 +9,7 @@ from azure_simulator.scenarios.people import Company
 from azure_simulator.services.compute.sizes import SIZES
 from azure_simulator.world import Document, World
 
+REGIONAL = {"cores": "Total Regional vCPUs", "lowPriorityCores": "Total Regional Spot vCPUs"}
 PROVIDERS = (
     "microsoft.authorization",
     "microsoft.automation",
@@ -116,7 +117,7 @@ def limit_quotas(world: World, company: Company) -> None:
     """vCPU limits of every family in every region: generous at home for what is used, small elsewhere, nothing for GPUs."""
     used = _used(world)
     titles = {size.family: size.title for size in SIZES.values()}
-    titles |= {"cores": "Total Regional vCPUs", "lowPriorityCores": "Total Regional Spot vCPUs"}
+    titles |= REGIONAL
     gpu = {size.family for size in SIZES.values() if size.gpus}
     for region in ids.REGIONS:
         for family, title in titles.items():

@@ -154,13 +154,13 @@ def build(
     world: World, chance: Chance, material: dict[str, Any], company: Company, staff: Staff, now: datetime, scale: int
 ) -> Estate:
     """Build the whole estate and return it."""
-    from azure_simulator.scenarios import estate_platform, estate_workloads
+    from azure_simulator.scenarios import estate_cluster, estate_platform, estate_workloads
 
     builder = Builder(world, chance, material, company, staff, now, scale)
     parts: list[Callable[[Builder], None]] = [
         estate_workloads.workloads,
         estate_workloads.orphans,
-        estate_platform.cluster,
+        estate_cluster.cluster,
         estate_platform.monitoring,
         estate_platform.backup,
         estate_platform.registers,

@@ -1,139 +1,11 @@
-"""What the platform team runs for everybody: Kubernetes, monitoring, backup, and the groups that Azure makes by itself."""
+"""What the platform team runs for everybody: monitoring, backup, and the groups that Azure makes by itself."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from azure_simulator.scenarios import documents, ids
+from azure_simulator.scenarios import compute_parts, documents, ids
 from azure_simulator.scenarios.estate import Builder, Place
-
-
-def cluster(builder: Builder) -> None:
-    """A Kubernetes cluster with its node resource group, node sets, load balancer and volumes."""
-    chance, company, put = builder.chance, builder.company, builder.put
-    region = company.regions[0]
-    tags = {
-        "owner": builder.staff["platform-1"].principal.upn,
-        "env": "prod",
-        "cost-center": "CC-1010",
-        "app": "platform",
-    }
-    group = builder.group("platform", "prod", region, tags)
-    name = f"aks-{company.short}-prod"
-    node_group = f"MC_{group}_{name}_{region}"
-    builder.group("", "", region, {"aks-managed-cluster-name": name, "aks-managed-cluster-rg": group}, name=node_group)
-    builder.estate.places.append(Place("platform", "prod", group, region, tags, locked=True))
-    created = builder.long_ago(at_least=200, at_most=600)
-    managed = put(
-        documents.resource(
-            group,
-            "Microsoft.ContainerService/managedClusters",
-            name,
-            region,
-            created,
-            {
-                "kubernetesVersion": "1.33.3",
-                "dnsPrefix": name,
-                "fqdn": f"{name}-k8s.hcp.{region}.azmk8s.io",
-                "nodeResourceGroup": node_group,
-                "powerState": {"code": "Running"},
-                "agentPoolProfiles": [
-                    {
-                        "name": "system",
-                        "count": 3,
-                        "vmSize": "Standard_D4s_v5",
-                        "mode": "System",
-                        "powerState": {"code": "Running"},
-                    },
-                    {
-                        "name": "apps",
-                        "count": 4,
-                        "vmSize": "Standard_D8s_v5",
-                        "mode": "User",
-                        "powerState": {"code": "Running"},
-                    },
-                ],
-            },
-            tags=tags,
-            sku={"name": "Base", "tier": "Standard"},
-            identity={
-                "type": "SystemAssigned",
-                "principalId": builder.staff["cluster"].principal.object_id,
-                "tenantId": ids.CUSTOMER_TENANT,
-            },
-        )
-    )
-    builder.estate.cluster = managed
-    builder.world.groups[ids.group_id(node_group)]["managedBy"] = managed["id"]
-    subnets = builder.subnet(node_group, region, "aks", ("aks-subnet",), {"aks-managed-cluster-name": name})
-    builder.estate.places.append(Place("cluster-nodes", "prod", node_group, region, {}, subnets=subnets))
-    for pool, count, size in (("system", 3, "Standard_D4s_v5"), ("apps", 4, "Standard_D8s_v5")):
-        number = chance.randrange(10**7, 10**8)
-        nodes = documents.scale_set(
-            chance,
-            node_group,
-            f"aks-{pool}-{number}-vmss",
-            region,
-            created + timedelta(minutes=6),
-            size=size,
-            capacity=count * builder.scale,
-            subnet=subnets[0],
-            admin="azureuser",
-            tags={
-                "aks-managed-poolName": pool,
-                "aks-managed-createOperationID": chance.guid(),
-                "aks-managed-resourceNameSuffix": str(number),
-            },
-            managedBy=managed["id"],
-        )
-        builder.estate.node_sets.append(put(nodes, "cluster"))
-    for kind, suffix, properties in (
-        (ids.PUBLIC_ADDRESS, "kubernetes-ip", {"publicIPAllocationMethod": "Static", "ipAddress": "198.51.100.252"}),
-        ("Microsoft.Network/loadBalancers", "kubernetes", {}),
-        (
-            "Microsoft.ManagedIdentity/userAssignedIdentities",
-            f"{name}-agentpool",
-            {"clientId": chance.guid(), "principalId": chance.guid()},
-        ),
-    ):
-        put(documents.resource(node_group, kind, suffix, region, created, dict(properties)), "cluster")
-    for number in range(1, 5 * builder.scale):
-        claim = f"pvc-{chance.guid()}"
-        attached = number % 2 == 0
-        volume = documents.disk(
-            chance,
-            node_group,
-            claim,
-            region,
-            builder.lately(within=75, at_least=2) if number > 1 else builder.long_ago(),
-            size_gb=chance.choice((8, 32, 128)),
-            sku="StandardSSD_LRS",
-            owner=f"{builder.estate.node_sets[1]['id']}/virtualMachines/{builder.estate.node_sets[1]['name']}_0"
-            if attached
-            else "",
-            tags={
-                "k8s-azure-created-by": "kubernetes-azure-dd",
-                "kubernetes.io-created-for-pv-name": claim,
-                "kubernetes.io-created-for-pvc-name": f"data-{chance.choice(('kafka', 'redis', 'postgres', 'grafana'))}-{number}",
-                "kubernetes.io-created-for-pvc-namespace": chance.choice(("shop", "monitoring", "portal")),
-            },
-        )
-        put(volume, "cluster")
-        if not attached:
-            builder.estate.orphans.append(volume)
-    put(
-        documents.resource(
-            group,
-            "Microsoft.ContainerRegistry/registries",
-            f"acr{company.short}prod",
-            region,
-            created - timedelta(days=3),
-            {"loginServer": f"acr{company.short}prod.azurecr.io", "adminUserEnabled": False},
-            tags=tags,
-            sku={"name": "Premium", "tier": "Premium"},
-        )
-    )
 
 
 def monitoring(builder: Builder) -> None:
@@ -217,7 +89,7 @@ def monitoring(builder: Builder) -> None:
         )
     shop = builder.estate.place("shop", "prod")
     fleet = put(
-        documents.scale_set(
+        compute_parts.scale_set(
             chance,
             shop.group,
             f"vmss-{company.short}-render",
@@ -231,7 +103,8 @@ def monitoring(builder: Builder) -> None:
         "pipeline-shop",
     )
     put(
-        autoscale(shop.group, f"autoscale-{fleet['name']}", fleet, builder.long_ago(), 2, 6, shop.tags), "pipeline-shop"
+        compute_parts.autoscale(shop.group, f"autoscale-{fleet['name']}", fleet, builder.long_ago(), 2, 6, shop.tags),
+        "pipeline-shop",
     )
     for number, place in enumerate(builder.estate.places[:4], 1):
         put(
@@ -245,51 +118,6 @@ def monitoring(builder: Builder) -> None:
                 tags=tags | {"hidden-title": f"{place.workload} {number}"},
             )
         )
-
-
-def autoscale(
-    group: str, name: str, target: dict[str, Any], created: Any, minimum: int, maximum: int, tags: dict[str, str] | None
-) -> dict[str, Any]:
-    """An autoscale setting that keeps `target` at `minimum` instances or more."""
-    return documents.resource(
-        group,
-        ids.AUTOSCALE,
-        name,
-        target["location"],
-        created,
-        {
-            "enabled": True,
-            "name": name,
-            "targetResourceUri": target["id"],
-            "profiles": [
-                {
-                    "name": "default",
-                    "capacity": {"minimum": str(minimum), "maximum": str(maximum), "default": str(minimum)},
-                    "rules": [
-                        {
-                            "metricTrigger": {
-                                "metricName": "Percentage CPU",
-                                "metricResourceUri": target["id"],
-                                "timeGrain": "PT1M",
-                                "statistic": "Average",
-                                "timeWindow": "PT10M",
-                                "timeAggregation": "Average",
-                                "operator": "GreaterThan",
-                                "threshold": 70,
-                            },
-                            "scaleAction": {
-                                "direction": "Increase",
-                                "type": "ChangeCount",
-                                "value": "1",
-                                "cooldown": "PT5M",
-                            },
-                        }
-                    ],
-                }
-            ],
-        },
-        tags=tags,
-    )
 
 
 def backup(builder: Builder) -> None:

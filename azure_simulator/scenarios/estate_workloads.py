@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from azure_simulator.scenarios import documents, ids
+from azure_simulator.scenarios import compute_parts, documents, ids
 from azure_simulator.scenarios.estate import Builder, Place
 
 COST_CENTRES = ("CC-1010", "CC-1120", "CC-2040", "CC-2210", "CC-3300", "CC-4100")
@@ -61,7 +61,7 @@ def _tier(builder: Builder, place: Place, tier: dict[str, Any]) -> None:
         if place.nightly:
             tags["schedule"] = "office-hours"
         power = "deallocated" if place.nightly and _night(builder) else "running"
-        parts = documents.machine(
+        parts = compute_parts.machine(
             chance,
             place.group,
             builder.machine_name(place.workload, tier["name"], place.env, number),
@@ -203,7 +203,7 @@ def orphans(builder: Builder) -> None:
     for number in range(1, 3 + chance.randrange(3) * builder.scale):
         builder.estate.orphans.append(
             put(
-                documents.disk(
+                compute_parts.disk(
                     chance,
                     erp.group,
                     f"{stem}_DataDisk_{number}",
@@ -218,7 +218,7 @@ def orphans(builder: Builder) -> None:
     for number in range(1, 4):
         builder.estate.orphans.append(
             put(
-                documents.disk(
+                compute_parts.disk(
                     chance,
                     shop.group,
                     f"disk-loadtest-{number:02}",
@@ -233,7 +233,7 @@ def orphans(builder: Builder) -> None:
         )
     builder.estate.orphans.append(
         put(
-            documents.disk(
+            compute_parts.disk(
                 chance,
                 science.group,
                 "dataset-cache-01",
@@ -246,7 +246,7 @@ def orphans(builder: Builder) -> None:
             "data-science",
         )
     )
-    replica = documents.disk(
+    replica = compute_parts.disk(
         chance,
         erp.group,
         f"{builder.machine_name('erp', 'sql', 'prod', 1)}_OsDisk_1-ASRReplica",
@@ -256,7 +256,7 @@ def orphans(builder: Builder) -> None:
         os="Windows",
         tags={"AzHydration-ManagedDisk-CreatedBy": "Azure Site Recovery"},
     )
-    exported = documents.disk(
+    exported = compute_parts.disk(
         chance,
         erp.group,
         f"{builder.machine_name('erp', 'app', 'prod', 8)}_OsDisk_export",

@@ -9,9 +9,8 @@ from azure_simulator import truth
 from azure_simulator.attacker import Attacker
 from azure_simulator.chance import Chance
 from azure_simulator.clock import Clock
-from azure_simulator.scenarios import access, alerts, attack, commerce, costs, estate, ids, people, prices
+from azure_simulator.scenarios import access, alerts, attack, commerce, costs, estate, ids, people, prices, routines
 from azure_simulator.scenarios.log import Log
-from azure_simulator.scenarios.routines import Routine
 from azure_simulator.world import World
 
 SCENARIOS = ("crypto-mining", "service-principal-abuse", "false-alarm")
@@ -50,7 +49,7 @@ def build_world(name: str, *, seed: int, now: datetime, scale: int = 1, real_tim
     access.govern(world, staff, company.regions, now, deny=script["policy"] == "deny")
     commerce.limit_quotas(world, company)
     log = Log(chance.child("log"), now)
-    Routine(log, chance.child("routine"), staff, owned, now, scale).write()
+    routines.write(routines.Shift(log, chance.child("routine"), staff, owned, now, scale))
     laid = attack.lay(world, log, chance.child(f"attack/{name}"), staff, owned, script, now, scale)
     log.write_to(world)
     table = prices.Prices.load()
