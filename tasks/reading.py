@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from firebreak.errors import AccessError, RemoteError, ResponseError, ScopeError, SettingsError
 from firebreak.model.finding import NotLookedAt
+
+_REQUEST = re.compile(r"\s*\(request [^)]*\)\.?")
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -39,8 +42,8 @@ class Notes:
 
 
 def why(error: ResponseError) -> str:
-    """A one-line reason: the error's code and message, without its hint."""
-    return f"{error.code}: {error.message}"[:300]
+    """A one-line reason: the error's code and message, without its hint and without request ids, which differ from run to run."""
+    return _REQUEST.sub("", f"{error.code}: {error.message}")[:300]
 
 
 async def each(function: Callable[[T], Awaitable[U]], values: Iterable[T], *, at_once: int = 8) -> list[U]:

@@ -75,7 +75,7 @@ def find(
         done = tuple(sorted(by_session[key], key=lambda operation: (operation.at, operation.id)))
         work = _Work(session, done, history.familiarity(session))
         found += _by_rules(work)
-        found += _identity(work, history)
+        found += _identity(work, history, limits)
         found += _creations(work, history, limits)
         found += _volumes(work, limits)
     found += _quota_then_creation(by_session, history, limits)
@@ -110,6 +110,8 @@ def _by_rules(work: _Work) -> Iterable[Finding]:
             severity = _lower(severity)
             reasons.append("Every attempt failed.")
         if rule.everyday and work.is_familiar:
+            if not (rule.weakens or rule.spreads):
+                continue  # a familiar session at its everyday work
             severity = _lower(severity)
         yield _finding(rule.id, rule.title, severity, work, operations, reasons, rule.techniques)
 
@@ -126,10 +128,10 @@ def _role_severity(operations: list[Operation]) -> tuple[Severity, list[str]]:
     return (Severity.HIGH if broad else Severity.MEDIUM), sorted(set(reasons))[:10]
 
 
-def _identity(work: _Work, history: History) -> Iterable[Finding]:
-    creating = [operation for operation in work.operations if is_creation(operation)]
-    severity = Severity.HIGH if creating else Severity.MEDIUM
+def _identity(work: _Work, history: History, limits: Thresholds) -> Iterable[Finding]:
+    made = [operation for operation in work.operations if is_creation(operation)]
     caller = shown(work.session.caller)
+    severity = Severity.HIGH if densest(operation.at for operation in made) >= limits.burst else Severity.MEDIUM
     if work.familiarity is Familiarity.NEW_CALLER:
         text = f"{caller} did nothing in this log before {history.window_start:%Y-%m-%d %H:%M}Z."
         yield _finding(
@@ -137,12 +139,15 @@ def _identity(work: _Work, history: History) -> Iterable[Finding]:
         )
     elif work.familiarity is Familiarity.NEW_ADDRESS:
         usual = ", ".join(history.usual_addresses(work.session.caller)[:5]) or "other addresses"
-        text = f"{caller} worked from {usual} before, and now from {work.session.address}."
+        reasons = [f"{caller} worked from {usual} before, and now from {work.session.address}."]
+        if all(operation.mfa for operation in work.operations):
+            severity = _lower(severity)
+            reasons.append("With multi-factor authentication, as a traveller would.")
         if history.roams(work.session.caller):
             severity = Severity.LOW
-            text += " This caller often changes address."
+            reasons.append("This caller often changes address.")
         title = "A known caller at a new address"
-        yield _finding("new-address", title, severity, work, work.operations, [text], ("T1078.004",))
+        yield _finding("new-address", title, severity, work, work.operations, reasons, ("T1078.004",))
     bare = [operation for operation in work.operations if operation.mfa is False]
     if bare and not work.is_familiar and history.usually_mfa(work.session.caller):
         text = f"{caller} signs in with multi-factor authentication otherwise; {len(bare)} operations came without."

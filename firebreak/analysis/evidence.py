@@ -38,6 +38,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     attackers_address: int = 35
     stolen_elsewhere: int = 25
     made_what_alert_names: int = 30
+    made_it_familiarly: int = 10
     unseen_sizes: int = 25
     large_sizes: int = 10
     new_regions: int = 20
@@ -128,7 +129,9 @@ def behaviour_clues(work: Work, history: History, alert: Alert, weights: Weights
     hit = [operation for operation in made if operation.resource_id.lower() in named]
     if hit:
         text = f"Created {len({o.resource_id.lower() for o in hit})} of the resources that the alert names."
-        clues.append(clue(Kind.BEHAVIOUR, weights.made_what_alert_names, text, hit))
+        # At a usual address that is the question the alert asks, not an answer to it.
+        points = weights.made_it_familiarly if _is_familiar(work) else weights.made_what_alert_names
+        clues.append(clue(Kind.BEHAVIOUR, points, text, hit))
     refused = [operation for operation in work.operations if operation.status == "failed"]
     if densest(operation.at for operation in refused) >= weights.burst_size:
         text = f"{len(refused)} operations were refused."

@@ -16,7 +16,7 @@ ZERO = Decimal(0)
 
 
 class SizeInUse(msgspec.Struct, frozen=True, order=True):
-    """One combination that has a price of its own; all in lower case."""
+    """One combination that has a price of its own. `size` keeps Azure's spelling, the price list is particular about it."""
 
     region: str
     size: str
@@ -34,12 +34,12 @@ class SizeInUse(msgspec.Struct, frozen=True, order=True):
 
 def use_of(item: Machine | ScaleSet) -> SizeInUse:
     system = item.os.lower() if isinstance(item, Machine) else "linux"
-    return SizeInUse(item.region.lower(), item.size.lower(), item.priority.lower(), system)
+    return SizeInUse(item.region.lower(), item.size, item.priority.lower(), system)
 
 
 def price_key(use: SizeInUse) -> str:
     """The key of `PriceFacts.per_hour`."""
-    return f"{use.region}/{use.size}/{use.priority}" + ("/windows" if use.is_windows else "")
+    return f"{use.region}/{use.size.lower()}/{use.priority}" + ("/windows" if use.is_windows else "")
 
 
 def sizes_in_use(inventory: Inventory, activity: ActivityFacts | None = None) -> list[SizeInUse]:
@@ -47,11 +47,12 @@ def sizes_in_use(inventory: Inventory, activity: ActivityFacts | None = None) ->
     items: list[Machine | ScaleSet] = [*inventory.machines, *inventory.scale_sets]
     uses = {use_of(item) for item in items}
     for operation in activity.operations if activity else ():
-        size = str(operation.properties.get("size", "")).lower()
+        size = str(operation.properties.get("size", ""))
         if size and is_creation(operation) and "microsoft.compute/virtualmachine" in operation.name.lower():
             priority = str(operation.properties.get("priority", "")).lower() or "regular"
             uses.add(SizeInUse(doc.region_name(operation.region), size, priority, "linux"))
-    return sorted(use for use in uses if use.region and use.size)
+    unique = {price_key(use): use for use in sorted(uses) if use.region and use.size}
+    return [use for _, use in sorted(unique.items())]
 
 
 def disks_in_use(disks: DiskFacts) -> list[tuple[str, str, int]]:

@@ -42,7 +42,7 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
     deviations: Decimal = Decimal(4)
     share: Decimal = Decimal("0.4")
     floor: Decimal = Decimal(10)
-    floor_share: Decimal = Decimal("0.02")
+    floor_share: Decimal = Decimal("0.05")
     least_days: int = 14
     incomplete_days: int = 2
     weeks: int = 8

@@ -9,6 +9,9 @@ from firebreak.analysis.documents import shown
 from firebreak.model.alert import Alert
 from firebreak.model.facts import ActivityFacts, Class, Judgement
 
+# Half of what makes an attacker.
+_WORRYING = 30
+
 FRAUD, LEGITIMATE, OPEN = "fraud", "legitimate", "not_enough_evidence"
 
 
@@ -20,7 +23,11 @@ def propose(
     theirs = [judgement for judgement in resources if judgement.cls is Class.ATTACKER]
     by_id = {judgement.id.lower(): judgement for judgement in resources}
     named = [by_id[resource.lower()] for resource in alert.affected_resources if resource.lower() in by_id]
-    odd = [judged for judged in actors.sessions.values() if judged.is_odd and judged.cls is Class.UNKNOWN]
+    odd = [
+        judged
+        for judged in actors.sessions.values()
+        if judged.is_odd and judged.cls is Class.UNKNOWN and judged.score >= _WORRYING
+    ]
     if attackers:
         reasons = [
             f"For: {shown(one.work.session.caller)} from {one.work.session.address or 'an unknown address'} is taken for an "

@@ -150,7 +150,7 @@ def _lost_on_gone(
 
 
 def _use_of(operation: Operation) -> SizeInUse:
-    size = str(operation.properties.get("size", "")).lower()
+    size = str(operation.properties.get("size", ""))
     priority = str(operation.properties.get("priority", "")).lower() or "regular"
     return SizeInUse(operation.region.lower(), size, priority, "linux")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from firebreak.analysis import documents as doc
+from firebreak.errors import RemoteError
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
 from firebreak.model.facts import ActivityFacts, Inventory, QuotaFacts, QuotaUsage
@@ -44,8 +45,7 @@ async def collect(eyes: Eyes, case: Case) -> QuotaFacts:
         return [_usage(region, row) for row in rows]
 
     async def requests(region: str) -> list[dict[str, Any]]:
-        path = f"{base}/{region}/providers/Microsoft.Quota/quotaRequests"
-        rows = await notes.attempt(f"quota requests of {region}", eyes.arm.list(path, "2025-09-01"), [])
+        rows = await notes.attempt(f"quota requests of {region}", _requests(eyes, f"{base}/{region}"), [])
         return [{**row, "region": region} for row in rows]
 
     found = await each(usages, everything, at_once=_AT_ONCE)
@@ -108,6 +108,16 @@ def regions_to_read(case: Case) -> tuple[list[str], list[str]]:
     chosen = case.parameter(STEP.id, "regions", None)
     rest = known if chosen is None else {doc.region_name(str(region)) for region in chosen} - {""}
     return sorted(interest), [*sorted(interest), *sorted(rest - interest)]
+
+
+async def _requests(eyes: Eyes, location: str) -> list[dict[str, Any]]:
+    """The quota requests of one region; where the provider is not registered, none can have been made."""
+    try:
+        return await eyes.arm.list(f"{location}/providers/Microsoft.Quota/quotaRequests", "2025-09-01")
+    except RemoteError as error:
+        if error.remote_code == "MissingSubscriptionRegistration":
+            return []
+        raise
 
 
 def _usage(region: str, row: dict[str, Any]) -> QuotaUsage:
