@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
 
-from firebreak.analysis.sizes import quota_family
+from firebreak.analysis.sizes import parse_size
 from firebreak.model.case import Case
 from firebreak.model.facts import ActivityFacts, Attribution, Class, Inventory, QuotaFacts
 from tasks.arm import items_at, text_at, value_at
@@ -16,7 +17,12 @@ from tasks.judged import Judged
 STEP_ID = "harden.reduce_quota"
 REDUCE = "quota.reduce"
 HEAD_ROOM = 10
+TOTAL = "cores"
 _LOCATION = re.compile(r"/providers/microsoft\.compute/locations/([a-z0-9]+)/", re.IGNORECASE)
+_CHIP = "a10|a100|h100|h200|t4|mi300x"
+_QUOTA_NAME = re.compile(
+    rf"standard_?(?P<letters>[a-z]+?)_?(?P<before>{_CHIP})?_?(?P<version>(?:v[0-9]+)?)_?(?P<behind>{_CHIP})?family"
+)
 _SIZE_KEYS = ("vmsize", "size", "sku", "skuname")
 
 
@@ -35,7 +41,7 @@ class Reduction(msgspec.Struct, frozen=True, kw_only=True):
 
 def reductions(case: Case) -> tuple[list[Reduction], list[tuple[str, str]]]:
     """Return the limits worth lowering, and (target, reason) of those considered and left alone."""
-    touched = _attacker_families(case)
+    touched, taken = _used_by_attacker(case), _taken(case)
     asked = _requested(case[QuotaFacts])
     room = int(case.parameter(STEP_ID, "head_room", HEAD_ROOM))
     lower: list[Reduction] = []
@@ -48,21 +54,24 @@ def reductions(case: Case) -> tuple[list[Reduction], list[tuple[str, str]]]:
             f"/subscriptions/{case.incident.subscription_id}/providers/Microsoft.Compute/locations/{usage.region}"
             f"/providers/Microsoft.Quota/quotas/{usage.name}"
         )
-        wanted = usage.used + room if usage.used else 0
+        rogue = min(usage.used, taken[(key[0], TOTAL)] if key[1] == TOTAL else taken[key])
+        kept = usage.used - rogue
+        wanted = kept + room if kept else 0
         if wanted >= usage.limit:
             keep.append(
                 (
                     target,
-                    f"{usage.used} of {usage.limit} vCPUs are used: nothing to take away with {room} as head-room.",
+                    f"{kept} of {usage.limit} vCPUs are in legitimate use: nothing to take away with {room} as head-room.",
                 )
             )
             continue
         reasons = []
         if key in touched:
-            reasons.append("The attacker used this family in this region.")
+            reasons.append("The attacker used this family in this region, or tried to.")
         if key in asked:
             reasons.append("A higher limit was asked for during the incident.")
-        reasons.append(f"{usage.used} vCPUs are in use now.")
+        still = f", {rogue} of them by machines of the attacker that still exist" if rogue else ""
+        reasons.append(f"{usage.used} vCPUs are in use now{still}.")
         lower.append(
             Reduction(
                 target=target,
@@ -78,25 +87,60 @@ def reductions(case: Case) -> tuple[list[Reduction], list[tuple[str, str]]]:
     return lower, keep
 
 
-def _attacker_families(case: Case) -> set[tuple[str, str]]:
-    """(region, quota name) that attacker-class machines and scale sets use, or used when they were created."""
-    judged = Judged(case)
-    inventory, activity = case.get(Inventory), case.get(ActivityFacts)
-    found: set[tuple[str, str]] = set()
-    if inventory is not None:
-        sized = [(m.id, m.region, m.size) for m in inventory.machines]
-        sized.extend((s.id, s.region, s.size) for s in inventory.scale_sets)
-        for resource_id, region, size in sized:
-            if judged.is_attackers(resource_id):
-                found.add((region.lower(), quota_family(size).lower()))
+def _used_by_attacker(case: Case) -> set[tuple[str, str]]:
+    """(region, quota name) of what attacker-class machines use, used when they were created, or would have used."""
+    judged, activity = Judged(case), case.get(ActivityFacts)
+    sizes = {(region.lower(), size) for _, region, size, _ in _rogue(case, judged)}
     rogue = {j.id.lower() for j in case[Attribution].resources if j.cls is Class.ATTACKER}
     creators = activity.creators if activity is not None else {}
-    operations = [*creators.values(), *(activity.operations if activity is not None else ())]
-    for operation in operations:
-        if operation.resource_id.lower() in rogue or judged.attacker_did(operation):
-            for size in _sizes(operation.properties):
-                found.add((operation.region.lower(), quota_family(size).lower()))
-    return {(region, family) for region, family in found if region and family}
+    for operation in (*creators.values(), *(activity.operations if activity is not None else ())):
+        own = operation.resource_id.lower() in rogue
+        tried = operation.name.lower().endswith("/write") and judged.of(operation.resource_id) is None
+        if own or (tried and judged.attacker_did(operation)):
+            sizes.update((operation.region.lower(), size) for size in _sizes(operation.properties))
+    return {(region, name) for region, size in sizes if (name := quota_name(case, region, size))}
+
+
+def _taken(case: Case) -> Counter[tuple[str, str]]:
+    """vCPUs of the attacker's machines that still exist, by (region, quota name) and by (region, total)."""
+    taken: Counter[tuple[str, str]] = Counter()
+    for _, region, size, count in _rogue(case, Judged(case)):
+        cores = parse_size(size).cpus * count
+        taken[(region.lower(), quota_name(case, region.lower(), size))] += cores
+        taken[(region.lower(), TOTAL)] += cores
+    return taken
+
+
+def _rogue(case: Case, judged: Judged) -> list[tuple[str, str, str, int]]:
+    """Id, region, size and number of everything of the attacker's that holds vCPUs."""
+    inventory = case.get(Inventory)
+    if inventory is None:
+        return []
+    sized = [(m.id, m.region, m.size, 1) for m in inventory.machines]
+    sized.extend((s.id, s.region, s.size, s.capacity) for s in inventory.scale_sets if not s.flexible)
+    return [entry for entry in sized if judged.is_attackers(entry[0])]
+
+
+def quota_name(case: Case, region: str, size: str) -> str:
+    """Return the region's limit that counts machines of `size`, in lower case, "" when none fits.
+
+    Azure's names follow no rule without exception (`standardNCASv3_T4Family` counts `Standard_NC16as_T4_v3`), so the region's own names
+    are searched: same family, version and accelerator, and no feature letter that the size lacks; the most letters win.
+    """
+    wanted = parse_size(size)
+    fitting = []
+    for usage in case[QuotaFacts].usages:
+        match = _QUOTA_NAME.fullmatch("".join(usage.name.lower().split())) if usage.region.lower() == region else None
+        if match is None or not wanted.family or not match["letters"].startswith(wanted.family):
+            continue
+        letters, chip = match["letters"].removeprefix(wanted.family), match["before"] or match["behind"] or ""
+        if (
+            match["version"] == (wanted.version or "")
+            and chip == wanted.accelerator
+            and set(letters) <= set(wanted.features)
+        ):
+            fitting.append((-len(letters), usage.name.lower()))
+    return min(fitting)[1] if fitting else ""
 
 
 def _sizes(properties: object) -> Iterable[str]:

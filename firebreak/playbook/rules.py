@@ -25,6 +25,7 @@ def check(values: dict[str, Any], reading: Reading, steps: Mapping[str, Step] | 
         _steps_exist(stages, reading, steps)
         _changes_are_gated(stages, gates, reading, steps)
         _order_is_kept(stages, reading, steps)
+        _facts_come_first(stages, reading, steps)
         _parameters_are_known(values.get("parameters") or {}, reading, steps)
 
 
@@ -110,6 +111,20 @@ def _order_is_kept(stages: Stages, reading: Reading, steps: Mapping[str, Step]) 
                     reading.places[path], f"{name} must come after {earlier}.", f"Name {earlier} before it."
                 )
         before.add(name)
+
+
+def _facts_come_first(stages: Stages, reading: Reading, steps: Mapping[str, Step]) -> None:
+    """What a step needs must have been collected by a step before it."""
+    makers = {step.produces: name for name, step in steps.items() if step.produces is not None}
+    before: set[object] = set()
+    for path, name in _named_steps(stages):
+        if name not in steps:
+            continue
+        for kind in steps[name].needs:
+            if kind not in before and kind in makers:
+                message = f"{name} needs what {makers[kind]} finds out."
+                reading.problem(reading.places[path], message, f"Name {makers[kind]} before it.")
+        before.add(steps[name].produces)
 
 
 def _parameters_are_known(parameters: dict[str, Any], reading: Reading, steps: Mapping[str, Step]) -> None:
