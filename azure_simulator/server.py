@@ -39,8 +39,6 @@ class _QuietServer(uvicorn.Server):
             server.close()
         for transport in list(self._transports.values()):
             transport.abort()
-        while self._transports:
-            await asyncio.sleep(0.005)
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

@@ -70,4 +70,4 @@ def _time(text: str) -> datetime:
         moment = datetime.fromisoformat(trimmed)
     except ValueError as exc:
         raise BadLogQueryError(f"The time '{text}' is not valid.") from exc
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

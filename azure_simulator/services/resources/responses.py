@@ -35,6 +35,8 @@ def get_by_id(world: World, request: Request) -> Response:
         return page(world, request, world.resources.of_type(aim.kind, scope), wrap=public)
     row = world.resources.get(request.path)
     if row is None:
+        if aim.group:
+            models.group(world, aim.subscription_id, aim.group)
         raise ResourceNotFoundError(request.path)
     return Response(200, public(row))
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import ssl
-import urllib.request
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from azure.core.exceptions import (
     ClientAuthenticationError,
@@ -221,11 +220,8 @@ def test_control_routes_need_no_token(resources: Any, server: Running, world: Wo
     trusted = ssl.create_default_context(cafile=server.ca_bundle)
 
     def read(path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(
-            f"{server.base_url}{path}", data=None if body is None else json.dumps(body).encode()
-        )
-        with urllib.request.urlopen(request, context=trusted) as answer:
-            return json.load(answer)
+        with httpx.Client(base_url=server.base_url, verify=trusted) as client:
+            return client.request("GET" if body is None else "POST", path, json=body).raise_for_status().json()
 
     log = read("/_simulator/requests")
     assert {"at", "method", "url", "status"} <= set(log[-1])
