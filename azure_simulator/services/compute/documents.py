@@ -22,6 +22,7 @@ from azure_simulator.services.compute.exceptions import (
     ResourceGroupNotFoundError,
     ResourceNotFoundError,
 )
+from azure_simulator.services.compute.operations import recover
 from azure_simulator.world import Document, World, public
 
 _OF_ENVELOPE = ("tags", "sku", "kind", "zones", "identity", "plan", "extendedLocation")
@@ -126,6 +127,7 @@ def stored(world: World, request: Request, kind: str) -> Document:
     """
     identity = resource_id(request, kind)
     if (found := world.resources.get(identity)) is not None:
+        recover(world, found)
         return found
     group_of(world, request)
     if "child" in request.params:
@@ -207,7 +209,11 @@ def listed(world: World, request: Request, kind: str) -> list[Document]:
     """Documents of a type in the subscription or group that the path names."""
     if "g" in request.params:
         group_of(world, request)
-    return world.resources.of_type(kind, scope(request))
+    found = world.resources.of_type(kind, scope(request))
+    for document in found:
+        if "_operation" in document:
+            recover(world, document)
+    return found
 
 
 # Types without behaviour of their own: simple documents ------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """One operation at a time on one resource, and the answer that starts it.
 
-A running operation leaves its token in the document's `_operation`; the end of an operation that was overtaken does nothing.
+A running operation leaves its token in the document's `_operation`; the end of an operation that was overtaken does nothing. When an
+operation is made to fail, `recover` puts the document back into a state that Azure could be in: the next reader or writer calls it.
 """
 
 from __future__ import annotations
@@ -20,11 +21,30 @@ def claim(world: World, document: Document, *, overtake: bool = False) -> str:
     Raises:
         ConflictError: another one does, and this one may not `overtake` it.
     """
+    recover(world, document)
     if document.get("_operation") and not overtake:
         raise ConflictError
     token = world.chance.guid()
     document["_operation"] = token
     return token
+
+
+def recover(world: World, document: Document) -> None:
+    """Undo what a failed operation had begun: its undo runs, and a provisioning state that says "under way" becomes Failed."""
+    operation = world.operations.get(document.get("_operation_id", ""))
+    if operation is None or operation.status != "Failed" or "_operation" not in document:
+        return
+    _forget(document)
+    if document.get("properties", {}).get("provisioningState", "").endswith("ing"):
+        document["properties"]["provisioningState"] = "Failed"
+    undo: Callable[[], None] | None = world.memory.pop(f"undo/{operation.id}", None)
+    if undo is not None:
+        undo()
+
+
+def _forget(document: Document) -> None:
+    document.pop("_operation", None)
+    document.pop("_operation_id", None)
 
 
 def ending(world: World, document: Document, token: str, finish: Finish) -> Finish:
@@ -35,7 +55,8 @@ def ending(world: World, document: Document, token: str, finish: Finish) -> Fini
             return None
         if document.get("_operation") != token:
             return preempted()
-        document.pop("_operation", None)
+        world.memory.pop(f"undo/{document.get('_operation_id', '')}", None)
+        _forget(document)
         return finish()
 
     return end
@@ -52,16 +73,19 @@ def long_running(
     body: Document | None = None,
     location: bool = True,
     result: Finish | None = None,
+    undo: Callable[[], None] | None = None,
     namespace: str = "Microsoft.Compute",
 ) -> Response:
     """Claim the document, start the operation and answer with the headers of its region's operations.
+
+    `undo` takes back what the caller changes at once, should the operation be made to fail.
 
     Raises:
         ConflictError: another operation runs.
     """
     token = claim(world, document, overtake=overtake)
     region = document.get("location") or "global"
-    return accepted(
+    response = accepted(
         world,
         request,
         ending(world, document, token, finish),
@@ -71,3 +95,7 @@ def long_running(
         location=location,
         result=result,
     )
+    if document.get("_operation") == token:
+        document["_operation_id"] = identity = next(reversed(world.operations))
+        world.memory[f"undo/{identity}"] = undo
+    return response

@@ -162,7 +162,7 @@ def power_operation(verb: str) -> Handler:
             if change.notice and before != change.after:
                 notices.tell(world, f"machine.{change.notice}", machine)
 
-        response = long_running(world, request, machine, done)
+        response = long_running(world, request, machine, done, undo=lambda: models.set_power(world, machine, before))
         if machine.get("_operation"):
             machine["properties"]["provisioningState"] = "Updating"
             if before != change.after:

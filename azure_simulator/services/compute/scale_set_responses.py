@@ -15,7 +15,7 @@ from azure_simulator.services.compute.documents import (
     stored,
 )
 from azure_simulator.services.compute.exceptions import ConflictError, InvalidParameterError, ResourceNotFoundError
-from azure_simulator.services.compute.operations import long_running
+from azure_simulator.services.compute.operations import long_running, recover
 from azure_simulator.services.compute.quota import SCALE_SET
 from azure_simulator.world import Document, World, public
 
@@ -66,6 +66,7 @@ def _change(world: World, request: Request, scale_set: Document, body: Document)
         raise InvalidParameterError("The value of parameter sku.capacity is invalid.", "sku.capacity")
     if target > before:
         scale_sets.check_growth(world, request.params["s"], scale_set, target - before)
+    recover(world, scale_set)
     if scale_set.get("_operation"):
         raise ConflictError
     leaving = scale_sets.newest(world, scale_set, before - target) if target < before else []
@@ -78,7 +79,10 @@ def _change(world: World, request: Request, scale_set: Document, body: Document)
         if target != before:
             notices.tell(world, "scale_set.scaled", scale_set)
 
-    response = long_running(world, request, scale_set, changed, status=200, location=False)
+    def unchanged() -> None:
+        scale_sets.shrink(world, scale_set, made)
+
+    response = long_running(world, request, scale_set, changed, status=200, location=False, undo=unchanged)
     fixed = ("uniqueId", "timeCreated", "orchestrationMode", "provisioningState")
     patch(
         scale_set, {**body, "properties": {k: v for k, v in (body.get("properties") or {}).items() if k not in fixed}}
@@ -112,6 +116,7 @@ def _operate(world: World, request: Request, scale_set: Document, verb: str, wan
     if verb == "start":
         stopped = sum(known[i].get("_power") == "deallocated" for i in ids)
         scale_sets.check_growth(world, request.params["s"], scale_set, stopped)
+    before = {i: str(known[i].get("_power", "running")) for i in ids}
     affected = any(known[i].get("_power", "running") != change.after for i in ids)
 
     def done() -> None:
@@ -119,7 +124,11 @@ def _operate(world: World, request: Request, scale_set: Document, verb: str, wan
         if change.notice and affected:
             notices.tell(world, f"scale_set.{change.notice}", scale_set)
 
-    response = long_running(world, request, scale_set, done)
+    def undone() -> None:
+        for identity, state in before.items():
+            scale_sets.set_power(world, scale_set, [identity], state)
+
+    response = long_running(world, request, scale_set, done, undo=undone)
     if scale_set.get("_operation"):
         scale_sets.set_power(world, scale_set, ids, change.during)
     return response

@@ -45,10 +45,16 @@ def start_cluster(world: World, request: Request) -> Response:
 
 
 def _switch(world: World, request: Request, cluster: Document, power: str, during: str, finish: Finish) -> Response:
-    response = long_running(world, request, cluster, finish, namespace=_namespace(models.CLUSTER))
-    cluster["properties"]["powerState"] = {"code": power}
-    for pool in cluster["properties"].get("agentPoolProfiles") or []:
-        pool["powerState"] = {"code": power}
+    def show(code: str) -> None:
+        cluster["properties"]["powerState"] = {"code": code}
+        for pool in cluster["properties"].get("agentPoolProfiles") or []:
+            pool["powerState"] = {"code": code}
+
+    other = "Running" if power == "Stopped" else "Stopped"
+    response = long_running(
+        world, request, cluster, finish, namespace=_namespace(models.CLUSTER), undo=lambda: show(other)
+    )
+    show(power)
     if cluster.get("_operation"):
         cluster["properties"]["provisioningState"] = during
     return response

@@ -35,7 +35,7 @@ def react(world: World, what: str, document: Document) -> None:
         target = str((document["properties"].get("virtualMachineScaleSet") or {}).get("id", ""))
     else:
         return
-    for setting in settings_for(world, target):
+    for setting in settings_for(world, target) if target else []:
         watch(world, setting)
 
 

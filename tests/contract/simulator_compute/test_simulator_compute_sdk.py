@@ -15,6 +15,7 @@ from azure.mgmt.compute.aio import ComputeManagementClient
 
 from azure_simulator.app import empty_world
 from azure_simulator.clock import Clock
+from azure_simulator.faults import Fault
 from azure_simulator.server import Running, serve
 from azure_simulator.world import World
 
@@ -201,3 +202,15 @@ async def test_a_conflict_is_not_repeated_by_the_client(azure: Azure) -> None:
     assert refused.value.error.code == "Conflict"
     assert sum(r.url.split("?")[0].endswith("/start") for r in azure.world.requests) == 1
     await first.result()
+
+
+async def test_a_failed_operation_surfaces_and_can_be_repeated(azure: Azure) -> None:
+    await create(azure, "vm1")
+    azure.world.faults.append(Fault("fail_operation", url="/deallocate", times=1))
+    with pytest.raises(HttpResponseError) as failed:
+        await (await azure.compute.virtual_machines.begin_deallocate("rg1", "vm1")).result()
+    assert "InternalExecutionError" in str(failed.value)
+    view = await azure.compute.virtual_machines.instance_view("rg1", "vm1")
+    assert [s.code for s in view.statuses] == ["ProvisioningState/failed", "PowerState/running"]
+    await (await azure.compute.virtual_machines.begin_deallocate("rg1", "vm1")).result()
+    assert azure.world.resources.of_type("Microsoft.Compute/virtualMachines")[0]["_power"] == "deallocated"

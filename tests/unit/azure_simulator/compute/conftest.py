@@ -83,7 +83,16 @@ class Cloud:
 
 
 @pytest.fixture
+def make_cloud() -> Callable[[], Cloud]:
+    return _cloud
+
+
+@pytest.fixture
 def cloud() -> Cloud:
+    return _cloud()
+
+
+def _cloud() -> Cloud:
     world = empty_world(NOW, 7)
     subscription = next(iter(world.subscriptions.values()))["subscriptionId"]
     group = f"/subscriptions/{subscription}/resourceGroups/rg-app"
