@@ -15,28 +15,30 @@ _JSON_KEYS = (
     "accountKey|sharedKey|storageAccountAccessKey|customData|userData"
 )
 _IN_JSON = re.compile(rf'("(?:{_JSON_KEYS})"\s*:\s*")((?:[^"\\]|\\.)+)(")', re.IGNORECASE)
-_IN_FORM = re.compile(
-    r"((?:^|[?&;\s\"'])(?:sig|client_secret|client_assertion|refresh_token|access_token|password|code)=)[^&\s\"'<>;\\]+",
-    re.IGNORECASE,
-)
+_FORM_KEYS = "sig|client_secret|client_assertion|refresh_token|access_token|password|code"
+_IN_FORM = re.compile(rf"((?:^|[?&;\s\"'])(?:{_FORM_KEYS})=)[^&\s\"'<>;\\]+", re.IGNORECASE)
 _IN_ESCAPED_URL = re.compile(r"((?:%26|%3F|\\u0026|&amp;)sig(?:=|%3D))[^&\s\"'<>;\\]+", re.IGNORECASE)
 _ACCOUNT_KEY = re.compile(r"((?:AccountKey|SharedAccessKey|SharedAccessSignature)=)[^;\s\"']+", re.IGNORECASE)
 _BEARER = re.compile(r"\b((?:Bearer|Basic|SharedKey)\s+)[A-Za-z0-9+/=._~:-]{8,}", re.IGNORECASE)
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+# A pattern is run only where one of its words stands: bodies of a megabyte without any secret are the usual case.
+_RULES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
+    (tuple(f'"{key.lower()}"' for key in _JSON_KEYS.split("|")), _IN_JSON, rf"\1{_MARK}\3"),
+    (tuple(f"{key}=" for key in _FORM_KEYS.split("|")), _IN_FORM, rf"\1{_MARK}"),
+    (("%26sig", "%3fsig", "u0026sig", "&amp;sig"), _IN_ESCAPED_URL, rf"\1{_MARK}"),
+    (("accountkey=", "sharedaccesskey=", "sharedaccesssignature="), _ACCOUNT_KEY, rf"\1{_MARK}"),
+    (("bearer", "basic", "sharedkey"), _BEARER, rf"\1{_MARK}"),
+    (("eyj",), _JWT, _MARK),
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
 
 
 def without_secrets(text: str) -> str:
     """Return `text` with every token, key, SAS signature and password replaced by a mark; all else stays byte for byte."""
-    for pattern, replacement in (
-        (_IN_JSON, rf"\1{_MARK}\3"),
-        (_IN_FORM, rf"\1{_MARK}"),
-        (_IN_ESCAPED_URL, rf"\1{_MARK}"),
-        (_ACCOUNT_KEY, rf"\1{_MARK}"),
-        (_BEARER, rf"\1{_MARK}"),
-        (_JWT, _MARK),
-    ):
-        text = pattern.sub(replacement, text)
+    lowered = text.lower()
+    for words, pattern, replacement in _RULES:
+        if any(word in lowered for word in words):
+            text = pattern.sub(replacement, text)
     return text
 
 
