@@ -155,9 +155,13 @@ def power_operation(verb: str) -> Handler:
         machine = stored(world, request, MACHINE)
         before = machine.get("_power", "running")
         _check_power(world, request, machine, verb, before)
+        # Powering off what is deallocated does not allocate it again.
+        unmoved = verb == "powerOff" and before == "deallocated"
 
         def done() -> None:
             machine["properties"]["provisioningState"] = "Succeeded"
+            if unmoved:
+                return
             models.set_power(world, machine, change.after)
             if change.notice and before != change.after:
                 notices.tell(world, f"machine.{change.notice}", machine)
@@ -165,7 +169,7 @@ def power_operation(verb: str) -> Handler:
         response = long_running(world, request, machine, done, undo=lambda: models.set_power(world, machine, before))
         if machine.get("_operation"):
             machine["properties"]["provisioningState"] = "Updating"
-            if before != change.after:
+            if before != change.after and not unmoved:
                 models.set_power(world, machine, change.during)
         return response
 

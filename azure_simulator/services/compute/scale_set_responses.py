@@ -116,6 +116,8 @@ def _operate(world: World, request: Request, scale_set: Document, verb: str, wan
     if verb == "start":
         stopped = sum(known[i].get("_power") == "deallocated" for i in ids)
         scale_sets.check_growth(world, request.params["s"], scale_set, stopped)
+    if verb == "powerOff":  # does not allocate what is deallocated
+        ids = [i for i in ids if known[i].get("_power") != "deallocated"]
     before = {i: str(known[i].get("_power", "running")) for i in ids}
     affected = any(known[i].get("_power", "running") != change.after for i in ids)
 

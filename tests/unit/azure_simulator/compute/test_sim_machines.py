@@ -59,6 +59,18 @@ def test_power_off_stops_but_stays_allocated(cloud):
     assert os_disk(cloud, machine)["properties"]["diskState"] == "Attached"
 
 
+def test_power_off_does_not_allocate_what_is_deallocated(cloud):
+    cloud.make_vm()
+    cloud.make_scale_set()
+    cloud.call("POST", "virtualMachines/vm1/deallocate")
+    cloud.call("POST", "virtualMachines/vm1/powerOff")
+    assert power(cloud) == "PowerState/deallocated"
+    cloud.call("POST", "virtualMachineScaleSets/vmss1/deallocate", {"instanceIds": ["0"]})
+    cloud.call("POST", "virtualMachineScaleSets/vmss1/powerOff")
+    instances = cloud.stored("virtualMachineScaleSets/vmss1")["_instances"]
+    assert [i["_power"] for i in instances.values()] == ["deallocated", "stopped", "stopped"]
+
+
 def test_a_second_operation_conflicts_while_one_runs(cloud):
     cloud.make_vm()
     cloud.world.operation_seconds = 5
