@@ -1,0 +1,248 @@
+"""`firebreak demo`: the main job on the embedded Azure: a signed alert arrives, the run stops at its gates, a person answers, a report ends it.
+
+Nothing here knows more than a responder would, save the last lines: they ask the simulator for the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import ssl
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyotp
+import typer
+from rich.panel import Panel
+
+from firebreak.approval import GateView
+from firebreak.cli.gates import answer_gate
+from firebreak.cli.output import Json, print_json, safe, say, stderr
+from firebreak.cli.processes import Processes, ServiceError
+from firebreak.cli.rooms import dossier_of, engine_room
+from firebreak.cli.services import Running, forget_services, start_services, start_simulator, use_services
+from firebreak.cli.simulate import SCENARIOS, check_scenario
+from firebreak.cli.up import interrupt
+from firebreak.engine import EngineRoom
+from firebreak.errors import ApprovalError
+from firebreak.intake.signature import sign
+from firebreak.report.dossier import Dossier, money, run_json
+from firebreak.settings import Settings
+
+_ENDED = ("done", "stopped", "failed")
+_STEP_SECONDS = 30
+
+
+@dataclass
+class DemoPeople:
+    """The invented approvers of the demo. Each code works once, so the one before, the one now and the next are tried in turn."""
+
+    seeds: dict[str, str]
+    used: set[tuple[str, int]] = field(default_factory=set)
+
+    def code(self, name: str, now: float) -> str | None:
+        """A code of this person that was not used yet, None when all three of this moment were."""
+        step = int(now) // _STEP_SECONDS
+        for candidate in (step, step - 1, step + 1):
+            if (name, candidate) not in self.used:
+                self.used.add((name, candidate))
+                return pyotp.TOTP(self.seeds[name]).at(candidate * _STEP_SECONDS)
+        return None
+
+    def shown(self, name: str) -> str:
+        """The code that an authenticator would show now."""
+        return pyotp.TOTP(self.seeds[name]).now()
+
+    def all_shown(self) -> str:
+        return ", ".join(f"{name} {self.shown(name)}" for name in self.seeds)
+
+
+def demo(
+    scenario: str = typer.Option("crypto-mining", help=f"What happened: {', '.join(SCENARIOS)}."),
+    headless: bool = typer.Option(False, "--headless", help="The invented approvers answer the gates by themselves."),
+    seed: int = typer.Option(7, help="Another seed makes another tenant and another attack."),
+    scale: int = typer.Option(1, min=1, max=20, help="Multiplies the tenant's resources and events."),
+    port: int = typer.Option(4200, help="Port of the Prefect UI; the next free one if taken."),
+    home: Path | None = typer.Option(None, help="Where the demo keeps its state [default: a fresh folder in .demo]."),
+    as_json: bool = Json,
+) -> None:
+    """Contain a compromised subscription on the embedded Azure, with the real Prefect server and UI.
+
+    Starts the embedded Azure, Prefect and the intake, delivers a signed alert, and waits for you at each gate in the Prefect UI. No Azure account
+    is needed and nothing outside this machine is contacted.
+    """
+    check_scenario(scenario)
+    folder = (home or Path(".demo") / time.strftime("%Y%m%d-%H%M%S")).absolute()
+    signal.signal(signal.SIGTERM, interrupt)
+    with Processes(folder / "logs") as processes:
+        say(f"Starting the embedded Azure with the scenario {scenario} ...")
+        azure = start_simulator(processes, folder / "azure", scenario=scenario, seed=seed, scale=scale)
+        os.environ.update({name: str(value) for name, value in azure["env"].items()})
+        os.environ["FIREBREAK_HOME"] = str(folder)
+        say("Starting the Prefect server, the runner and the intake ...")
+        services = start_services(processes, folder, {}, port=port)
+        use_services(services)
+        try:
+            result = _run(processes, services, azure, headless=headless, quiet=as_json)
+        finally:
+            forget_services(folder)
+        if as_json:
+            print_json(result)
+        if not headless and result["state"] == "done":
+            _linger(processes, services)
+    if result["state"] != "done":
+        raise typer.Exit(3 if result["state"] == "stopped" else 1)
+
+
+def _run(
+    processes: Processes, services: Running, azure: dict[str, Any], *, headless: bool, quiet: bool
+) -> dict[str, Any]:
+    people = DemoPeople({p["name"]: p["totp_secret"] for p in azure["approvers"]})
+    settings = Settings.load()
+    with engine_room(settings) as room:
+        incident = _deliver(settings, services, Path(azure["alert_file"]))
+        say(f"The intake accepted the alert and opened {incident}.")
+        run_id = str(room.store.values.get(incident, "flow_run"))
+        say(f"Watch it: {services.run_url(run_id)}")
+        _follow(processes, room, services, incident, people, headless=headless)
+        dossier = dossier_of(room, incident)
+    truth = _truth(azure)
+    result = run_json(dossier)
+    result["protected_touched"] = truth["protected_touched"]
+    result["truth"] = truth
+    result["timeline"] = [{"at": t.at, "kind": t.kind, "id": t.id} for t in dossier.timeline]
+    if not quiet:
+        _tell(dossier, truth, services.run_url(run_id))
+    return result
+
+
+def _deliver(settings: Settings, services: Running, alert: Path) -> str:
+    body = alert.read_bytes()
+    answer = httpx.post(
+        services.intake_url, content=body, headers=sign(settings.intake_secret(), body, int(time.time())), timeout=60
+    )
+    if answer.status_code != 202:
+        raise ServiceError(
+            f"The intake answered {answer.status_code}: {answer.text[:400]}", hint="See the intake's log."
+        )
+    return str(answer.json()["incident"])
+
+
+def _follow(
+    processes: Processes, room: EngineRoom, services: Running, incident: str, people: DemoPeople, *, headless: bool
+) -> None:
+    """Until the incident has ended: show each new question, and let the invented approvers answer when nobody else is to."""
+    asked: set[tuple[str, int]] = set()
+    note = codes = ""
+    while (state := room.store.incidents.state(incident)) not in _ENDED:
+        if dead := processes.dead():
+            raise ServiceError(f"{dead} ended by itself.", hint=f"Its log ends with:\n{processes.tail(dead)}")
+        fresh = f"{state} {room.store.incidents.row(incident).note}".strip()
+        if fresh != note:
+            note = fresh
+            say(note)
+        for view in room.desk.list(open_only=True):
+            if view.incident == incident and state == "waiting" and _is_asked(room, incident):
+                if headless:
+                    _answer(room, view, people)
+                elif (view.id, view.ask) not in asked:
+                    asked.add((view.id, view.ask))
+                    _explain(room, view, people, services)
+                    codes = people.all_shown()
+                elif (fresh_codes := people.all_shown()) != codes:
+                    codes = fresh_codes
+                    stderr.print(f"[dim]codes now:[/] {codes}")
+        time.sleep(0.3)
+
+
+def _is_asked(room: EngineRoom, incident: str) -> bool:
+    """Whether the run is suspended, so that the form is there to be answered."""
+    from flows.start import run_state
+
+    return asyncio.run(run_state(str(room.store.values.get(incident, "flow_run"))))[0] == "Suspended"
+
+
+def _answer(room: EngineRoom, view: GateView, people: DemoPeople) -> None:
+    done = {a.approver for a in view.approvals}
+    for name in people.seeds:
+        if name in done:
+            continue
+        code = people.code(name, time.time())
+        if code is None:
+            continue
+        decision = "skip" if view.optional else "approve"
+        try:
+            answer_gate(
+                room, view.id, decision, name, code, reason="demo", confirm=view.confirm, channel="demo", wake_run=True
+            )
+        except ApprovalError as error:
+            say(f"{view.id}: {error.message}")
+        else:
+            say(f"{name} answers {view.id}: {decision}")
+        return
+    time.sleep(1)
+
+
+def _explain(room: EngineRoom, view: GateView, people: DemoPeople, services: Running) -> None:
+    run_id = str(room.store.values.get(view.incident, "flow_run"))
+    done = {a.approver for a in view.approvals}
+    name = next((n for n in people.seeds if n not in done), next(iter(people.seeds)))
+    confirm = f"\n  Confirm       {view.confirm}" if view.confirm else ""
+    again = f"\n[yellow]Asked again: {safe(view.last_problem, 300)}[/]" if view.last_problem else ""
+    skip = " (or skip: go on without this)" if view.optional else ""
+    stderr.print(
+        Panel(
+            f"{safe(view.title)}{again}\n\n"
+            f"1. Open {services.run_url(run_id)}\n"
+            f"2. Click [bold]Resume[/] (top right; in the new UI: the menu with three dots, then Resume)\n"
+            f"3. Read the plan and fill in:\n"
+            f"  Decision      approve{skip}\n"
+            f"  Approver      {safe(name)}\n"
+            f"  Code          [bold]{people.shown(name)}[/]  (changes every 30 s; the newest is printed below)\n"
+            f"  Leave Out     machines that should go on running, if any{confirm}\n"
+            f"4. Click Submit",
+            title=f"Gate {view.id}, question {view.ask}: {len(view.approvals)} of {view.required} approvals",
+            expand=False,
+        )
+    )
+
+
+def _truth(azure: dict[str, Any]) -> dict[str, Any]:
+    trusted = ssl.create_default_context(cafile=azure["ca_bundle"])
+    url = f"{azure['resource_manager']}/_simulator/truth"
+    with urllib.request.urlopen(url, context=trusted, timeout=60) as answer:  # noqa: S310 - the simulator we started
+        return dict(json.load(answer))
+
+
+def _tell(dossier: Dossier, truth: dict[str, Any], url: str) -> None:
+    before, after = dossier.burn_before, dossier.burn_after
+    good = sum(1 for a in dossier.actions if a.is_good)
+    lines = [
+        f"{dossier.incident.id} is {dossier.state}; verdict {dossier.verdict}; {good} of {len(dossier.actions)} actions ended well."
+    ]
+    if before:
+        now = money(after.rogue_per_hour, after.currency) if after else "not measured again"
+        lines.append(
+            f"The attacker's compute cost {money(before.rogue_per_hour, before.currency)} per hour, now {now}; {money(before.lost, before.currency)} lost."
+        )
+    lines.append(
+        f"The simulator's truth: {len(truth['rogue_running'])} rogue machines still run, {len(truth['protected_touched'])} legitimate things touched."
+    )
+    lines += [f"Report: {dossier.report_files.get('html', '')}", f"Run: {url}"]
+    stderr.print(Panel("\n".join(safe(line, 1000) for line in lines), title="The end", expand=False))
+
+
+def _linger(processes: Processes, services: Running) -> None:
+    """Keep the UI for as long as the person wants to look around."""
+    say(f"The Prefect UI stays at {services.ui_url} until you press Ctrl-C.")
+    try:
+        while not processes.dead():
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        say("Stopping.")

@@ -1,0 +1,66 @@
+"""`firebreak`: the commands, and the one place where an error becomes a message and an exit code.
+
+Exit codes: 0 done or nothing to do, 1 error, 2 waiting for approval or changes pending, 3 refused by a guard rail or a promise.
+Results go to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from firebreak import __version__
+from firebreak.cli import approvers, demo, doctor, gates, incidents, intake, playbooks, respond, simulate, up
+from firebreak.cli.output import print_error
+from firebreak.errors import ResponseError
+
+app = typer.Typer(
+    name="firebreak",
+    help="Contain a compromised Azure subscription: investigate, plan, ask named people, act once, prove it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog="Exit codes: 0 done or nothing to do, 1 error, 2 waiting for approval or changes pending, 3 refused by a guard rail or a promise.",
+)
+app.command("demo")(demo.demo)
+app.command("up")(up.up)
+app.command("simulate")(simulate.simulate)
+app.command("respond")(respond.respond)
+app.command("doctor")(doctor.doctor)
+app.add_typer(gates.app, name="gates")
+app.add_typer(approvers.app, name="approvers")
+app.add_typer(incidents.app, name="incidents")
+app.add_typer(playbooks.app, name="playbooks")
+app.add_typer(intake.app, name="intake")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and end."
+    ),
+) -> None:
+    """Contain a compromised Azure subscription: investigate, plan, ask named people, act once, prove it."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        app()
+    except ResponseError as error:
+        print_error(error, as_json="--json" in sys.argv)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

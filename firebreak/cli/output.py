@@ -1,0 +1,53 @@
+"""Printing: JSON for machines on standard output, text for people, errors in three parts; hostile text is made plain first."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from firebreak.errors import ResponseError
+from firebreak.report.hostile import plain
+
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+stdout = Console(highlight=False, soft_wrap=True)
+
+Json = typer.Option(False, "--json", help="Print one JSON document for machines.")
+
+
+def print_json(value: Any) -> None:
+    """One JSON document, indented, stable key order as built."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_line(value: Any) -> None:
+    """One JSON document on one line."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_error(error: ResponseError, *, as_json: bool) -> None:
+    """What was refused or failed, then what to do next."""
+    if as_json:
+        print_json({"error": {"code": error.code, "message": error.message, "hint": error.hint}})
+        return
+    colour = {2: "yellow", 3: "magenta"}.get(error.exit_code, "red")
+    label = {2: "waiting", 3: "refused"}.get(error.exit_code, "error")
+    stderr.print(f"[{colour} bold]{label}:[/] {safe(error.message, 2000)}")
+    if error.hint:
+        stderr.print("\n".join(escape("  " + plain(line, 2000)) for line in error.hint.splitlines()))
+
+
+def safe(text: object, longest: int = 160) -> str:
+    """Text that may come from Azure, for a terminal: no control characters, no markup."""
+    return escape(plain(text, longest))
+
+
+def say(text: str) -> None:
+    """Progress for whoever watches, on standard error."""
+    stderr.print(f"[dim]·[/] {safe(text, 400)}")

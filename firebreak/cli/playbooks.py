@@ -1,0 +1,95 @@
+"""`firebreak playbooks`: authoring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import typer
+from rich.table import Table
+
+from firebreak.cli.output import Json, print_json, safe, stdout
+from firebreak.cli.rooms import engine_room
+from firebreak.errors import ContentError
+from firebreak.playbook import read_playbook
+from tasks.registry import load_steps
+
+app = typer.Typer(help="The playbooks there are, and checking your own.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_playbooks(as_json: bool = Json) -> None:
+    """List the playbooks: shipped ones and those in <home>/playbooks."""
+    with engine_room() as room:
+        found = room.playbooks()
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": p.id,
+                    "version": p.version,
+                    "title": p.title,
+                    "applies_to": list(p.applies_to),
+                    "digest": p.digest,
+                }
+                for p in found.values()
+            ]
+        )
+        return
+    table = Table("id", "version", "title", "stages", box=None)
+    for p in found.values():
+        table.add_row(p.id, p.version, safe(p.title), ", ".join(s.id for s in p.stages))
+    stdout.print(table)
+
+
+@app.command("show")
+def show(playbook: str, as_json: bool = Json) -> None:
+    """Show a playbook: stages, steps, gates, guard rails."""
+    with engine_room() as room:
+        found = room.playbook(playbook)
+    if as_json:
+        print_json({**msgspec.to_builtins(found), "digest": found.digest})
+        return
+    steps = load_steps()
+    stdout.print(f"[bold]{found.id}[/] {found.version}: {safe(found.title)}\n{safe(found.description, 1000)}")
+    table = Table("stage", "step", "effect", "what it does", box=None)
+    for stage in found.stages:
+        for number, name in enumerate(stage.steps):
+            step = steps[name].step
+            table.add_row(stage.id if number == 0 else "", name, str(step.effect), step.title)
+        if stage.gate:
+            gate = found.gates[stage.gate]
+            table.add_row(
+                "",
+                f"gate {gate.id}",
+                f"{gate.required} of {'/'.join(gate.approvers)}",
+                "may be skipped" if gate.optional else "",
+            )
+    stdout.print(table)
+
+
+@app.command("validate")
+def validate(
+    file: list[Path] = typer.Argument(..., help="Playbook files."),
+    as_json: bool = Json,
+) -> None:
+    """Check playbook files; every problem is printed as file:line:column: message."""
+    steps = {name: loaded.step for name, loaded in load_steps().items()}
+    problems: list[dict[str, object]] = []
+    for path in file:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ContentError(f"{path}: {error.strerror}.", hint="Name a playbook file.") from error
+        _, found = read_playbook(data, file=str(path), steps=steps)
+        problems += [
+            {"file": e.file, "line": e.line, "column": e.column, "message": e.message, "hint": e.hint} for e in found
+        ]
+    if as_json:
+        print_json({"valid": not problems, "problems": problems})
+    else:
+        for p in problems:
+            stdout.print(safe(f"{p['message']} {p['hint']}", 600))
+        stdout.print("valid" if not problems else f"{len(problems)} problems")
+    if problems:
+        raise typer.Exit(1)

@@ -1,0 +1,110 @@
+"""`firebreak respond`: start a playbook from an alert file, or go on with an incident."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import typer
+
+from firebreak.cli.output import Json, print_error, print_json, safe, say, stdout
+from firebreak.cli.rooms import dossier_of, engine_room
+from firebreak.cli.services import Running, find_services, use_services
+from firebreak.engine import EngineRoom
+from firebreak.errors import AlertError, ContentError, WaitingError
+from firebreak.model.mode import Mode
+from firebreak.report.dossier import run_json
+from firebreak.settings import Settings
+
+_POLL_SECONDS = 1.0
+ENDED = ("done", "stopped", "failed")
+
+
+def respond(
+    alert: Path | None = typer.Option(
+        None, help="The alert as a JSON file: a Graph partner security alert or a Partner Center event."
+    ),
+    incident: str = typer.Option("", help="Instead of an alert: go on with this incident."),
+    playbook: str = typer.Option("", help="Which playbook [default: the one whose applies_to fits the alert's type]."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Look and plan, change nothing; needs no Prefect server."),
+    wait: bool = typer.Option(False, "--wait", help="Wait until the run has ended, gates included."),
+    local: bool = typer.Option(False, "--local", help="Carry it out in this process even if a Prefect server runs."),
+    as_json: bool = Json,
+) -> None:
+    """Start the playbook for an alert. The same alert twice is one incident.
+
+    With services running (firebreak up) the run is started in Prefect. Otherwise it is carried out here, up to the first gate; answer it with
+    firebreak gates, then go on with firebreak respond --incident.
+    """
+    if bool(alert) == bool(incident):
+        raise ContentError("Either --alert FILE or --incident ID is needed.", hint="See: firebreak respond --help")
+    settings = Settings.load()
+    services = None if dry_run or local else find_services(settings.home)
+    if services:
+        use_services(services)
+    with engine_room(settings) as room:
+        name = incident or _open(room, alert, playbook, dry_run)
+        room.store.incidents.get(name)
+        if services:
+            asyncio.run(_in_prefect(room, name, services, wait=wait, resume=bool(incident), quiet=as_json))
+        else:
+            _here(room, name, wait=wait, as_json=as_json)
+        _print(room, name, as_json)
+        state = room.store.incidents.state(name)
+    if state == "failed":
+        raise typer.Exit(1)
+    if state in ("waiting", "stopped"):
+        raise typer.Exit(2 if state == "waiting" else 3)
+
+
+def _open(room: EngineRoom, file: Path | None, playbook: str, dry_run: bool) -> str:
+    try:
+        raw = file.read_bytes() if file else b""
+    except OSError as error:
+        raise AlertError(f"{file}: {error.strerror}.", hint="Name a file that holds the alert as JSON.") from error
+    mode = Mode.DRY_RUN if dry_run else Mode.LIVE
+    opened = room.open(raw, place=str(file), mode=mode, requested_by=_who(), playbook=playbook)
+    if not opened.is_new:
+        say(f"This alert already has the incident {opened.incident.id} ({opened.state}).")
+    return opened.incident.id
+
+
+def _who() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "cli"
+
+
+def _here(room: EngineRoom, name: str, *, wait: bool, as_json: bool) -> None:
+    from flows.local import respond_here
+
+    try:
+        asyncio.run(respond_here(room, name, say, wait=wait))
+    except WaitingError as error:
+        if not as_json:
+            print_error(error, as_json=False)
+
+
+async def _in_prefect(room: EngineRoom, name: str, services: Running, *, wait: bool, resume: bool, quiet: bool) -> None:
+    from flows.start import resume_incident, run_state, start_run
+
+    run_id = await (resume_incident(room, name) if resume else start_run(room, name, key=name))
+    if not quiet:
+        say(f"Run of {name}: {services.run_url(run_id)}")
+    while wait:
+        _, ended = await run_state(run_id)
+        if ended or room.store.incidents.state(name) in ENDED:
+            return
+        time.sleep(_POLL_SECONDS)  # noqa: ASYNC251 - nothing else runs in this loop
+
+
+def _print(room: EngineRoom, name: str, as_json: bool) -> None:
+    row = room.store.incidents.row(name)
+    if as_json:
+        print_json(run_json(dossier_of(room, name)))
+    else:
+        stdout.print(f"[bold]{name}[/]: {row.state}{f' ({safe(row.note, 300)})' if row.note else ''}")

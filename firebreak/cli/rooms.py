@@ -1,0 +1,27 @@
+"""The engine room as the commands use it: with the shipped steps, and read-only looks at one incident."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from firebreak.engine import Engine, EngineRoom, open_engine_room
+from firebreak.report.dossier import Dossier
+from firebreak.settings import Settings
+from tasks.registry import load_steps
+
+
+@contextmanager
+def engine_room(settings: Settings | None = None) -> Iterator[EngineRoom]:
+    """Open this installation's engine room."""
+    with open_engine_room(settings or Settings.load(), load_steps()) as room:
+        yield room
+
+
+def dossier_of(room: EngineRoom, incident: str) -> Dossier:
+    """Everything about one incident; nothing is sent to any cloud.
+
+    Raises:
+        ContentError: there is no such incident.
+    """
+    return Engine(room, incident, None, run_id="").dossier(int(room.store.values.get(incident, "last-round", 1)))

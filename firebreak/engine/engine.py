@@ -1,0 +1,358 @@
+"""The engine of one incident: one method per move of the runbook. Order is `flows.course`'s business.
+
+Every method may be called again after a crash: what the store already holds is loaded, never made twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from firebreak import __version__
+from firebreak.approval import GateView
+from firebreak.engine.gather import gather
+from firebreak.engine.room import Clouds, EngineRoom
+from firebreak.errors import CredentialError, GuardRailError, NotCollectedError, ResponseError, UnreachableError
+from firebreak.execution import Journal, Lease, execute
+from firebreak.model.alert import Incident
+from firebreak.model.case import Case
+from firebreak.model.facts import Attribution, BurnRate, Facts, SubscriptionFacts
+from firebreak.model.finding import NotLookedAt
+from firebreak.model.outcome import Outcome
+from firebreak.model.plan import Plan
+from firebreak.model.playbook import Gate, Playbook, Stage
+from firebreak.model.step import Effect, LoadedStep
+from firebreak.planning import make_plan
+from firebreak.report.case_page import case_page
+from firebreak.report.dossier import Dossier, run_json
+from firebreak.report.gate_page import gate_page
+from firebreak.report.html import report_html
+from firebreak.report.markdown import report_markdown
+
+Say = Callable[[str], None]
+_DOOR = "investigate.subscription"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One numbered question of a gate: what is shown and who may answer. `key` is unique to it, for Prefect."""
+
+    view: GateView
+    plan: Plan
+    gate: Gate
+    page: str
+    approvers: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return f"gate-{self.plan.stage}-{self.plan.round}-{self.plan.digest[:12]}-{self.view.ask}"
+
+
+class Engine:
+    """One incident, its playbook as it was when the incident was opened, and a connection to the clouds."""
+
+    def __init__(self, room: EngineRoom, incident_id: str, clouds: Clouds | None, *, run_id: str) -> None:
+        self.room = room
+        self.incident: Incident = room.store.incidents.get(incident_id)
+        self.playbook: Playbook = msgspec.convert(room.store.values.get(incident_id, "playbook"), Playbook)
+        self._open_clouds = clouds
+        self._run_id = run_id
+        self._store = room.store
+
+    @property
+    def _clouds(self) -> Clouds:
+        if self._open_clouds is None:
+            raise ResponseError(
+                f"{self.incident.id} was opened for reading its record only.", hint="Connect it to act or look."
+            )
+        return self._open_clouds
+
+    @property
+    def state(self) -> str:
+        return self._store.incidents.state(self.incident.id)
+
+    def set_state(self, state: str, note: str = "") -> None:
+        self._store.incidents.set_state(self.incident.id, state, note)
+
+    def title(self, step: str) -> str:
+        return self.room.steps[step].step.title
+
+    # Looking ------------------------------------------------------------------------------------------------------------------
+
+    def reads(self, stage: Stage) -> tuple[str, ...]:
+        return tuple(s for s in stage.steps if self.room.steps[s].step.effect is Effect.READ)
+
+    def changes(self, stage: Stage) -> tuple[LoadedStep, ...]:
+        return tuple(self.room.steps[s] for s in stage.steps if self.room.steps[s].step.effect is not Effect.READ)
+
+    def begin_round(self, number: int) -> None:
+        """Fix the time of a round, once: everything in it is judged as of then."""
+        if not self._value(f"round-{number}"):
+            self._remember(f"round-{number}", self.room.clock().isoformat())
+
+    def has_looked(self, stage: Stage, number: int) -> bool:
+        return bool(self._value(f"looked-{stage.id}-{number}"))
+
+    def note_looked(self, stage: Stage, number: int) -> None:
+        self._remember(f"looked-{stage.id}-{number}", True)
+
+    def reading(self, stage: Stage, step: str, number: int) -> Callable[[], Awaitable[None]]:
+        """Return the work of one reading step: collect or conclude, keep the facts, assess."""
+
+        async def work() -> None:
+            await self._read(stage, self.room.steps[step], number)
+
+        return work
+
+    async def _read(self, stage: Stage, loaded: LoadedStep, number: int) -> None:
+        step, incident = loaded.step, self.incident.id
+        if step.produces is not None and self._store.facts.load(incident, number, step.id, step.produces) is not None:
+            return
+        self._store.steps.begin(incident, number, stage.id, step.id)
+        case = self.case(number)
+        try:
+            self._clouds.note_step(step.id)
+            facts = await loaded.collect(self._clouds.eyes, case) if loaded.collect else _conclude(loaded, case)
+        except (CredentialError, UnreachableError) as error:
+            self._failed(number, stage, step.id, error)
+            raise
+        except NotCollectedError as error:
+            self._store.steps.finish(incident, number, stage.id, step.id, "skipped", note=error.message)
+            return
+        except ResponseError as error:
+            self._failed(number, stage, step.id, error)
+            if step.id == _DOOR:
+                raise
+            return
+        self._store.facts.save(incident, number, step.id, facts)
+        findings = loaded.assess(facts, self.case(number)) if loaded.assess else []
+        self._store.facts.save_findings(incident, number, step.id, findings)
+        missed = "; ".join(f"not looked at: {n.what}" for n in facts.not_looked_at)
+        self._store.steps.finish(incident, number, stage.id, step.id, "done", note=missed)
+
+    def _failed(self, number: int, stage: Stage, step: str, error: ResponseError) -> None:
+        self._store.steps.finish(self.incident.id, number, stage.id, step, "failed", note=error.message)
+
+    def case(self, number: int) -> Case:
+        """Everything known in a round, for pure functions."""
+        facts: dict[type[Any], Any] = {}
+        for name, loaded in self.room.steps.items():
+            kind = loaded.step.produces
+            if kind is not None and (found := self._store.facts.load(self.incident.id, number, name, kind)) is not None:
+                facts[kind] = found
+        needed = sorted(
+            {p for s in self.playbook.stages for name in s.steps for p in self.room.steps[name].step.permissions}
+        )
+        parameters = {**self.playbook.parameters}
+        parameters[_DOOR] = {"needed_permissions": needed, **parameters.get(_DOOR, {})}
+        began = self._value(f"round-{number}")
+        return Case(
+            incident=self.incident,
+            playbook=msgspec.structs.replace(self.playbook, parameters=parameters),
+            now=datetime.fromisoformat(began) if began else self.room.clock(),
+            facts=facts,
+            outcomes=self._ended(),
+            round=number,
+        )
+
+    def not_looked_at(self, number: int) -> tuple[NotLookedAt, ...]:
+        """What was in scope and not read in a round: said by the facts, and by steps that failed or were skipped."""
+        case = self.case(number)
+        missed: list[NotLookedAt] = []
+        for loaded in self.room.steps.values():
+            facts: Facts | None = case.get(loaded.step.produces) if loaded.step.produces else None
+            missed += facts.not_looked_at if facts else ()
+        for row in self._store.steps.list(self.incident.id):
+            unread = row.round == number and row.state in ("failed", "skipped") and row.step in self.room.steps
+            if unread and self.room.steps[row.step].step.effect is Effect.READ:
+                missed.append(NotLookedAt(self.title(row.step), row.note))
+        return tuple(dict.fromkeys(missed))
+
+    # Planning and asking ------------------------------------------------------------------------------------------------------
+
+    def plan(self, stage: Stage, attempt: int, number: int) -> Plan:
+        """The plan of a stage and attempt: loaded by digest when there is one, else made from the facts of round `number`."""
+        digest = self._store.plans.for_stage(self.incident.id, stage.id, attempt)
+        if digest is not None:
+            return self._store.plans.load(digest)
+        case = self.case(number)
+        plan = make_plan(case, stage=stage.id, steps=self.changes(stage), round=attempt, engine_version=__version__)
+        if self.incident.alert.is_test and plan.actions:
+            plan = msgspec.structs.replace(
+                plan,
+                applyable=False,
+                problems=(*plan.problems, "The alert is a test alert: nothing is carried out for it."),
+            )
+        self._store.plans.save(self.incident.id, plan)
+        self._remember(f"facts-of-{stage.id}-{attempt}", number)
+        self.room.audit.append(
+            self.incident.id,
+            "plan.made",
+            who="engine",
+            data={"stage": stage.id, "round": attempt, "digest": plan.digest, "actions": len(plan.actions)},
+        )
+        return plan
+
+    def refused(self, plan: Plan) -> GuardRailError:
+        """Stop the incident because the plan may not be carried out; the error to raise."""
+        why = " ".join(plan.problems) or "The plan is not applyable."
+        self.set_state("stopped", f"{plan.stage}: {why}")
+        self.room.audit.append(
+            self.incident.id,
+            "plan.refused",
+            who="engine",
+            data={"stage": plan.stage, "digest": plan.digest, "problems": list(plan.problems)},
+        )
+        return GuardRailError(
+            f"The plan for {plan.stage} of {self.incident.id} was refused as a whole: {why}",
+            rail="plan",
+            hint=f"Nothing of it was done. See: firebreak incidents show {self.incident.id}. Raise the playbook's guard rails or act by hand.",
+        )
+
+    def gate_of(self, stage: Stage) -> Gate:
+        return self.playbook.gates[stage.gate]
+
+    def question(self, stage: Stage, attempt: int, number: int) -> Question:
+        """The gate's current question about the stage's plan."""
+        plan, gate = self.plan(stage, attempt, number), self.gate_of(stage)
+        view = self.room.desk.open(self.incident, plan, gate, attempt)
+        people = [p.name for p in self.room.approvers.list() if set(p.roles) & set(gate.approvers)]
+        return Question(view, plan, gate, self.gate_page(view), tuple(people))
+
+    def gate_page(self, view: GateView) -> str:
+        """What the approvers of a gate read."""
+        plan = self._store.plans.load(view.plan_digest)
+        case = self.case(int(self._value(f"facts-of-{plan.stage}-{plan.round}") or 1))
+        return gate_page(
+            plan,
+            self.incident,
+            self.playbook.gates[view.gate],
+            approvals=[a.approver for a in view.approvals],
+            problem=view.last_problem,
+            attribution=case.get(Attribution),
+            burn=case.get(BurnRate),
+            subscription=case.get(SubscriptionFacts),
+        )
+
+    # Acting -------------------------------------------------------------------------------------------------------------------
+
+    def has_acted(self, stage: Stage, attempt: int) -> bool:
+        return bool(self._value(f"acted-{stage.id}-{attempt}"))
+
+    def note_acted(self, stage: Stage, attempt: int) -> None:
+        self._remember(f"acted-{stage.id}-{attempt}", True)
+
+    def note_stage(self, stage: Stage, attempt: int, state: str, note: str) -> None:
+        """Say how a stage ended that carried nothing out."""
+        for loaded in self.changes(stage):
+            if not any(
+                r.step == loaded.step.id and r.stage == stage.id and r.state == "done"
+                for r in self._store.steps.list(self.incident.id)
+            ):
+                self._store.steps.finish(self.incident.id, attempt, stage.id, loaded.step.id, state, note=note)
+
+    def acting(self, stage: Stage, attempt: int, number: int, say: Say) -> Callable[[], Awaitable[None]]:
+        """Return the work of carrying out an approved plan once."""
+
+        async def work() -> None:
+            plan = self.plan(stage, attempt, number)
+            view = self.room.desk.open(self.incident, plan, self.gate_of(stage), attempt)
+            approved = self.room.desk.bind(view.id, plan)
+            used = {a.step for a in plan.actions}
+            for loaded in self.changes(stage):
+                self._store.steps.begin(self.incident.id, attempt, stage.id, loaded.step.id)
+            # The newest run writes: one that was called crashed and goes on loses its lease here and stops before its next write.
+            lease = Lease.acquire(self._store, self.incident.id, self._run_id, clock=self.room.clock, take_over=True)
+            self._clouds.note_step(stage.id)
+            outcomes = await execute(
+                approved,
+                case=self.case(number),
+                steps=self.room.steps,
+                eyes=self._clouds.eyes,
+                hands=self._clouds.hands,
+                store=self._store,
+                lease=lease,
+                audit=self.room.audit,
+                clock=self.room.clock,
+                sleep=asyncio.sleep,
+                progress=lambda done, total, text: say(f"{stage.title}: {done}/{total} {text}".rstrip()),
+            )
+            by_step: dict[str, list[Outcome]] = {}
+            steps_of = {a.id: a.step for a in plan.actions}
+            for outcome in outcomes:
+                by_step.setdefault(steps_of.get(outcome.action_id, ""), []).append(outcome)
+            for loaded in self.changes(stage):
+                ended = by_step.get(loaded.step.id, [])
+                bad = [o for o in ended if not o.state.is_good and o.state != "left_out"]
+                note = f"{len(ended) - len(bad)} of {len(ended)} actions" if ended else "nothing to do"
+                state = "failed" if bad else "done" if loaded.step.id in used else "skipped"
+                self._store.steps.finish(self.incident.id, attempt, stage.id, loaded.step.id, state, note=note)
+
+        return work
+
+    def outcomes(self, stage: Stage, attempt: int) -> tuple[Outcome, ...]:
+        digest = self._store.plans.for_stage(self.incident.id, stage.id, attempt)
+        ids = {a.id for a in self._store.plans.load(digest).actions} if digest else set()
+        return tuple(o for o in self._ended().values() if o.action_id in ids)
+
+    def anything_was_changed(self) -> bool:
+        return any(o.state.is_good for o in self._ended().values())
+
+    # Pages and the report -----------------------------------------------------------------------------------------------------
+
+    def dossier(self, number: int) -> Dossier:
+        return gather(self, number)
+
+    def case_page(self, number: int) -> str:
+        return case_page(self.dossier(number))
+
+    def plan_page(self, plan: Plan) -> str:
+        case = self.case(1)
+        gate = self.playbook.gates[self.playbook.stage(plan.stage).gate]
+        return gate_page(plan, self.incident, gate, burn=case.get(BurnRate), subscription=case.get(SubscriptionFacts))
+
+    def closing_note(self, state: str) -> str:
+        if state == "stopped":
+            return "A person rejected a plan; nothing after it was done."
+        return "" if self.incident.mode.may_write else f"{self.incident.mode}: nothing was changed."
+
+    def write_report(self, number: int) -> str:
+        """Write report.html, report.md and report.json below the home folder; return the Markdown."""
+        folder = self.room.settings.home / "reports" / self.incident.id
+        folder.mkdir(parents=True, exist_ok=True)
+        files = {
+            "html": str(folder / "report.html"),
+            "markdown": str(folder / "report.md"),
+            "json": str(folder / "report.json"),
+        }
+        self._remember("last-round", number)
+        self._remember("report", files)
+        dossier = self.dossier(number)
+        page = report_markdown(dossier)
+        (folder / "report.html").write_text(report_html(dossier), encoding="utf-8")
+        (folder / "report.md").write_text(page, encoding="utf-8")
+        (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(run_json(dossier)), indent=2))
+        self.room.audit.append(self.incident.id, "report.written", who="engine", data={"round": number})
+        return page
+
+    def _ended(self) -> dict[str, Outcome]:
+        return Journal(self._store, self.room.audit, self.room.clock).outcomes(self.incident.id)
+
+    def _value(self, key: str) -> Any:
+        return self._store.values.get(self.incident.id, key)
+
+    def _remember(self, key: str, value: Any) -> None:
+        self._store.values.set(self.incident.id, key, value)
+
+
+def _conclude(loaded: LoadedStep, case: Case) -> Any:
+    if loaded.conclude is None:
+        raise NotCollectedError(
+            f"{loaded.step.id} has neither collect nor conclude.", hint="Give the step one of them."
+        )
+    return loaded.conclude(case)

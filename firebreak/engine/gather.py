@@ -1,0 +1,196 @@
+"""Gather one incident's dossier from the store: what the report, the case page and the JSON are made of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from firebreak.execution import Journal
+from firebreak.model.facts import ActivityFacts, Attribution, BurnRate, Class, Inventory, SpendFacts, SubscriptionFacts
+from firebreak.model.plan import Plan
+from firebreak.report.dossier import ActionRow, ApprovalRow, Dossier, GateRow, StepRow, TimelineRow
+
+if TYPE_CHECKING:
+    from firebreak.engine.engine import Engine
+
+_MOST_ATTACKER_ROWS = 200
+
+
+def gather(engine: Engine, last_round: int) -> Dossier:
+    """Return the dossier with the first look as "before" and round `last_round` as "after"."""
+    store, incident = engine.room.store, engine.incident
+    row = store.incidents.row(incident.id)
+    first, last = engine.case(1), engine.case(last_round)
+    again = last_round > 1
+    plans = tuple(store.plans.load(digest) for _, _, digest in store.plans.list(incident.id))
+    actions = _actions(engine, plans)
+    gates = _gates(engine)
+    return Dossier(
+        incident=incident,
+        playbook=engine.playbook,
+        state=row.state,
+        note=row.note,
+        made_at=engine.room.clock(),
+        steps=_steps(engine),
+        gates=gates,
+        plans=plans,
+        actions=actions,
+        findings=store.facts.findings(incident.id, 1),
+        timeline=_timeline(engine, first.get(ActivityFacts), first.get(Attribution)),
+        not_looked_at=engine.not_looked_at(last_round),
+        subscription=first.get(SubscriptionFacts),
+        activity=first.get(ActivityFacts),
+        attribution=first.get(Attribution),
+        inventory=first.get(Inventory),
+        spend=first.get(SpendFacts),
+        burn_before=first.get(BurnRate),
+        burn_after=last.get(BurnRate) if again else None,
+        attribution_after=last.get(Attribution) if again else None,
+        inventory_after=last.get(Inventory) if again else None,
+        promises=_promises(engine, plans, actions, gates),
+        report_files=store.values.get(incident.id, "report", {}),
+    )
+
+
+def _steps(engine: Engine) -> tuple[StepRow, ...]:
+    """Every step of the playbook once, with its newest record; steps not reached yet are pending."""
+    newest: dict[tuple[str, str], Any] = {}
+    for record in engine.room.store.steps.list(engine.incident.id):
+        key = (record.stage, record.step)
+        if record.state != "skipped" or key not in newest:
+            newest[key] = record
+    rows = []
+    for stage in engine.playbook.stages:
+        for step in stage.steps:
+            found = newest.get((stage.id, step))
+            rows.append(
+                StepRow(
+                    id=step,
+                    title=engine.title(step),
+                    stage=stage.id,
+                    state=found.state if found else "pending",
+                    seconds=round(found.seconds, 3) if found and found.seconds is not None else None,
+                    note=found.note if found else "",
+                )
+            )
+    return tuple(rows)
+
+
+def _actions(engine: Engine, plans: tuple[Plan, ...]) -> tuple[ActionRow, ...]:
+    outcomes = Journal(engine.room.store, engine.room.audit, engine.room.clock).outcomes(engine.incident.id)
+    rows: dict[str, ActionRow] = {}
+    for plan in plans:
+        for action in plan.actions:
+            ended = outcomes.get(action.id)
+            rows[action.id] = ActionRow(
+                action=action,
+                stage=plan.stage,
+                state=str(ended.state) if ended else "planned",
+                reason=ended.reason if ended else "",
+                state_read_back=ended.state_read_back if ended else "",
+                request_id=ended.request_id if ended else "",
+                started_at=ended.started_at if ended else None,
+                ended_at=ended.ended_at if ended else None,
+            )
+    return tuple(rows.values())
+
+
+def _gates(engine: Engine) -> tuple[GateRow, ...]:
+    rows = []
+    for view in reversed([v for v in engine.room.desk.list() if v.incident == engine.incident.id]):
+        answers = [
+            ApprovalRow(approver=a.approver, decision="approve", reason=a.reason, at=a.at, channel=a.channel)
+            for a in view.approvals
+        ]
+        if view.closed_by and view.state in ("rejected", "skipped"):
+            decision = "reject" if view.state == "rejected" else "skip"
+            at = answers[-1].at if answers else view.opened_at
+            answers.append(ApprovalRow(approver=view.closed_by, decision=decision, reason=view.closing_reason, at=at))
+        rows.append(
+            GateRow(
+                id=view.id,
+                stage=view.stage,
+                state=view.state,
+                plan_digest=view.plan_digest,
+                required=view.required,
+                approvals=tuple(answers),
+            )
+        )
+    return tuple(rows)
+
+
+def _timeline(engine: Engine, activity: ActivityFacts | None, found: Attribution | None) -> tuple[TimelineRow, ...]:
+    rows = _attacker_rows(activity, found)
+    for record in engine.room.audit.records(engine.incident.id):
+        data = record.data
+        text = ", ".join(
+            f"{k} {v}" for k, v in data.items() if isinstance(v, (str, int)) and k not in ("digest", "raw")
+        )
+        rows.append(
+            TimelineRow(
+                at=datetime.fromisoformat(record.at),
+                who=_whose(record.kind),
+                kind=record.kind,
+                id=str(data.get("action") or data.get("gate") or record.seq),
+                text=f"{record.kind} ({record.who}): {text}",
+            )
+        )
+    return tuple(sorted(rows, key=lambda r: (r.at, r.who, r.id)))
+
+
+def _whose(kind: str) -> str:
+    return "approver" if kind.startswith("gate.") else "engine"
+
+
+def _attacker_rows(activity: ActivityFacts | None, found: Attribution | None) -> list[TimelineRow]:
+    if activity is None or found is None:
+        return []
+    rogue = {j.id.lower() for j in found.resources if j.cls is Class.ATTACKER}
+    mine = {o.id: o for o in activity.creators.values() if o.resource_id.lower() in rogue}
+    proven = {event for j in found.actors if j.cls is Class.ATTACKER for r in j.reasons for event in r.event_ids}
+    mine |= {o.id: o for o in activity.operations if proven & set(o.event_ids)}
+    rows = [
+        TimelineRow(
+            at=o.at,
+            who="attacker",
+            kind="activity",
+            id=o.id,
+            text=f"{o.name} {o.status}: {o.resource_id.rsplit('/', 1)[-1]} in {o.region or 'no region'} by {o.caller or 'unknown'} from {o.address or 'unknown'}",
+        )
+        for o in sorted(mine.values(), key=lambda o: (o.at, o.id))
+    ]
+    return rows[:_MOST_ATTACKER_ROWS]
+
+
+def _promises(
+    engine: Engine, plans: tuple[Plan, ...], actions: tuple[ActionRow, ...], gates: tuple[GateRow, ...]
+) -> tuple[tuple[str, str, bool], ...]:
+    """What can be checked from the record of this run alone."""
+    if not engine.incident.mode.may_write:
+        return (("P2", "No action of this run was started.", all(a.state == "planned" for a in actions)),)
+    approved = {g.plan_digest for g in gates if g.state == "approved"}
+    started = {a.action.id for a in actions if a.started_at is not None}
+    allowed = {a.id for p in plans if p.digest in approved for a in p.actions}
+    people = {g.id: {a.approver for a in g.approvals if a.decision == "approve"} for g in gates}
+    compute = [a for a in actions if a.action.kind in ("machine.deallocate", "scale_set.deallocate") and a.is_good]
+    blocked = [a.ended_at for a in actions if a.action.kind == "policy.assign" and a.is_good and a.ended_at]
+    begun = [a.started_at for a in compute if a.started_at]
+    return (
+        ("P1", "Every action that was started belongs to a plan that was approved.", started <= allowed),
+        (
+            "P6",
+            "Every approved gate has the number of different people it asks for.",
+            all(len(people[g.id]) >= g.required for g in gates if g.state == "approved"),
+        ),
+        (
+            "P8",
+            "Every machine that was deallocated was read back as deallocated.",
+            all("deallocated" in a.state_read_back or a.state_read_back == "absent" for a in compute),
+        ),
+        (
+            "P9",
+            "New compute was blocked before compute was stopped.",
+            not begun or bool(blocked and min(blocked) <= min(begun)),
+        ),
+        ("P10", "The audit chain of this run adds up.", bool(engine.room.audit.records(engine.incident.id))),
+    )

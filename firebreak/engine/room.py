@@ -1,0 +1,184 @@
+"""The engine room: what all incidents of one installation share. Opened from settings, closed after use."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from firebreak.approval import Approvers, GateDesk
+from firebreak.audit import AuditLog
+from firebreak.clients import Recorded, Recorder, connect
+from firebreak.errors import ContentError, ResponseError
+from firebreak.evidence import EvidenceStore
+from firebreak.intake.alerts import open_incident, parse_alert
+from firebreak.model.alert import Alert, Incident
+from firebreak.model.clouds import Eyes, Hands
+from firebreak.model.mode import Mode
+from firebreak.model.playbook import Playbook
+from firebreak.model.step import LoadedStep
+from firebreak.playbook import choose_playbook, find_playbooks
+from firebreak.settings import Settings
+from firebreak.store import Store
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An incident that an alert belongs to; `is_new` is False when the alert was seen before."""
+
+    incident: Incident
+    is_new: bool
+    state: str
+
+
+@dataclass(frozen=True)
+class Clouds:
+    """Eyes and hands of one incident; `note_step` says which step asks from now on, for the evidence."""
+
+    eyes: Eyes
+    hands: Hands
+    note_step: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class EngineRoom:
+    """Shared parts. `steps` come from `tasks.registry`, handed in because the engine does not import the runbook."""
+
+    settings: Settings
+    store: Store
+    audit: AuditLog
+    approvers: Approvers
+    desk: GateDesk
+    evidence: EvidenceStore
+    steps: Mapping[str, LoadedStep]
+    clock: Callable[[], datetime] = utc_now
+
+    def playbooks(self) -> dict[str, Playbook]:
+        """Shipped playbooks and those in `<home>/playbooks`, checked against the steps there are."""
+        return find_playbooks(
+            self.settings.home / "playbooks", steps={name: loaded.step for name, loaded in self.steps.items()}
+        )
+
+    def playbook(self, name: str) -> Playbook:
+        """One playbook by id.
+
+        Raises:
+            ContentError: there is none; names those there are.
+        """
+        found = self.playbooks()
+        if name not in found:
+            raise ContentError(
+                f"There is no playbook {name!r}.", hint=f"There are: {', '.join(found)}. See: firebreak playbooks list"
+            )
+        return found[name]
+
+    def open(self, raw: bytes, *, place: str, mode: Mode, requested_by: str, playbook: str = "") -> Opened:
+        """Open the incident of an alert, or find the one it already has. The raw bytes are kept before anything is decided.
+
+        A live incident is opened once per alert. Each dry run is an incident of its own.
+
+        Raises:
+            AlertError, ContentError: the alert or the playbook cannot be used; nothing was opened.
+        """
+        kept = self.evidence.put(raw)
+        alert = parse_alert(raw, place=place, now=self.clock(), default_tenant=self.settings.credential.tenant_id)
+        chosen = self.playbook(playbook) if playbook else choose_playbook(alert.type, self.playbooks())
+        number = 1
+        while True:
+            incident = open_incident(
+                alert, playbook=chosen.id, mode=mode, now=self.clock(), requested_by=requested_by, number=number
+            )
+            if self.store.incidents.add(incident, raw_alert_digest=kept):
+                break
+            if mode is Mode.LIVE:
+                return Opened(self.store.incidents.get(incident.id), False, self.store.incidents.state(incident.id))
+            number += 1
+        self._remember(incident, chosen, alert)
+        return Opened(incident, True, "open")
+
+    @asynccontextmanager
+    async def connect(self, incident_id: str) -> AsyncIterator[Clouds]:
+        """Open the clouds for one incident in its mode. Every answer to a read is kept as evidence of the step that asked."""
+        incident = self.store.incidents.get(incident_id)
+        step = ["intake"]
+        recorders: dict[str, Recorder] = {}
+
+        async def record(answer: Recorded) -> None:
+            name = step[0]
+            recorders[name] = recorders.get(name) or self.evidence.recorder(incident.id, name)
+            await recorders[name](answer)
+
+        async with connect(
+            self.settings,
+            subscription_id=incident.subscription_id,
+            mode=incident.mode,
+            correlation_id=_correlation(incident),
+            recorder=record,
+            clock=self.clock,
+        ) as connection:
+            yield Clouds(connection.eyes, connection.hands, lambda name: step.__setitem__(0, name))
+
+    def fail(self, incident_id: str, error: ResponseError) -> None:
+        """Note that a run ended with an error; a person or a new run goes on from here. An incident that has ended stays ended."""
+        if (
+            incident_id
+            and self.store.incidents.find(incident_id)
+            and self.store.incidents.state(incident_id) not in ("done", "stopped")
+        ):
+            self.store.incidents.set_state(incident_id, "failed", error.message)
+            self.audit.append(
+                incident_id, "run.failed", who="engine", data={"code": error.code, "message": error.message}
+            )
+
+    def _remember(self, incident: Incident, playbook: Playbook, alert: Alert) -> None:
+        # The playbook as it is now: an edit while a gate waits must not change the run.
+        self.store.values.set(incident.id, "playbook", msgspec.to_builtins(playbook))
+        self.audit.append(
+            incident.id,
+            "incident.opened",
+            who=incident.requested_by,
+            data={
+                "alert": alert.id,
+                "type": alert.type,
+                "mode": str(incident.mode),
+                "playbook": playbook.id,
+                "playbook_digest": playbook.digest,
+                "raw": alert.raw_digest,
+            },
+        )
+
+
+def _correlation(incident: Incident) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"firebreak:{incident.id}"))
+
+
+@contextmanager
+def open_engine_room(
+    settings: Settings, steps: Mapping[str, LoadedStep], *, clock: Callable[[], datetime] = utc_now
+) -> Iterator[EngineRoom]:
+    """Open store, evidence and gate desk of this installation.
+
+    Raises:
+        SettingsError: the database, the evidence folder or the key cannot be used.
+    """
+    with Store.open(settings.database_url) as store:
+        audit = AuditLog(store, clock)
+        approvers = Approvers(store, settings.seal_key(), settings.approvers_file)
+        yield EngineRoom(
+            settings=settings,
+            store=store,
+            audit=audit,
+            approvers=approvers,
+            desk=GateDesk(store, approvers, audit, clock),
+            evidence=EvidenceStore(settings.evidence_url),
+            steps=steps,
+            clock=clock,
+        )

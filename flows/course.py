@@ -1,0 +1,154 @@
+"""The order of a response, without Prefect: look, plan, ask, act, look again, report. `flows.respond` runs it in Prefect, the CLI without.
+
+The course is walked from the top each time a run starts. What the store already holds is loaded, so a run that was suspended, killed or
+retried goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from firebreak.engine import Engine, Question
+from firebreak.model.outcome import ActionState, Outcome
+from firebreak.model.playbook import Stage
+
+_DECIDED = ("approved", "rejected", "skipped")
+
+
+class Runtime(Protocol):
+    """What the course needs from where it runs: a place for steps, a way to ask people, a place for pages."""
+
+    async def run(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Carry out one step (in Prefect: one task run)."""
+        ...
+
+    async def ask(self, question: Question) -> None:
+        """Put the question to people; return when an answer has been handed to the gate desk.
+
+        Raises:
+            WaitingError: nobody is going to answer while this process lives; it is to be started again later.
+        """
+        ...
+
+    async def show(self, key: str, page: str, title: str) -> None:
+        """Show a Markdown page; the same key replaces it."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Tell whoever watches what happens now."""
+        ...
+
+
+async def respond_to(engine: Engine, runtime: Runtime) -> str:
+    """Carry out the incident's playbook as far as it goes and return the incident's state: done or stopped.
+
+    Raises:
+        WaitingError: a gate waits and this process is not to.
+        ResponseError: the run cannot go on (credentials, network, a promise refused it); the state says so and a new run resumes.
+    """
+    if engine.state in ("done", "stopped"):
+        runtime.say(f"{engine.incident.id} has ended ({engine.state}); nothing to do.")
+        return engine.state
+    round_of_facts = 1
+    for stage in engine.playbook.stages:
+        if engine.reads(stage):
+            await _look(engine, runtime, stage, round_of_facts)
+            await runtime.show("case", engine.case_page(round_of_facts), "What is happening")
+        if engine.changes(stage):
+            ended, round_of_facts = await _change(engine, runtime, stage, round_of_facts)
+            if not ended:
+                return await _close(engine, runtime, "stopped", round_of_facts)
+    if engine.anything_was_changed():
+        round_of_facts = await _look_again(engine, runtime, round_of_facts)
+    return await _close(engine, runtime, "done", round_of_facts)
+
+
+async def _look(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts: int) -> None:
+    """All reading steps of a stage, in order; each once per round."""
+    if engine.has_looked(stage, round_of_facts):
+        return
+    engine.set_state("investigating", stage.title)
+    engine.begin_round(round_of_facts)
+    for step in engine.reads(stage):
+        runtime.say(f"{engine.title(step)} ...")
+        await runtime.run(engine.title(step), engine.reading(stage, step, round_of_facts))
+    engine.note_looked(stage, round_of_facts)
+
+
+async def _look_again(engine: Engine, runtime: Runtime, round_of_facts: int) -> int:
+    fresh = round_of_facts + 1
+    runtime.say("Looking again ...")
+    for stage in engine.playbook.stages:
+        if engine.reads(stage):
+            await _look(engine, runtime, stage, fresh)
+    return fresh
+
+
+async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts: int) -> tuple[bool, int]:
+    """Plan, ask, act, look again, until nothing new is found. False: a person or a guard rail stopped the run."""
+    for attempt in range(1, stage.rounds + 1):
+        plan = engine.plan(stage, attempt, round_of_facts)
+        await runtime.show(f"plan-{stage.id}-{attempt}", engine.plan_page(plan), f"Plan: {stage.title}")
+        if not plan.actions:
+            runtime.say(f"{stage.title}: nothing to do.")
+            engine.note_stage(stage, attempt, "skipped", "nothing to do")
+            return True, round_of_facts
+        if not engine.incident.mode.may_write:
+            runtime.say(f"{stage.title}: {len(plan.actions)} actions planned; this mode changes nothing.")
+            engine.note_stage(
+                stage,
+                attempt,
+                "skipped",
+                f"{len(plan.actions)} actions planned, none carried out ({engine.incident.mode})",
+            )
+            return True, round_of_facts
+        if not plan.applyable:
+            raise engine.refused(plan)
+        state = await _ask(engine, runtime, stage, attempt, round_of_facts)
+        if state == "rejected":
+            engine.note_stage(stage, attempt, "skipped", "rejected in the gate")
+            return False, round_of_facts
+        if state == "skipped":
+            engine.note_stage(stage, attempt, "skipped", "skipped in the gate")
+            return True, round_of_facts
+        outcomes = await _act(engine, runtime, stage, attempt, round_of_facts)
+        wants_fresh_look = stage.rounds > 1 or any(_is_stale(o) for o in outcomes)
+        if wants_fresh_look:
+            round_of_facts = await _look_again(engine, runtime, round_of_facts)
+    return True, round_of_facts
+
+
+async def _ask(engine: Engine, runtime: Runtime, stage: Stage, attempt: int, round_of_facts: int) -> str:
+    """Ask until the gate is decided; an expired or refused answer is asked again."""
+    while True:
+        question = engine.question(stage, attempt, round_of_facts)
+        if question.view.state in _DECIDED:
+            engine.set_state("executing", stage.title)
+            return question.view.state
+        engine.set_state("waiting", f"gate {question.view.id}")
+        runtime.say(f"{stage.title}: waiting for an answer to gate {question.view.id} (question {question.view.ask}).")
+        await runtime.ask(question)
+
+
+async def _act(
+    engine: Engine, runtime: Runtime, stage: Stage, attempt: int, round_of_facts: int
+) -> tuple[Outcome, ...]:
+    """Carry out the approved plan once; loaded from the journal when that was done before."""
+    if not engine.has_acted(stage, attempt):
+        await runtime.run(f"Carry out: {stage.title}", engine.acting(stage, attempt, round_of_facts, runtime.say))
+        engine.note_acted(stage, attempt)
+    return engine.outcomes(stage, attempt)
+
+
+def _is_stale(outcome: Outcome) -> bool:
+    return outcome.state is ActionState.REFUSED and "stale" in outcome.reason
+
+
+async def _close(engine: Engine, runtime: Runtime, state: str, round_of_facts: int) -> str:
+    engine.set_state(state, engine.closing_note(state))
+    page = engine.write_report(round_of_facts)
+    await runtime.show("case", engine.case_page(round_of_facts), "What is happening")
+    await runtime.show("report", page, "Report")
+    runtime.say(f"{engine.incident.id}: {state}.")
+    return state

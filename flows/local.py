@@ -1,0 +1,60 @@
+"""The course without a Prefect server: for dry runs, for scripts, and for a machine that has nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+
+from firebreak.engine import Engine, EngineRoom, Question
+from firebreak.errors import ResponseError, WaitingError
+from flows.course import respond_to
+
+POLL_SECONDS = 0.5
+
+
+class LocalRuntime:
+    """Steps run here and now; a gate is answered with `firebreak gates` from another terminal, or this process ends and is started again."""
+
+    def __init__(self, room: EngineRoom, say: Callable[[str], None], *, wait: bool) -> None:
+        self._room, self._say, self._wait = room, say, wait
+
+    async def run(self, name: str, work: Callable[[], Awaitable[None]]) -> None:  # noqa: ARG002 - the name is for task runs
+        await work()
+
+    async def ask(self, question: Question) -> None:
+        view = question.view
+        if not self._wait:
+            raise WaitingError(
+                f"{view.incident} waits at gate {view.id}.",
+                hint=f"Read it: firebreak gates show {view.id}. Then: firebreak gates approve {view.id} ... and firebreak respond --incident {view.incident}",
+            )
+        while True:
+            now = self._room.desk.view(view.id)
+            if now.state != "open" or now.ask != view.ask:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def show(self, key: str, page: str, title: str) -> None:
+        """Pages are in the report and in `firebreak gates show`; nothing to do here."""
+
+    def say(self, text: str) -> None:
+        self._say(text)
+
+
+async def respond_here(room: EngineRoom, incident: str, say: Callable[[str], None], *, wait: bool) -> str:
+    """Carry out the incident's playbook in this process; return its state.
+
+    Raises:
+        WaitingError: a gate waits and `wait` is false.
+        ResponseError: the run cannot go on.
+    """
+    try:
+        async with room.connect(incident) as clouds:
+            engine = Engine(room, incident, clouds, run_id=f"local-{uuid.uuid4()}")
+            return await respond_to(engine, LocalRuntime(room, say, wait=wait))
+    except WaitingError:
+        raise
+    except ResponseError as error:
+        room.fail(incident, error)
+        raise

@@ -1,0 +1,141 @@
+"""The one flow: it carries out any playbook. Order is in `flows.course`; here are the Prefect parts: tasks, gates, artifacts, log.
+
+A gate suspends the run: no process waits. When it is resumed the body runs again from the top, and everything that was done before is
+loaded from the incident store.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from prefect import flow, get_run_logger, runtime, task
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.flow_runs import asuspend_flow_run
+from prefect.states import Completed, Failed
+
+from firebreak.approval import Answer
+from firebreak.engine import Engine, EngineRoom, Question, open_engine_room
+from firebreak.errors import ApprovalError, ResponseError
+from firebreak.model.mode import Mode
+from firebreak.settings import Settings
+from flows.course import respond_to
+from flows.gate_form import gate_form, left_out_ids
+from tasks.registry import load_steps
+
+
+class PrefectRuntime:
+    """One task run per step, one suspension per question, one artifact per page."""
+
+    def __init__(self, engine_room: EngineRoom, incident: str) -> None:
+        self._room = engine_room
+        self._incident = incident
+        self._log = get_run_logger()
+
+    async def run(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        # The journal repeats safely; Prefect's own retries and cache would only hide what happened.
+        @task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False, retries=0)
+        async def step() -> None:
+            await work()
+
+        await step()
+
+    async def ask(self, question: Question) -> None:
+        view = question.view
+        form = gate_form(question.plan, question.gate, page=question.page, approvers=question.approvers)
+        values = self._room.store.values
+        lost = int(values.get(self._incident, f"lost-{question.key}", 0))
+        # run_count rises with each retry, so an answer left from an earlier attempt is never read again.
+        key = f"{question.key}-a{runtime.flow_run.run_count}-{lost}"
+        values.set(self._incident, "flow_run", str(runtime.flow_run.id))
+        try:
+            given: Any = await asuspend_flow_run(wait_for_input=form, key=key)
+        except (ValueError, RuntimeError, LookupError) as error:
+            # Resumed without an answer (an automation, a bare API call): the question stands, under a new key.
+            values.set(self._incident, f"lost-{question.key}", lost + 1)
+            self._log.warning("The run was resumed without a usable answer (%s); asking again.", type(error).__name__)
+            return
+        if self._room.desk.view(view.id).ask != view.ask or self._room.desk.view(view.id).state != "open":
+            return  # answered at the desk by the command line, which only woke this run
+        answer = Answer(
+            approver=given.approver,
+            code=given.code,
+            decision=given.decision,
+            plan_digest=given.plan_digest,
+            reason=given.reason,
+            leave_out=left_out_ids(question.plan, getattr(given, "leave_out", [])),
+            confirm=getattr(given, "confirm", ""),
+            channel="ui",
+        )
+        try:
+            self._room.desk.answer(view.id, answer, ask=view.ask)
+        except ApprovalError as error:
+            self._log.warning("Gate %s: %s Asking again.", view.id, error.message)
+
+    async def show(self, key: str, page: str, title: str) -> None:
+        await acreate_markdown_artifact(
+            key=f"{self._incident}-{key}".lower().replace("_", "-"), markdown=page, description=title
+        )
+
+    def say(self, text: str) -> None:
+        self._log.info(text)
+
+
+def _name() -> str:
+    given = runtime.flow_run.parameters
+    return f"{given.get('incident') or given.get('subscription') or 'incident'}"
+
+
+@flow(name="respond", flow_run_name=_name, persist_result=False, retries=0, log_prints=False)
+async def respond(
+    incident: str = "",
+    subscription: str = "",
+    reason: str = "",
+    playbook: str = "compromised-subscription",
+    dry_run: bool = False,
+) -> State[Any]:
+    """Respond to a compromised Azure subscription: investigate, ask, act, prove, report.
+
+    Args:
+        incident: an incident that the intake or the command line has opened, e.g. INC-1a2b3c4d.
+        subscription: or: the Azure subscription id to open an incident for, here and now.
+        reason: why, when you start it by hand.
+        playbook: which playbook.
+        dry_run: with `subscription`: look and plan, change nothing.
+    """
+    settings = Settings.load()
+    log = get_run_logger()
+    with open_engine_room(settings, load_steps()) as room:
+        try:
+            name = incident or _open_by_hand(room, subscription, reason, playbook, dry_run)
+            async with room.connect(name) as clouds:
+                engine = Engine(room, name, clouds, run_id=f"{runtime.flow_run.id}:{runtime.flow_run.run_count}")
+                room.store.values.set(name, "flow_run", str(runtime.flow_run.id))
+                state = await respond_to(engine, PrefectRuntime(room, name))
+        except ResponseError as error:
+            log.error("%s", error)
+            room.fail(incident, error)
+            return Failed(message=str(error))
+    return Completed(message=f"{name}: {state}")
+
+
+def _open_by_hand(room: EngineRoom, subscription: str, reason: str, playbook: str, dry_run: bool) -> str:
+    alert = {
+        "id": str(runtime.flow_run.id),
+        "type": "manual",
+        "title": reason or "Started by hand in the Prefect UI",
+        "subscriptionId": subscription,
+        "customerTenantId": room.settings.credential.tenant_id,
+    }
+    known = room.store.values.get("", f"by-hand-{runtime.flow_run.id}")
+    if known:
+        return str(known)
+    mode = Mode.DRY_RUN if dry_run else Mode.LIVE
+    opened = room.open(
+        json.dumps(alert).encode(), place="Prefect UI", mode=mode, requested_by="prefect-ui", playbook=playbook
+    )
+    room.store.values.set("", f"by-hand-{runtime.flow_run.id}", opened.incident.id)
+    return opened.incident.id

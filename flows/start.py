@@ -1,0 +1,106 @@
+"""Start, resume and wake runs on a Prefect server: exactly one run per incident, whatever is delivered twice."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.exceptions import ObjectNotFound
+
+from firebreak.engine import EngineRoom
+from firebreak.errors import ResponseError
+from firebreak.model.mode import Mode
+
+_WAKE_TRIES = 20
+
+
+class PrefectError(ResponseError):
+    """The Prefect server is there but cannot do what is asked."""
+
+    code = "prefect"
+
+
+@dataclass(frozen=True)
+class Started:
+    """The incident of an alert and the flow run that responds to it."""
+
+    incident: str
+    is_new: bool
+    state: str
+    flow_run_id: str = ""
+
+
+async def start_from_alert(
+    room: EngineRoom, raw: bytes, *, place: str, requested_by: str, mode: Mode = Mode.LIVE, playbook: str = ""
+) -> Started:
+    """Open the incident of an alert and start its run; an alert seen before gives the run it already has.
+
+    Raises:
+        AlertError, ContentError: the alert or playbook cannot be used.
+        PrefectError: no deployment for the playbook; the incident is open and can be started again.
+    """
+    opened = room.open(raw, place=place, mode=mode, requested_by=requested_by, playbook=playbook)
+    run = await start_run(room, opened.incident.id, key=opened.incident.id)
+    return Started(opened.incident.id, opened.is_new, opened.state, run)
+
+
+async def start_run(room: EngineRoom, incident: str, *, key: str) -> str:
+    """Create the flow run of an incident and return its id. The same key gives the same run."""
+    playbook = room.store.incidents.get(incident).playbook
+    async with get_client() as client:
+        try:
+            deployment = await client.read_deployment_by_name(f"respond/{playbook}")
+        except ObjectNotFound as error:
+            raise PrefectError(
+                f"The Prefect server has no deployment respond/{playbook}.",
+                hint="Is the runner up? Start it with: firebreak up",
+            ) from error
+        run = await client.create_flow_run_from_deployment(
+            deployment.id, parameters={"incident": incident, "playbook": playbook}, idempotency_key=key, name=incident
+        )
+    room.store.values.set(incident, "flow_run", str(run.id))
+    return str(run.id)
+
+
+async def resume_incident(room: EngineRoom, incident: str) -> str:
+    """Start a further run of an incident that has not ended; it goes on where the last one stopped."""
+    number = int(room.store.values.get(incident, "resumed", 0)) + 1
+    room.store.values.set(incident, "resumed", number)
+    return await start_run(room, incident, key=f"{incident}-resume-{number}")
+
+
+async def wake(room: EngineRoom, incident: str, *, approver: str) -> bool:
+    """Resume the suspended run of an incident whose gate was answered at the desk; False when no run is suspended.
+
+    The form's fields are filled as its schema asks; the run sees that the question is closed and reads none of them.
+    """
+    run_id = room.store.values.get(incident, "flow_run")
+    if not run_id:
+        return False
+    async with get_client() as client:
+        for _ in range(_WAKE_TRIES):
+            answer = await client.resume_flow_run(
+                UUID(str(run_id)),
+                run_input={
+                    "decision": "reject",
+                    "approver": approver,
+                    "code": "000000",
+                    "reason": "answered at the desk",
+                },
+            )
+            if answer.status == SetStateStatus.ACCEPT:
+                return True
+            if answer.status == SetStateStatus.ABORT:
+                return False
+            await asyncio.sleep(0.5)  # the form's schema is saved just after the state
+    return False
+
+
+async def run_state(run_id: str) -> tuple[str, bool]:
+    """The state's name of a flow run, and whether it has ended."""
+    async with get_client() as client:
+        run = await client.read_flow_run(UUID(run_id))
+    return (str(run.state.name), run.state.is_final()) if run.state else ("Unknown", False)
