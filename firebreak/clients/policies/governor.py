@@ -20,6 +20,9 @@ _PROVIDER = re.compile(r"/providers/([^/?]+)", re.IGNORECASE)
 _CLASSES = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}
 _DEFAULT_PAUSE = 1.0
 _FRESH_SECONDS = 2.0
+# Without these two, sums of floats leave a wait so short that no clock moves by it.
+_ROUNDING = 1e-6
+_SHORTEST_WAIT = 0.001
 
 
 @dataclass
@@ -57,8 +60,8 @@ class Buckets:
                 return pause - now
             bucket = self._bucket(subscription, kind, now)
             bucket.refill(now)
-            if bucket.tokens < 1:
-                return (1 - bucket.tokens) / bucket.per_second
+            if bucket.tokens < 1 - _ROUNDING:
+                return max(_SHORTEST_WAIT, (1 - bucket.tokens) / bucket.per_second)
             bucket.tokens -= 1
             bucket.in_flight += 1
             return 0.0
