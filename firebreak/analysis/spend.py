@@ -36,16 +36,18 @@ class Sensitivity(msgspec.Struct, frozen=True, kw_only=True):
     """When a day is too high; all of them are parameters of `investigate.spend`.
 
     A day is flagged when it exceeds the expected amount by more than each of: `deviations` robust standard deviations, `share` of the
-    expected amount, and the floor, the larger of `floor` and `floor_share` of the subscription's median day.
+    expected amount, and the floor, the larger of `floor` and `floor_share` of the subscription's median day. A rise that lasts longer than
+    `adopt_after_days` becomes the new course: what was flagged stays flagged, later days are judged by it.
     """
 
     deviations: Decimal = Decimal(4)
-    share: Decimal = Decimal("0.4")
+    share: Decimal = Decimal("0.5")
     floor: Decimal = Decimal(10)
     floor_share: Decimal = Decimal("0.05")
     least_days: int = 14
     incomplete_days: int = 2
     weeks: int = 8
+    adopt_after_days: int = 28
 
 
 def read_rows(reply: Mapping[str, Any] | None) -> list[Row]:
@@ -123,7 +125,7 @@ def review(rows: Iterable[Row], *, today: date | None = None, sensitivity: Sensi
     seen = {flag.day for flag in flags}
     # Many small rises that no single series shows: the sum does.
     flags += [flag for flag in flag_days(total, floor, limits, set(incomplete)) if flag.day not in seen]
-    start, extra = _episode(flags)
+    start, extra = _episode(flags, days[-1])
     return msgspec.structs.replace(
         facts,
         status="anomaly" if flags else "ok",
@@ -138,6 +140,7 @@ def flag_days(
 ) -> list[SpendFlag]:
     """Return the days of one series that are too high, judged only by days before them that were not flagged themselves."""
     trusted: list[tuple[date, Decimal]] = []
+    run: list[tuple[date, Decimal]] = []
     flags = []
     for position, (day, amount) in enumerate(zip(series.days, series.amounts, strict=True)):
         expected, spread = _expected(day, trusted, limits)
@@ -145,8 +148,12 @@ def flag_days(
         enough = position >= min(limits.least_days, 7)
         if enough and amount > expected + margin and not _happens_monthly(day, amount, series):
             flags.append(SpendFlag(key=series.key, day=day, amount=amount, expected=expected))
+            run.append((day, amount))
+            if len(run) >= limits.adopt_after_days:
+                trusted, run = run, []
         elif day not in (incomplete or set()):
             trusted.append((day, amount))
+            run = []
     return flags
 
 
@@ -178,21 +185,47 @@ def _happens_monthly(day: date, amount: Decimal, series: SpendSeries) -> bool:
     )
 
 
-def _episode(flags: Sequence[SpendFlag]) -> tuple[date | None, Decimal]:
-    """Start day and extra spend of the costliest run of flagged days; gaps of up to two days belong to the run."""
-    by_day: dict[date, Decimal] = defaultdict(lambda: ZERO)
-    for flag in flags:
-        by_day[flag.day] += flag.amount - flag.expected
-    runs: list[list[date]] = []
-    for day in sorted(by_day):
-        if runs and day - runs[-1][-1] <= timedelta(days=3):
-            runs[-1].append(day)
-        else:
-            runs.append([day])
+class _Run(msgspec.Struct, frozen=True):
+    """Flagged days of one series; gaps of up to two days belong to the run."""
+
+    start: date
+    end: date
+    extra: Decimal
+
+
+def _episode(flags: Sequence[SpendFlag], last_day: date) -> tuple[date | None, Decimal]:
+    """Start day and extra spend of the episode that matters: the costliest run that reaches into the last week, else of all.
+
+    Runs of other series that began about then or while it lasted belong to it; a rise that was there long before does not.
+    """
+    runs = _runs(flags)
     if not runs:
         return None, ZERO
-    worst = max(runs, key=lambda run: (sum(by_day[day] for day in run), run[0]))
-    return worst[0], sum((by_day[day] for day in worst), ZERO)
+    recent = [run for run in runs if run.end >= last_day - timedelta(days=7)]
+    worst = max(recent or runs, key=lambda run: (run.extra, run.start))
+    first = worst.start - timedelta(days=3)
+    together = [run for run in runs if first <= run.start <= worst.end]
+    return min(run.start for run in together), sum((run.extra for run in together), ZERO)
+
+
+def _runs(flags: Sequence[SpendFlag]) -> list[_Run]:
+    by_series: dict[tuple[str, ...], list[SpendFlag]] = defaultdict(list)
+    for flag in flags:
+        by_series[flag.key].append(flag)
+    runs: list[_Run] = []
+    for _, found in sorted(by_series.items()):
+        together: list[SpendFlag] = []
+        for flag in sorted(found, key=lambda flag: flag.day):
+            if together and flag.day - together[-1].day > timedelta(days=3):
+                runs.append(_run(together))
+                together = []
+            together.append(flag)
+        runs.append(_run(together))
+    return runs
+
+
+def _run(flags: list[SpendFlag]) -> _Run:
+    return _Run(flags[0].day, flags[-1].day, sum((flag.amount - flag.expected for flag in flags), ZERO))
 
 
 def _calendar(days: Iterable[date]) -> tuple[date, ...]:

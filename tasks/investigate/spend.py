@@ -76,8 +76,8 @@ def assess(facts: SpendFacts, case: Case) -> list[Finding]:  # noqa: ARG001 - th
             Finding(
                 id="spend-anomaly",
                 step=STEP.id,
-                title="Spend far above its usual course",
-                severity=Severity.HIGH,
+                title="Spend above its usual course",
+                severity=_severity(facts),
                 reasons=(
                     f"Since {facts.start_day}, {facts.extra_spend:.2f} {facts.currency} more than expected.",
                     *(
@@ -101,6 +101,16 @@ def assess(facts: SpendFacts, case: Case) -> list[Finding]:  # noqa: ARG001 - th
             )
         )
     return found
+
+
+def _severity(facts: SpendFacts) -> Severity:
+    """High when on some day at least a quarter of the whole subscription's spend was unexpected."""
+    extra: dict[date, Decimal] = {}
+    for flag in facts.flagged:
+        extra[flag.day] = extra.get(flag.day, ZERO) + flag.amount - flag.expected
+    total = dict(zip(facts.total.days, facts.total.amounts, strict=True)) if facts.total else {}
+    large = any(amount * 4 >= total.get(day, ZERO) for day, amount in extra.items())
+    return Severity.HIGH if large else Severity.LOW
 
 
 def sensitivity(case: Case) -> Sensitivity:

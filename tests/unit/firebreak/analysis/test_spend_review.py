@@ -46,12 +46,33 @@ def test_mining_on_a_weekend_is_found_from_its_first_day() -> None:
 
 
 def test_a_long_attack_does_not_become_the_baseline() -> None:
-    amounts = work_week(70)
-    for n in range(40, 70):
+    amounts = work_week(65)
+    for n in range(40, 65):
         amounts[n] += 250
     facts = review(rows(amounts))
-    assert len(facts.flagged) == 30
+    assert len(facts.flagged) == 25
     assert facts.start_day == FIRST + timedelta(days=40)
+
+
+def test_a_rise_of_four_weeks_becomes_the_new_course() -> None:
+    amounts = work_week(80)
+    for n in range(30, 80):
+        amounts[n] += 250
+    facts = review(rows(amounts))
+    assert len(facts.flagged) == 28
+    assert facts.start_day == FIRST + timedelta(days=30)
+
+
+def test_an_old_rise_of_one_series_does_not_move_the_start_of_another() -> None:
+    grown = work_week(60)
+    for n in range(40, 60):
+        grown[n] += 120
+    mined = [
+        Row(FIRST + timedelta(days=n), ("Virtual Machines", "korea central"), Decimal(2500), "EUR") for n in (58, 59)
+    ]
+    facts = review([*rows(grown), *mined])
+    assert facts.start_day == FIRST + timedelta(days=58)
+    assert facts.extra_spend == 5000
 
 
 def test_a_new_series_without_history_is_found() -> None:
