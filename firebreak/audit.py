@@ -167,7 +167,7 @@ def _checked(lines: Iterable[bytes], incident: str | None, place: str) -> Iterat
         where = f"{place}{number}" if place.endswith(":") else f"{place} {number}"
         try:
             record = msgspec.json.decode(line, type=AuditRecord)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _broken(where, f"not an audit record ({error})") from error
         incident = record.incident if incident is None else incident
         previous = _genesis(incident) if previous is None else previous

@@ -209,7 +209,7 @@ def _read_file(file: Path) -> dict[str, _FilePerson]:
     hint = 'It is a JSON list of {"name", "roles", "totp_secret"}.'
     try:
         people = msgspec.json.decode(file.read_bytes(), type=list[_FilePerson])
-    except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"The approvers' file {file} cannot be used: {error}", hint=hint) from error
     found = {person_key(person.name): person for person in people}
     seeds = {"".join(person.totp_secret.split()).upper() for person in people}

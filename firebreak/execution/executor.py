@@ -11,12 +11,13 @@ from sqlalchemy import select
 
 from firebreak.audit import AuditLog, Entry
 from firebreak.errors import ApprovalError
+from firebreak.execution.flight import Flight
 from firebreak.execution.group_commit import JournalWriter
 from firebreak.execution.journal import Change, Journal, JournalRow
 from firebreak.execution.lease import Lease
 from firebreak.execution.looking import Looker, Sleep
 from firebreak.execution.patience import Patience
-from firebreak.execution.wave import Flight, Wave
+from firebreak.execution.wave import Wave
 from firebreak.guardrails import check_before_writing
 from firebreak.model.approval import ApprovedPlan
 from firebreak.model.case import Case

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from firebreak.errors import AccessError, RejectedError, RemoteError, SafetyError, ThrottledError, UnreachableError
+from firebreak.execution.flight import Flight, must_wait
 from firebreak.execution.group_commit import JournalWriter
 from firebreak.execution.journal import Change
 from firebreak.execution.looking import Looker, Sleep, Unreadable, why_stale
@@ -20,26 +21,6 @@ from firebreak.model.outcome import ActionState
 from firebreak.model.plan import Action
 from firebreak.model.step import LoadedStep, Target
 from firebreak.store import Clock
-
-
-class Flight:
-    """What this run knows of one action on its way.
-
-    `sure`: the cloud accepted it, so the request did arrive. `unsent`: it certainly had no effect (no connection, throttled).
-    `may_be_sent`: an approved plan asks for it; without, it is only looked after.
-    """
-
-    def __init__(self, action: Action, *, attempt: int = 0, started_at: datetime | None = None) -> None:
-        self.action = action
-        self.attempt = attempt
-        self.started_at = started_at
-        self.sure = False
-        self.unsent = False
-        self.operation_url = ""
-        self.not_so_looks = 0
-        self.failed_looks = 0
-        self.may_be_sent = True
-        self.problem = ""
 
 
 class Wave:
@@ -86,8 +67,8 @@ class Wave:
         while todo:
             looked = await self._looker.look([flight.action for flight in todo])
             looked_at = self._clock()
-            busy = [flight for flight in todo if _must_wait(looked[flight.action.id])]
-            judged = [flight for flight in todo if not _must_wait(looked[flight.action.id])]
+            busy = [flight for flight in todo if must_wait(looked[flight.action.id])]
+            judged = [flight for flight in todo if not must_wait(looked[flight.action.id])]
             allowed = await asyncio.gather(*(self._allowed(flight, looked[flight.action.id]) for flight in judged))
             ready = deque(
                 (flight, target) for flight, target in zip(judged, allowed, strict=True) if target is not None
@@ -197,13 +178,15 @@ class Wave:
         """Look until every flight has ended; return those that a look proves never happened, to be sent again."""
         watched, again = list(flights), list[Flight]()
         began, pause = self._clock(), self._patience.first_pause
+        turn = asyncio.Semaphore(self._concurrency)
         while watched:
             looked = await self._looker.look([flight.action for flight in watched])
             still = await self._unclear(watched, looked)
             again += [flight for flight in still if self._never_happened(flight)]
             still = [flight for flight in still if not self._never_happened(flight)]
             if self._age(began) > self._patience.ask_operation:
-                still = [flight for flight in still if not await self._operation_failed(flight)]
+                failed = await asyncio.gather(*(self._operation_failed(flight, turn) for flight in still))
+                still = [flight for flight, over in zip(still, failed, strict=True) if not over]
             late = [flight for flight in still if self._age(began) > self._limit(flight)]
             await asyncio.gather(*(self._never_seen(flight) for flight in late))
             watched = [flight for flight in still if flight not in late]
@@ -260,11 +243,12 @@ class Wave:
             waited = f"Its effect was not seen within {self._limit(flight):.0f} s."
             await self._end(flight, ActionState.UNKNOWN, f"{flight.problem} {waited}".strip())
 
-    async def _operation_failed(self, flight: Flight) -> bool:
+    async def _operation_failed(self, flight: Flight, turn: asyncio.Semaphore) -> bool:
         if not flight.operation_url:
             return False
         try:
-            answer = await self._hands.arm.operation(flight.operation_url)
+            async with turn:
+                answer = await self._hands.arm.operation(flight.operation_url)
         except (RemoteError, AccessError):
             return False
         status = str(answer.get("status", ""))
@@ -291,10 +275,3 @@ class Wave:
 
     def _age(self, since: datetime) -> float:
         return (self._clock() - since).total_seconds()
-
-
-def _must_wait(target: Target | Unreadable) -> bool:
-    """Whether a target cannot be judged yet: Azure is at it, or cannot be reached for the moment."""
-    if isinstance(target, Unreadable):
-        return target.passing
-    return target.in_progress and not target.already_so

@@ -68,8 +68,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def insert_once(tx: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless its key exists; return whether it was inserted. Safe against a concurrent insert of the same key."""
     insert = sqlite_insert if tx.dialect.name == "sqlite" else postgresql_insert
-    result = tx.execute(insert(table).values(**values).on_conflict_do_nothing())
-    return result.rowcount == 1
+    # RETURNING and not rowcount: PostgreSQL's driver does not count inserted rows.
+    inserted = insert(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    return tx.execute(inserted).first() is not None
 
 
 def migrate(engine: Engine) -> None:
