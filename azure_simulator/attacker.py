@@ -11,7 +11,7 @@ from typing import Any
 
 from azure_simulator.app import call_as
 from azure_simulator.chance import Chance
-from azure_simulator.http import Response
+from azure_simulator.services.monitor import autoscale
 from azure_simulator.truth import MACHINE, SCALE_SET, can_sign_in
 from azure_simulator.world import Document, World, public
 
@@ -29,7 +29,7 @@ class Attacker:
         self._stem = stem
         self._chance: Chance = world.chance.child("attacker")
         self._pending: set[str] = set()
-        self._made = 0
+        self._names: set[str] = set()
 
     @classmethod
     def enlist(cls, world: World, stem: str) -> Attacker:
@@ -45,17 +45,19 @@ class Attacker:
             return
         if identity not in {each.lower() for each in self._world.truth.get("rogue_compute", ())}:
             return
-        if (
-            str(document.get("type", "")).lower() == SCALE_SET
-            and what.endswith((".stopped", ".scaled"))
-            and _runs(document)
-        ):
+        if not what.endswith(".deleted") and self._need_not(document):
             return
         self._pending.add(identity)
         # A copy: the document may be taken apart before the attacker looks again.
         model = json.loads(json.dumps(document, default=str))
         low, high = NOTICES_AFTER
         self._world.later(low + (high - low) * self._chance.random(), lambda: self._rebuild(model))
+
+    def _need_not(self, document: Document) -> bool:
+        """Whether a scale set still has instances at work, or autoscale will see to it."""
+        if str(document["type"]).lower() != SCALE_SET:
+            return False
+        return _runs(document) or bool(autoscale.settings_for(self._world, str(document["id"])))
 
     def _rebuild(self, model: Document) -> None:
         """Try with each identity that is left, the own account first, until one succeeds."""
@@ -69,40 +71,46 @@ class Attacker:
                 return
 
     def _rebuild_as(self, row: Document, model: Document) -> bool:
-        group_path = str(model["id"]).split("/providers/")[0]
-        region = model["location"]
-        kind = str(model["type"]).lower()
-        name = self._new_name()
-        if group_path not in self._world.groups and not self._ok(
-            row, "PUT", f"{group_path}?api-version={GROUP_VERSION}", {"location": region}
-        ):
-            return False
-        made: list[str] = []
-        if kind == MACHINE:
-            subnet = self._subnet(row, group_path, region)
-            interface = f"{group_path}/providers/Microsoft.Network/networkInterfaces/{name}-nic"
-            if not subnet or not self._ok(
-                row, "PUT", f"{interface}?api-version={NETWORK_VERSION}", _interface_body(region, subnet)
-            ):
+        group = str(model["id"]).split("/providers/")[0]
+        region, name = str(model["location"]), self._new_name()
+        path = f"{group}/providers/{model['type']}/{name}"
+        if group not in self._world.groups:
+            status = self._call(row, "PUT", f"{group}?api-version={GROUP_VERSION}", {"location": region})
+            if status >= 300:
                 return False
-            made.append(interface)
-            body = _machine_body(model, name, interface)
+        if str(model["type"]).lower() == MACHINE:
+            made = self._machine(row, model, group, path, name)
         else:
-            body = _scale_set_body(model)
-        path = f"{group_path}/providers/{model['type']}/{name}"
-        if not self._ok(row, "PUT", f"{path}?api-version={COMPUTE_VERSION}", body):
-            for identity in made:  # leave nothing that shows an attempt
-                self._ok(row, "DELETE", f"{identity}?api-version={NETWORK_VERSION}")
-            self._record(made)
-            return False
-        self._record(made)
-        self._record([path], compute=True)
-        self._world.truth["comebacks"].append({"id": path, "instead_of": model["id"], "by": row["caller"]})
-        return True
+            made = self._call(row, "PUT", f"{path}?api-version={COMPUTE_VERSION}", _scale_set_body(model)) < 300
+        if made:
+            self._record(path, compute=True)
+            self._world.truth["comebacks"].append({"id": path, "instead_of": model["id"], "by": row["caller"]})
+        return made
 
-    def _ok(self, row: Document, method: str, path: str, body: Document | None = None) -> bool:
-        response: Response = call_as(self._world, row["principal_id"], method, path, body, address=row["addresses"][0])
-        return response.status < 300
+    def _machine(self, row: Document, model: Document, group: str, path: str, name: str) -> bool:
+        """Create the machine, then, when only its interface was missing, that and the machine again.
+
+        Who is refused at the first try leaves nothing behind but the refusal in the log.
+        """
+        interface = f"{group}/providers/Microsoft.Network/networkInterfaces/{name}-nic"
+        body, url = _machine_body(model, name, interface), f"{path}?api-version={COMPUTE_VERSION}"
+        status = self._call(row, "PUT", url, body)
+        if status < 300 or status in (401, 403, 429):
+            return status < 300
+        region = str(model["location"])
+        subnet = self._subnet(row, group, region)
+        nic_url = f"{interface}?api-version={NETWORK_VERSION}"
+        if not subnet or self._call(row, "PUT", nic_url, _interface_body(region, subnet)) >= 300:
+            return False
+        self._record(interface)
+        if self._call(row, "PUT", url, body) < 300:
+            return True
+        self._call(row, "DELETE", nic_url)
+        return False
+
+    def _call(self, row: Document, method: str, path: str, body: Document | None = None) -> int:
+        """Act as one of the identities; returns the status."""
+        return call_as(self._world, row["principal_id"], method, path, body, address=row["addresses"][0]).status
 
     def _subnet(self, row: Document, group_path: str, region: str) -> str:
         """A subnet of the group in that region, made when there is none."""
@@ -117,29 +125,30 @@ class Attacker:
                 "subnets": [{"name": "default", "properties": {"addressPrefix": "10.77.0.0/24"}}],
             },
         }
-        if not self._ok(row, "PUT", f"{path}?api-version={NETWORK_VERSION}", body):
+        if self._call(row, "PUT", f"{path}?api-version={NETWORK_VERSION}", body) >= 300:
             return ""
-        self._record([path])
+        self._record(path)
         return f"{path}/subnets/default"
 
-    def _record(self, identities: list[str], *, compute: bool = False) -> None:
-        """Take down what the attacker made: the resources and, for a machine, its disks."""
+    def _record(self, identity: str, *, compute: bool = False) -> None:
+        """Take down what the attacker made: the resource and, for a machine, its disks."""
         truth = self._world.truth
-        for identity in identities:
-            if identity not in self._world.resources:
-                continue
-            truth["rogue"].append(identity)
-            if compute:
-                truth["rogue_compute"].append(identity)
-                truth["rogue"].extend(
-                    disk["id"]
-                    for disk in self._world.resources.of_type("Microsoft.Compute/disks")
-                    if str(disk.get("managedBy", "")).lower() == identity.lower()
-                )
+        truth["rogue"].append(identity)
+        if compute:
+            truth["rogue_compute"].append(identity)
+            truth["rogue"].extend(
+                disk["id"]
+                for disk in self._world.resources.of_type("Microsoft.Compute/disks", identity.split("/providers/")[0])
+                if str(disk.get("managedBy", "")).lower() == identity.lower()
+            )
 
     def _new_name(self) -> str:
-        self._made += 1
-        return f"{self._stem}-{self._chance.getrandbits(16):04x}"
+        """A name in the manner of the others that was never used."""
+        while True:
+            name = f"{self._stem}-{self._chance.getrandbits(16):04x}"
+            if name not in self._names:
+                self._names.add(name)
+                return name
 
 
 def _runs(document: Document) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from typing import Any
 
 
 class Chance(random.Random):
@@ -13,6 +14,10 @@ class Chance(random.Random):
     def __init__(self, seed: int | str) -> None:
         super().__init__(str(seed))
         self._seed = str(seed)
+
+    def __reduce__(self) -> tuple[type[Chance], tuple[str], tuple[Any, ...]]:
+        """Copies continue where the original stands."""
+        return Chance, (self._seed,), self.getstate()
 
     def guid(self) -> str:
         return str(uuid.UUID(int=self.getrandbits(128), version=4))

@@ -211,7 +211,7 @@ def machine(
                 {
                     "lun": lun,
                     "name": each["name"],
-                    "createOption": "Attach",
+                    "createOption": "Empty",
                     "caching": "None",
                     "managedDisk": {"storageAccountType": disk_sku, "id": each["id"]},
                     "deleteOption": delete_option,

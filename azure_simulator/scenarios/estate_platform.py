@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from azure_simulator.clock import stamp
 from azure_simulator.scenarios import compute_parts, documents, ids
 from azure_simulator.scenarios.estate import Builder, Place
 
@@ -150,14 +151,14 @@ def backup(builder: Builder) -> None:
             documents.resource(
                 group,
                 ids.SNAPSHOT,
-                f"AzureBackup_{disk['name'][:40]}_{made:%Y%m%d}",
+                f"RestorePoint_{disk['name'][:40]}_{made:%Y%m%d%H}",
                 disk["location"],
                 made,
                 {
                     "diskSizeGB": disk["properties"]["diskSizeGB"],
                     "incremental": True,
                     "diskState": "Unattached",
-                    "timeCreated": made.isoformat(),
+                    "timeCreated": stamp(made),
                     "uniqueId": chance.guid(),
                     "creationData": {"createOption": "Copy", "sourceResourceId": disk["id"]},
                 },

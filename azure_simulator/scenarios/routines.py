@@ -87,8 +87,11 @@ def created(document: Document) -> datetime:
 
 
 def made_with_a_machine(document: Document) -> bool:
-    """Whether it is an OS disk: those come with their machine and have no creation of their own in the log."""
-    return bool(document["type"] == ids.DISK and document["properties"]["creationData"]["createOption"] == "FromImage")
+    """Whether it is a disk that was made by the creation of its machine: such disks have no creation of their own in the log."""
+    if document["type"] != ids.DISK:
+        return False
+    from_image = document["properties"]["creationData"]["createOption"] == "FromImage"
+    return bool(from_image or f"/{ids.VIRTUAL_MACHINE}/" in document.get("managedBy", ""))
 
 
 def born(log: Log, document: Document, by: Caller) -> str:
