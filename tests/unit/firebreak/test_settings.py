@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from firebreak.errors import SettingsError
+from firebreak.settings import Settings, plain_secret
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("FIREBREAK_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_defaults_keep_everything_in_the_home_folder(home: Path) -> None:
+    settings = Settings.load()
+    assert settings.home == home
+    assert settings.database_url == f"sqlite:///{home}/firebreak.db"
+    assert settings.evidence_url == f"file://{home}/evidence"
+    assert settings.cloud.resource_manager == "https://management.azure.com"
+
+
+@pytest.mark.parametrize(
+    ("preset", "manager", "login"),
+    [
+        ("usgovernment", "https://management.usgovcloudapi.net", "https://login.microsoftonline.us"),
+        ("china", "https://management.chinacloudapi.cn", "https://login.partner.microsoftonline.cn"),
+        ("SIMULATOR", "https://localhost:8443", "https://localhost:8443"),
+    ],
+)
+def test_presets_name_the_sovereign_clouds(
+    monkeypatch: pytest.MonkeyPatch, preset: str, manager: str, login: str
+) -> None:
+    monkeypatch.setenv("FIREBREAK_CLOUD__PRESET", preset)
+    cloud = Settings.load().cloud
+    assert (cloud.resource_manager, cloud.login) == (manager, login)
+
+
+def test_one_address_can_replace_the_presets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIREBREAK_CLOUD__GRAPH", "https://graph.example:8443/graph/")
+    cloud = Settings.load().cloud
+    assert cloud.graph == "https://graph.example:8443/graph"
+    assert cloud.graph_audience == "https://graph.microsoft.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("FIREBREAK_CLOUD__PRESET", "mars", "FIREBREAK_CLOUD__PRESET"),
+        ("FIREBREAK_CLOUD__GRAPH", "http://plain.example", "FIREBREAK_CLOUD__GRAPH"),
+        ("FIREBREAK_CLOUD__LOGIN", "https://user:pw@x.example", "FIREBREAK_CLOUD__LOGIN"),
+        ("FIREBREAK_CLOUD__CA_BUNDLE", "/nowhere/ca.pem", "/nowhere/ca.pem"),
+        ("FIREBREAK_CREDENTIAL__KIND", "client_secret", "FIREBREAK_CREDENTIAL__TENANT_ID"),
+        ("FIREBREAK_OPERATIONS__ATTEMPTS", "0", "FIREBREAK_OPERATIONS__ATTEMPTS"),
+        ("FIREBREAK_CLOUDS__PRESET", "public", "FIREBREAK_CLOUDS__PRESET"),
+        ("FIREBREAK_CLOUD__PRESTE", "public", "FIREBREAK_CLOUD__PRESTE"),
+        ("FIREBREAK_DATABASE", "x", "FIREBREAK_DATABASE"),
+        ("FIREBREAK_CLOUD", "not json", "cloud"),
+        ("FIREBREAK_SETTINGS_FILE", "/nowhere/settings.yaml", "FIREBREAK_SETTINGS_FILE"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    assert told in caught.value.message
+    assert caught.value.hint
+
+
+def test_the_file_is_read_and_the_environment_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "settings.yaml").write_text(
+        "cloud: {preset: china, prices: 'https://prices.example'}\noperations: {currency: EUR}\n"
+    )
+    monkeypatch.setenv("FIREBREAK_OPERATIONS__CURRENCY", "CHF")
+    settings = Settings.load()
+    assert settings.cloud.preset == "china"
+    assert settings.cloud.prices == "https://prices.example"
+    assert settings.operations.currency == "CHF"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("cloud: {pre: x}", "FIREBREAK_CLOUD__PRE: unknown key"),
+        ("clouds: {}", "FIREBREAK_CLOUDS: unknown key"),
+        ("a: [", "line"),
+        ("- x", "keys and values"),
+    ],
+)
+def test_a_wrong_file_is_told(home: Path, text: str, told: str) -> None:
+    (home / "settings.yaml").write_text(text)
+    with pytest.raises(SettingsError, match=told):
+        Settings.load()
+
+
+def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "CREDENTIAL__CLIENT_SECRET",
+        "CREDENTIAL__REFRESH_TOKEN",
+        "CREDENTIAL__CERTIFICATE",
+        "SECRET_KEY",
+        "INTAKE_KEY",
+    ):
+        monkeypatch.setenv(f"FIREBREAK_{name}", "hunter2")
+    monkeypatch.setenv("FIREBREAK_DATABASE_URL", "postgresql+psycopg://u:hunter2@db/f")
+    settings = Settings.load()
+    assert "hunter2" not in repr(settings) + str(settings) + str(settings.credential)
+    monkeypatch.setenv("FIREBREAK_CREDENTIAL__KIND", "certificates")
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in repr(caught.value.__cause__)
+
+
+def test_secrets_are_followed_to_environment_and_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("APP_SECRET", "from-env")
+    path = tmp_path / "secret"
+    path.write_text("from-file\n")
+    assert plain_secret(SecretStr("plain"), "X") == "plain"
+    assert plain_secret(SecretStr("env:APP_SECRET"), "X") == "from-env"
+    assert plain_secret(SecretStr(f"file:{path}"), "X") == "from-file"
+    assert plain_secret(SecretStr("other:thing"), "X") == "other:thing"
+    for bad in ("env:NOT_SET", "file:/nowhere", "keyvault:https://v.vault.azure.net/secrets/s"):
+        with pytest.raises(SettingsError, match="X refers to"):
+            plain_secret(SecretStr(bad), "X")
+
+
+def test_own_keys_are_made_once_and_for_the_owner_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.load()
+    key = settings.seal_key()
+    assert len(base64.urlsafe_b64decode(key)) == 32
+    assert settings.seal_key() == key
+    assert (home / "secret.key").stat().st_mode & 0o777 == 0o600
+    assert settings.intake_secret() != key
+    assert sorted(path.name for path in home.iterdir()) == ["intake.key", "secret.key"]
+    (home / "secret.key").chmod(0o644)
+    with pytest.raises(SettingsError, match="Others may read"):
+        settings.seal_key()
+    monkeypatch.setenv("FIREBREAK_SECRET_KEY", "short")
+    with pytest.raises(SettingsError, match="FIREBREAK_SECRET_KEY"):
+        Settings.load().seal_key()
