@@ -94,7 +94,8 @@ def call_as(
 
 
 def _answer(world: World, request: Request, *, direct: bool) -> Response:
-    world.settle()
+    if not world.settling:
+        world.settle()
     request.path = _normal(request.path)
     if request.path.startswith("/_simulator/") and not direct:
         return control.answer(world, request)

@@ -49,16 +49,14 @@ def state(world: World) -> Document:
     def of(kind: str) -> list[Document]:
         return [public(row) for row in world.resources.of_type(kind)]
 
-    machines = []
-    for row in world.resources.of_type("Microsoft.Compute/virtualMachines"):
-        machines.append({**public(row), "powerState": _power(row)})
-    sets = []
-    for row in world.resources.of_type("Microsoft.Compute/virtualMachineScaleSets"):
-        prefix = f"{row['id']}/virtualMachines"
-        instances = [{**public(one), "powerState": _power(one)} for one in world.resources.below(prefix)]
-        if not instances:
-            instances = list(row.get("_instances") or [])
-        sets.append({**public(row), "instances": instances})
+    machines = [
+        {**public(row), "powerState": row.get("_power", "")}
+        for row in world.resources.of_type("Microsoft.Compute/virtualMachines")
+    ]
+    sets = [
+        {**public(row), "instances": _instances(row, machines)}
+        for row in world.resources.of_type("Microsoft.Compute/virtualMachineScaleSets")
+    ]
     return {
         "now": stamp(world.clock.now()),
         "scenario": world.scenario,
@@ -77,7 +75,7 @@ def state(world: World) -> Document:
         "quota_requests": [public(row) for row in world.quota_requests.values()],
         "quotas": [{"id": key, **public(row)} for key, row in world.quotas.items()],
         "budgets": [public(row) for row in world.budgets.values()],
-        "entitlements": world.partner.get("azureEntitlements", []),
+        "entitlements": _entitlements(world),
         "alerts": list(world.alerts.values()),
         "principals": [
             {
@@ -94,13 +92,28 @@ def state(world: World) -> Document:
     }
 
 
-def _power(row: Document) -> str:
-    for key in ("_power", "_power_state", "_powerState"):
-        if key in row:
-            return str(row[key])
-        if key in row.get("properties", {}):
-            return str(row["properties"][key])
-    return ""
+def _instances(scale_set: Document, machines: list[Document]) -> list[Document]:
+    """The instances of a scale set: those it keeps itself, and the machines that say they are of it."""
+    own = [
+        {**public(row), "instanceId": number, "powerState": row.get("_power", "")}
+        for number, row in scale_set.get("_instances", {}).items()
+    ]
+    wanted = str(scale_set["id"]).lower()
+    return own + [
+        {"instanceId": row["name"], "name": row["name"], "id": row["id"], "powerState": row["powerState"]}
+        for row in machines
+        if str((row.get("properties", {}).get("virtualMachineScaleSet") or {}).get("id", "")).lower() == wanted
+    ]
+
+
+def _entitlements(world: World) -> list[Document]:
+    """The Azure subscriptions below the customers' plans in Partner Center."""
+    found = []
+    for customer, row in world.partner.get("customers", {}).items():
+        for plan, subscription in row.get("subscriptions", {}).items():
+            for identifier, entitlement in (subscription.get("entitlements") or {}).items():
+                found.append({"customer": customer, "subscription": plan, **public(entitlement), "id": identifier})
+    return found
 
 
 def _advance(world: World, body: Any) -> Response:

@@ -189,6 +189,7 @@ class World:
     )
     entitlement_seconds: float = 20  # how long Partner Center takes to cancel or reactivate an Azure subscription
     partner_mfa: bool = True  # what `isMfaCompliant` says of the partner's people
+    settling: bool = False  # while `settle` runs: requests made meanwhile do not settle again
     faults: list[Any] = field(default_factory=list)  # `azure_simulator.faults.Fault` rules, first match wins
     memory: dict[str, Any] = field(default_factory=dict, repr=False)  # derived data (buckets, indexes), never state
 
@@ -204,16 +205,21 @@ class World:
 
     def settle(self) -> None:
         """Carry out what has become due, oldest first, then end the long-running operations that are due. Called before each request."""
-        now = self.clock.now()
-        while due := [timer for timer in self.timers if timer[0] <= now]:
-            timer = min(due, key=lambda t: t[0])  # one at a time: what a timer does may settle the world again
-            self.timers.remove(timer)
-            timer[1]()
-        for operation in list(self.operations.values()):
-            if operation.status == "InProgress" and operation.due_at <= now:
-                operation.error = operation.finish()
-                operation.status = "Failed" if operation.error else "Succeeded"
-                operation.ended_at = now
+        now, outer = self.clock.now(), self.settling
+        self.settling = True
+        try:
+            # One at a time, and marked before it runs: what a timer or an operation sets off may settle the world again.
+            while due := [timer for timer in self.timers if timer[0] <= now]:
+                timer = min(due, key=lambda t: t[0])
+                self.timers.remove(timer)
+                timer[1]()
+            for operation in list(self.operations.values()):
+                if operation.status == "InProgress" and operation.ended_at is None and operation.due_at <= now:
+                    operation.ended_at = now
+                    operation.error = operation.finish()
+                    operation.status = "Failed" if operation.error else "Succeeded"
+        finally:
+            self.settling = outer
 
     def changed(self, what: str, document: Document) -> None:
         """Tell listeners (the reacting attacker, autoscale) that something happened."""

@@ -373,3 +373,21 @@ def test_events_out_of_order_are_answered_in_order(
 def test_regions_are_real_and_about_sixty() -> None:
     assert 55 <= len(REGIONS) <= 70
     assert {"westeurope", "eastus", "southeastasia"} <= {region.name for region in REGIONS}
+
+
+def test_what_is_due_may_itself_send_requests(world: World, owner: Principal, send: Any, subscription: str) -> None:
+    """Two timers of the same moment that both go through the pipeline, and an operation whose end does."""
+
+    def make(name: str) -> None:
+        path = f"{subscription}/resourcegroups/{name}"
+        assert call_as(world, owner.object_id, "PUT", path, {"location": "westus"}).status == 201
+
+    world.later(5, lambda: make("a"))
+    world.later(5, lambda: make("b"))
+    world.on_change.append(lambda what, _: make("c") if what == "group.deleted" else None)
+    send("PUT", f"{subscription}/resourcegroups/old", {"location": "westus"})
+    world.operation_seconds = 3
+    send("DELETE", f"{subscription}/resourcegroups/old")
+    world.clock.advance(10)
+    world.settle()
+    assert [row["name"] for row in world.groups.values()] == ["a", "b", "c"]
