@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 from xml.etree import ElementTree
 
 from firebreak.clients.addresses import origin_of
@@ -56,6 +56,14 @@ class StorageHosts:
             )
         return url.rstrip("/")
 
+    def place(self, url: str) -> tuple[str, str]:
+        """Return (container, blob name) of a blob's address; an extra origin has the account in its path, as in `/blob/acct/vhds/a.vhd`."""
+        path = unquote(urlsplit(url).path).lstrip("/")
+        if origin_of(url) in self._origins:
+            path = path.partition("/")[2].partition("/")[2]
+        container, _, name = path.partition("/")
+        return container, name
+
 
 class BlobRead:
     """`BlobReader` over the data plane."""
@@ -87,7 +95,7 @@ class BlobRead:
             return None
         if reply.status >= 300:
             raise error_of(call, reply)
-        return _looked_at(url, reply)
+        return _looked_at(url, reply, self._hosts)
 
     async def _entries(self, url: str, query: dict[str, str], place: str) -> Any:
         marker, seen = "", set[str]()
@@ -123,7 +131,7 @@ class BlobWrite:
 
     async def delete(self, url: str, etag: str) -> Sent:
         """Delete the blob if it still has this etag. A blob with snapshots is refused by the service: they would go with it."""
-        reply = await self._send(Call("DELETE", self._hosts.check(url), _headers() | {"If-Match": etag}))
+        reply = await self._send(Call("DELETE", self._hosts.check(url), _headers() | {"If-Match": f'"{_etag(etag)}"'}))
         return Sent(status=reply.status, request_id=reply.request_id)
 
     async def _send(self, call: Call) -> Reply:
@@ -157,15 +165,14 @@ def _listed(blob: ElementTree.Element, container_url: str, container: str) -> di
         "url": f"{container_url}/{quote(name, safe='/-._~!$&()*+,;=:@')}",
         "size": _size(told.get("content-length", "")),
         "leased": told.get("leasestatus") == "locked" or told.get("leasestate") in ("leased", "breaking"),
-        "etag": told.get("etag", ""),
+        "etag": _etag(told.get("etag", "")),
         "created_at": _iso(told.get("creation-time", "")),
         "blob_type": told.get("blobtype", ""),
     }
 
 
-def _looked_at(url: str, reply: Reply) -> dict[str, Any]:
-    path = urlsplit(url).path.lstrip("/")
-    container, _, name = path.partition("/")
+def _looked_at(url: str, reply: Reply, hosts: StorageHosts) -> dict[str, Any]:
+    container, name = hosts.place(url)
     return {
         "name": name,
         "container": container,
@@ -173,10 +180,15 @@ def _looked_at(url: str, reply: Reply) -> dict[str, Any]:
         "size": _size(reply.headers.get("Content-Length") or ""),
         "leased": reply.headers.get("x-ms-lease-status") == "locked"
         or reply.headers.get("x-ms-lease-state") in ("leased", "breaking"),
-        "etag": reply.headers.get("ETag") or "",
+        "etag": _etag(reply.headers.get("ETag") or ""),
         "created_at": _iso(reply.headers.get("x-ms-creation-time") or ""),
         "blob_type": reply.headers.get("x-ms-blob-type") or "",
     }
+
+
+def _etag(text: str) -> str:
+    """Lists answer etags bare, headers answer them in quotes; bare ones can be compared."""
+    return text.removeprefix("W/").strip('"')
 
 
 def _size(text: str) -> int:

@@ -12,7 +12,7 @@ from firebreak.clients.connection import Connection, connect
 from firebreak.clients.policies.exchange import NoAnswerError, NotSentError
 from firebreak.clients.policies.mode_guard import ModeGuard
 from firebreak.clients.transports import GuardedHttpTransport, Transports, network
-from firebreak.errors import ResponseError
+from firebreak.errors import MissingPermissionError, ResponseError
 from firebreak.model.mode import Mode
 from firebreak.settings import Settings
 
@@ -103,7 +103,12 @@ def _trials(settings: Settings) -> list[tuple[str, set[str], Callable[[Connectio
         return "Readable."
 
     async def partner(connection: Connection) -> str:
-        profile: dict[str, Any] = await connection.eyes.partner_center.get("/v1/profiles/organization") or {}
+        try:
+            profile: dict[str, Any] = await connection.eyes.partner_center.get("/v1/profiles/organization") or {}
+        except MissingPermissionError:
+            # The profile wants a user's token; what a run needs most, the customers, an application may read too.
+            await connection.eyes.partner_center.get("/v1/customers", {"size": "1"})
+            return "Customers are readable with an app-only token; calls that want a user's need the secure application model."
         return f"Readable as {str(profile.get('companyName') or profile.get('id') or 'the partner')[:80]}."
 
     trials: list[tuple[str, set[str], Callable[[Connection], Awaitable[str]]]] = [

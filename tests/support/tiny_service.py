@@ -53,7 +53,8 @@ class TinyService(httpx.AsyncBaseTransport):
         self, method: str, path: str, body: Any = None, *, status: int = 200, headers: dict[str, str] | None = None
     ) -> TinyService:
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        kind = {} if body is None else {"content-type": "application/json"}
+        xml = content.lstrip(b"\xef\xbb\xbf").startswith(b"<")
+        kind = {} if body is None else {"content-type": "application/xml" if xml else "application/json"}
         return self._add(method, path, lambda: httpx.Response(status, headers=kind | (headers or {}), content=content))
 
     def fails(self, method: str, path: str, error: type[httpx.TransportError]) -> TinyService:
