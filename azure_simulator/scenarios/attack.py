@@ -41,10 +41,16 @@ class Intruder:
     role: str
     since: datetime
     secret: str = ""
+    also: str = ""  # a second role
 
-    def caller(self, chance: Chance) -> Caller:
-        """The identity at one of its addresses; a thief never has the second factor."""
-        return Caller(self.principal, chance.choice(self.addresses), self.role, PORTAL_APP, mfa=False)
+    @property
+    def governing_role(self) -> str:
+        """The role that lets them change access, policies and locks."""
+        return self.also or self.role
+
+    def caller(self, chance: Chance, *, role: str = "") -> Caller:
+        """The identity at one of its addresses, by `role` when it has several; a thief never has the second factor."""
+        return Caller(self.principal, chance.choice(self.addresses), role or self.role, PORTAL_APP, mfa=False)
 
 
 @dataclass
@@ -142,7 +148,7 @@ def _recruit(attack: Attack) -> None:
             actor = attack.staff[row["actor"]]
             secret = actor.principal.secrets[0] if kind == "leaked" else ""
             attack.intruders[row["key"]] = Intruder(
-                row["key"], kind, actor.principal, addresses, actor.role, attack.start, secret
+                row["key"], kind, actor.principal, addresses, actor.role, attack.start, secret, actor.also
             )
 
 

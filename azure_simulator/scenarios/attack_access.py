@@ -55,7 +55,7 @@ def grant(attack: Attack, row: dict[str, Any]) -> None:
     attack.rogue_grants.append(document["id"])
     properties = document["properties"]
     body = {"properties": {key: properties[key] for key in ("roleDefinitionId", "principalId", "principalType")}}
-    by = giver.caller(attack.chance)
+    by = giver.caller(attack.chance, role=giver.governing_role)
     attack.log.operation(
         taker.since,
         "Microsoft.Authorization/roleAssignments/write",
@@ -70,6 +70,7 @@ def grant(attack: Attack, row: dict[str, Any]) -> None:
 
 def remove_policy(attack: Attack, row: dict[str, Any]) -> None:
     """Remove the policy assignment that stands in the way."""
+    remover = attack.intruders[row["by"]]
     identity = f"{ids.SUBSCRIPTION}/providers/Microsoft.Authorization/policyAssignments/{row['name']}"
     attack.removed.append(attack.world.policy_assignments[identity])
     del attack.world.policy_assignments[identity]
@@ -77,7 +78,7 @@ def remove_policy(attack: Attack, row: dict[str, Any]) -> None:
         attack.at(row["after"]),
         "Microsoft.Authorization/policyAssignments/delete",
         identity,
-        attack.intruders[row["by"]].caller(attack.chance),
+        remover.caller(attack.chance, role=remover.governing_role),
         steps=AT_ONCE,
     )
 
@@ -138,6 +139,7 @@ def raise_quota(attack: Attack, row: dict[str, Any]) -> None:
 
 def lock_own_group(attack: Attack, row: dict[str, Any]) -> None:
     """Lock an own group against deletion, as if it were production."""
+    locker = attack.intruders[row["by"]]
     group = attack.groups[next(iter(attack.groups))]
     moment = attack.at(row["after"])
     document = documents.lock(ids.group_id(group), "DoNotDelete", "CanNotDelete", "Production workload", moment)
@@ -148,7 +150,7 @@ def lock_own_group(attack: Attack, row: dict[str, Any]) -> None:
         moment + timedelta(seconds=1),
         "Microsoft.Authorization/locks/write",
         document["id"],
-        attack.intruders[row["by"]].caller(attack.chance),
+        locker.caller(attack.chance, role=locker.governing_role),
         steps=AT_ONCE,
         request=request,
         response=response,

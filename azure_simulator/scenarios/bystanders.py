@@ -17,6 +17,12 @@ from azure_simulator.world import Document
 
 
 def _moment(attack: Attack, row: dict[str, Any]) -> datetime:
+    """So many hours `before` now or, with `at`, the last time that hour struck in the office."""
+    if "at" in row:
+        moment = attack.staff.utc(attack.now, float(row["at"])) + timedelta(days=1)
+        while moment > attack.now - timedelta(hours=3):
+            moment -= timedelta(days=1)
+        return moment + timedelta(minutes=attack.chance.randrange(30))
     return attack.now - timedelta(hours=float(row["before"]), minutes=attack.chance.randrange(30))
 
 

@@ -72,7 +72,7 @@ def partner_with(world: World, company: Company) -> None:
             ids.CUSTOMER_TENANT: {
                 "profile": {
                     "id": ids.CUSTOMER_TENANT,
-                    "commerceId": ids.AZURE_PLAN[::-1],
+                    "commerceId": "55555555-5555-4555-8555-555555555555",
                     "companyProfile": {
                         "tenantId": ids.CUSTOMER_TENANT,
                         "domain": company.domain,

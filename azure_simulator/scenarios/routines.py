@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,13 +25,16 @@ class Shift:
     estate: Estate
     now: datetime
     scale: int
-    _machines: dict[str, list[tuple[datetime, Document]]] = field(default_factory=dict)
+    _machines: dict[str, tuple[list[datetime], list[Document]]] = field(default_factory=dict)  # by group, "" for all
     _settings: dict[str, list[Document]] = field(default_factory=dict)
     _places: dict[str, list[Place]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for machine in self.estate.machines:
-            self._machines.setdefault(ids.group_of(machine["id"]), []).append((created(machine), machine))
+        for machine in sorted(self.estate.machines, key=created):
+            for group in (ids.group_of(machine["id"]), ""):
+                births, machines = self._machines.setdefault(group, ([], []))
+                births.append(created(machine))
+                machines.append(machine)
         for row in [*self.estate.sites, *self.estate.storage, *self.estate.vaults]:
             self._settings.setdefault(ids.group_of(row["id"]), []).append(row)
         for actor in self.staff.actors.values():
@@ -43,10 +47,12 @@ class Shift:
 
     def machine(self, place: Place, at: datetime) -> Document:
         """A machine of the place that existed then, else any that did."""
-        here = [machine for born_at, machine in self._machines.get(place.group, ()) if born_at < at]
-        if here:
-            return self.chance.choice(here)
-        return self.chance.choice([m for rows in self._machines.values() for born_at, m in rows if born_at < at])
+        for group in (place.group, ""):
+            births, machines = self._machines.get(group, ([], []))
+            there = bisect_left(births, at)
+            if there:
+                return machines[self.chance.randrange(there)]
+        raise LookupError(f"No machine existed at {at:%Y-%m-%d}.")
 
     def settings(self, place: Place) -> list[Document]:
         """What a deployment to the place writes again: sites, storage, vaults that are there."""
