@@ -51,7 +51,8 @@ def sizes_in_use(inventory: Inventory, activity: ActivityFacts | None = None) ->
         if size and is_creation(operation) and "microsoft.compute/virtualmachine" in operation.name.lower():
             priority = str(operation.properties.get("priority", "")).lower() or "regular"
             uses.add(SizeInUse(doc.region_name(operation.region), size, priority, "linux"))
-    unique = {price_key(use): use for use in sorted(uses) if use.region and use.size}
+    # Of two spellings the one with capitals, as in Azure's own list, comes first in the order and stays.
+    unique = {price_key(use): use for use in sorted(uses, reverse=True) if use.region and use.size}
     return [use for _, use in sorted(unique.items())]
 
 
