@@ -54,16 +54,21 @@ def _delete(blob: Blob, judged: Judged) -> Action:
         title=f"Delete unmanaged disk {plain(blob.name, 80)} ({blob.size_gb.normalize():f} GB) in account {account}",
         effect=Effect.IRREVERSIBLE,
         reasons=("No lease: no machine uses it.", *judged.reasons(blob.id)),
-        fingerprint=known({"etag": blob.etag, "lease": "free"}),
+        fingerprint=known({"etag": _bare(blob.etag), "lease": "free"}),
         params={
             "url": blob.url,
-            "etag": blob.etag,
+            "etag": f'"{_bare(blob.etag)}"',
             "size_gb": str(blob.size_gb),
             "created_at": moment(blob.created_at),
         },
         per_hour=judged.per_hour(blob.id),
         irreversible_because=recoverable,
     )
+
+
+def _bare(etag: str) -> str:
+    """An entity tag without quotes: lists of blobs tell it bare, single answers quoted."""
+    return etag.removeprefix("W/").strip('"')
 
 
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
@@ -74,7 +79,7 @@ async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
             targets[action.id] = absent(action)
             continue
         lease = "leased" if blob.get("leased") else "free"
-        fingerprint = known({"etag": str(blob.get("etag", "")), "lease": lease})
+        fingerprint = known({"etag": _bare(str(blob.get("etag", ""))), "lease": lease})
         targets[action.id] = Target(
             exists=True,
             already_so=False,
