@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -206,6 +206,21 @@ class OperationSettings(_Section):
     fallback_machine_per_hour: Decimal | None = None
 
 
+class ContactSettings(_Section):
+    """Whom Microsoft may call back about a support ticket. Without it no ticket is filed; its text is prepared for a person.
+
+    `country` is ISO 3166 alpha-3, `time_zone` a Windows name such as "W. Europe Standard Time", `language` such as "en-US".
+    """
+
+    first_name: str
+    last_name: str
+    email: str
+    phone: str | None = None
+    time_zone: str = "UTC"
+    country: str = Field(pattern=r"^[A-Z]{3}$")
+    language: str = "en-US"
+
+
 class Settings(BaseSettings):
     """All settings of the engine. Use `Settings.load()`; nothing here shows a secret in its repr."""
 
@@ -224,6 +239,7 @@ class Settings(BaseSettings):
     approvers_file: Path | None = None
     secret_key: SecretStr | None = None
     intake_key: SecretStr | None = None
+    contact: ContactSettings | None = None
     cloud: CloudSettings = CloudSettings()
     credential: CredentialSettings = CredentialSettings()
     operations: OperationSettings = OperationSettings()
@@ -407,6 +423,11 @@ def _refuse_unknown_variables() -> None:
 
 
 def _variables(name: str, kind: Any) -> set[str]:
+    kind = (
+        next((part for part in get_args(kind) if part is not type(None)), kind)
+        if type(None) in get_args(kind)
+        else kind
+    )
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         inner = (_variables(f"{name}__{key.upper()}", field.annotation) for key, field in kind.model_fields.items())
         return set().union({name}, *inner)

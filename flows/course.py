@@ -124,7 +124,6 @@ async def _ask(engine: Engine, runtime: Runtime, stage: Stage, attempt: int, rou
     while True:
         question = engine.question(stage, attempt, round_of_facts)
         if question.view.state in _DECIDED:
-            engine.set_state("executing", stage.title)
             return question.view.state
         engine.set_state("waiting", f"gate {question.view.id}")
         runtime.say(f"{stage.title}: waiting for an answer to gate {question.view.id} (question {question.view.ask}).")
@@ -136,6 +135,7 @@ async def _act(
 ) -> tuple[Outcome, ...]:
     """Carry out the approved plan once; loaded from the journal when that was done before."""
     if not engine.has_acted(stage, attempt):
+        engine.set_state("executing", stage.title)
         await runtime.run(f"Carry out: {stage.title}", engine.acting(stage, attempt, round_of_facts, runtime.say))
         engine.note_acted(stage, attempt)
     return engine.outcomes(stage, attempt)

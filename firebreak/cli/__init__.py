@@ -1,1 +1,1 @@
-"""The command line: it parses, calls and prints. What only the CLI would know is in the wrong place."""
+"""The command line: it parses, calls and prints. What only the command line would know is in the wrong place."""

@@ -215,7 +215,9 @@ async def connect(
         )
         price_list = channel(ModeGuard(mode, origins=(cloud.prices,)), ("x-ms-client-request-id", ""), None)
         storage = channel(ModeGuard(mode), ("x-ms-client-request-id", ""), Signing(storage_token))
-        hosts = StorageHosts(cloud.storage_suffixes, (cloud.resource_manager,) if cloud.preset == "simulator" else ())
+        # A cloud that is not one of Microsoft's (the embedded one, a test double) serves storage beside Resource Manager.
+        own = () if cloud.is_known_authority else (cloud.resource_manager,)
+        hosts = StorageHosts(cloud.storage_suffixes, own)
 
         async def own_ids() -> tuple[str, ...]:
             await (await credentials.for_tenant(settings.credential.tenant_id)).bearer(arm_scope)

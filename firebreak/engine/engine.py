@@ -148,16 +148,20 @@ class Engine:
         needed = sorted(
             {p for s in self.playbook.stages for name in s.steps for p in self.room.steps[name].step.permissions}
         )
-        parameters = {**self.playbook.parameters}
-        parameters[_DOOR] = {"needed_permissions": needed, **parameters.get(_DOOR, {})}
+        installation: dict[str, dict[str, Any]] = {_DOOR: {"needed_permissions": needed}}
+        if self.room.settings.contact is not None:
+            installation["notify.support_ticket"] = {
+                "contact": self.room.settings.contact.model_dump(exclude_none=True)
+            }
         began = self._value(f"round-{number}")
         return Case(
             incident=self.incident,
-            playbook=msgspec.structs.replace(self.playbook, parameters=parameters),
+            playbook=self.playbook,
             now=datetime.fromisoformat(began) if began else self.room.clock(),
             facts=facts,
             outcomes=self._ended(),
             round=number,
+            installation=installation,
         )
 
     def not_looked_at(self, number: int) -> tuple[NotLookedAt, ...]:
@@ -289,9 +293,12 @@ class Engine:
             for loaded in self.changes(stage):
                 ended = by_step.get(loaded.step.id, [])
                 bad = [o for o in ended if not o.state.is_good and o.state != "left_out"]
-                note = f"{len(ended) - len(bad)} of {len(ended)} actions" if ended else "nothing to do"
+                note = f"{len(ended) - len(bad)} of {len(ended)} actions ended well" if ended else "nothing to do"
                 state = "failed" if bad else "done" if loaded.step.id in used else "skipped"
-                self._store.steps.finish(self.incident.id, attempt, stage.id, loaded.step.id, state, note=note)
+                took = None if loaded.step.id in used else 0.0
+                self._store.steps.finish(
+                    self.incident.id, attempt, stage.id, loaded.step.id, state, seconds=took, note=note
+                )
 
         return work
 

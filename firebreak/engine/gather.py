@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ def gather(engine: Engine, last_round: int) -> Dossier:
         plans=plans,
         actions=actions,
         findings=store.facts.findings(incident.id, 1),
-        timeline=_timeline(engine, first.get(ActivityFacts), first.get(Attribution)),
+        timeline=_timeline(engine, first.get(ActivityFacts), first.get(Attribution), actions),
         not_looked_at=engine.not_looked_at(last_round),
         subscription=first.get(SubscriptionFacts),
         activity=first.get(ActivityFacts),
@@ -119,27 +120,60 @@ def _gates(engine: Engine) -> tuple[GateRow, ...]:
     return tuple(rows)
 
 
-def _timeline(engine: Engine, activity: ActivityFacts | None, found: Attribution | None) -> tuple[TimelineRow, ...]:
+def _timeline(
+    engine: Engine, activity: ActivityFacts | None, found: Attribution | None, actions: tuple[ActionRow, ...]
+) -> tuple[TimelineRow, ...]:
     rows = _attacker_rows(activity, found)
+    titles = {row.action.id: row.action.title for row in actions}
     for record in engine.room.audit.records(engine.incident.id):
-        data = record.data
-        text = ", ".join(
-            f"{k} {v}" for k, v in data.items() if isinstance(v, (str, int)) and k not in ("digest", "raw")
-        )
-        rows.append(
-            TimelineRow(
-                at=datetime.fromisoformat(record.at),
-                who=_whose(record.kind),
-                kind=record.kind,
-                id=str(data.get("action") or data.get("gate") or record.seq),
-                text=f"{record.kind} ({record.who}): {text}",
+        text = _in_words(record.kind, record.who, record.data, titles)
+        if text:
+            thing = record.data.get("action") or record.data.get("gate") or record.data.get("stage") or record.seq
+            rows.append(
+                TimelineRow(
+                    at=datetime.fromisoformat(record.at),
+                    who=_whose(record.kind),
+                    kind=record.kind,
+                    id=str(thing),
+                    text=text,
+                )
             )
-        )
-    return tuple(sorted(rows, key=lambda r: (r.at, r.who, r.id)))
+    return tuple(sorted(rows, key=lambda r: r.at))
+
+
+def _in_words(kind: str, who: str, data: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """One audit record as a sentence; "" for those that say nothing a reader of the report needs."""
+    said = {name: str(value) for name, value in data.items()}
+    match kind:
+        case "incident.opened":
+            return f"Incident opened for alert {said.get('type')} by {who}, playbook {said.get('playbook')}, {said.get('mode')}"
+        case "plan.made":
+            return f"Plan made for {said.get('stage')}, round {said.get('round')}: {said.get('actions')} actions"
+        case "plan.refused":
+            return f"Plan for {said.get('stage')} refused: {said.get('problems')}"
+        case "gate.opened":
+            return f"Gate {said.get('gate')} asks; it needs {said.get('required')} approvals"
+        case "gate.answered":
+            ended = (
+                "accepted" if data.get("accepted") else f"refused ({said.get('refused_because', '').replace('_', ' ')})"
+            )
+            return f"{who} answers {said.get('gate')} with {said.get('decision')}: {ended}"
+        case "execution.began":
+            return f"Carrying out {said.get('gate')}: {said.get('actions')} actions"
+        case "action.started":
+            return f"{titles.get(said.get('action', ''), said.get('action'))}: request sent"
+        case "action.ended":
+            because = f" ({said['reason']})" if said.get("reason") else ""
+            back = f", read back {said['read_back']}" if said.get("read_back") else ""
+            return f"{titles.get(said.get('action', ''), said.get('action'))}: {said.get('state', '').replace('_', ' ')}{back}{because}"
+        case "run.failed":
+            return f"The run ended with an error: {said.get('message')}"
+        case _:
+            return ""
 
 
 def _whose(kind: str) -> str:
-    return "approver" if kind.startswith("gate.") else "engine"
+    return "approver" if kind == "gate.answered" else "engine"
 
 
 def _attacker_rows(activity: ActivityFacts | None, found: Attribution | None) -> list[TimelineRow]:
@@ -173,7 +207,7 @@ def _promises(
     allowed = {a.id for p in plans if p.digest in approved for a in p.actions}
     people = {g.id: {a.approver for a in g.approvals if a.decision == "approve"} for g in gates}
     compute = [a for a in actions if a.action.kind in ("machine.deallocate", "scale_set.deallocate") and a.is_good]
-    blocked = [a.ended_at for a in actions if a.action.kind == "policy.assign" and a.is_good and a.ended_at]
+    blocked = [a.ended_at for a in actions if a.action.kind == "policy.deny_creation" and a.is_good and a.ended_at]
     begun = [a.started_at for a in compute if a.started_at]
     return (
         ("P1", "Every action that was started belongs to a plan that was approved.", started <= allowed),

@@ -30,6 +30,7 @@ class Case:
         facts: Mapping[type[Any], Any],
         outcomes: Mapping[str, Outcome] | None = None,
         round: int = 1,  # noqa: A002 - the field's word
+        installation: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.incident = incident
         self.playbook = playbook
@@ -37,6 +38,7 @@ class Case:
         self.round = round
         self.outcomes: Mapping[str, Outcome] = dict(outcomes or {})
         self._facts = dict(facts)
+        self._installation = installation or {}
 
     def __getitem__(self, kind: type[F]) -> F:
         if kind not in self._facts:
@@ -50,5 +52,5 @@ class Case:
         return cast("F | None", self._facts.get(kind))
 
     def parameter(self, step: str, name: str, default: Any) -> Any:
-        """A step's parameter from the playbook (`parameters: {step: {name: value}}`), else the step's default."""
-        return self.playbook.parameters.get(step, {}).get(name, default)
+        """A step's parameter: the playbook's (`parameters: {step: {name: value}}`), else this installation's, else the default."""
+        return self.playbook.parameters.get(step, {}).get(name, self._installation.get(step, {}).get(name, default))

@@ -16,14 +16,32 @@ from firebreak.report.hostile import markdown, plain
 _MOST_ROWS = 60
 
 KINDS = {
-    "machine.deallocate": "Deallocate machine",
-    "scale_set.deallocate": "Deallocate scale set",
-    "policy.assign": "Block new compute",
-    "role.remove": "Remove role assignment",
-    "lock.remove": "Remove lock",
+    "access.remove": "Remove role assignment",
+    "access.restore": "Restore role assignment",
+    "alert.resolve": "Resolve alert",
     "autoscale.disable": "Disable autoscale",
-    "disk.snapshot": "Snapshot disk",
+    "autoscale.enable": "Enable autoscale",
+    "blob.delete": "Delete unmanaged disk",
     "disk.delete": "Delete disk",
+    "disk.restore": "Restore disk",
+    "disk.snapshot": "Snapshot disk",
+    "entitlement.cancel": "Cancel subscription",
+    "entitlement.reactivate": "Reactivate subscription",
+    "group.delete": "Delete empty group",
+    "lock.remove": "Remove lock",
+    "lock.restore": "Restore lock",
+    "machine.deallocate": "Deallocate machine",
+    "machine.delete": "Delete machine",
+    "machine.start": "Start machine",
+    "policy.deny_creation": "Block new compute",
+    "policy.remove": "Lift the block of new compute",
+    "quota.reduce": "Lower quota",
+    "quota.ticket": "Ticket: lower quota",
+    "resource.delete": "Delete resource",
+    "scale_set.deallocate": "Deallocate scale set",
+    "scale_set.delete": "Delete scale set",
+    "scale_set.start": "Start scale set",
+    "support.ticket": "Ticket: report incident",
 }
 
 
