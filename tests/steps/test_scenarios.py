@@ -1,0 +1,134 @@
+"""The whole investigation against the simulator's worlds, scored with their ground truth: nothing legitimate is ever the attacker's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from azure_simulator import build
+from azure_simulator.world import World
+from firebreak.model.case import Case
+from firebreak.model.facts import (
+    ActivityFacts,
+    Attribution,
+    BurnRate,
+    Class,
+    DiskFacts,
+    SpendFacts,
+    SubscriptionFacts,
+)
+from firebreak.model.finding import Finding, Severity
+from firebreak.model.mode import Mode
+from tests.steps.investigation import alert_of, investigate
+from tests.support.inprocess import responder, simulated
+
+NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
+
+
+async def look(world: World) -> tuple[Case, list[Finding]]:
+    async with simulated(world, mode=Mode.DRY_RUN) as connection:
+        return await investigate(connection.eyes, alert_of(world))
+
+
+def rogue_in_truth(world: World) -> set[str]:
+    truth = world.truth
+    named = [*truth["rogue"], *truth["rogue_groups"], *truth["rogue_grants"], *truth["rogue_locks"]]
+    return {identity.lower() for identity in named}
+
+
+def attackers_things(case: Case) -> set[str]:
+    blobs = {
+        blob.id.lower(): f"{blob.account_id.rsplit('/', 1)[-1]}/{blob.container}/{blob.name}".lower()
+        for blob in case[DiskFacts].blobs
+    }
+    theirs = {j.id.lower() for j in case[Attribution].resources if j.cls is Class.ATTACKER}
+    return {blobs.get(identity, identity) for identity in theirs}
+
+
+@pytest.mark.parametrize("scenario", ["crypto-mining", "service-principal-abuse"])
+@pytest.mark.parametrize("seed", [7, 23])
+async def test_the_attackers_things_are_found_and_nothing_else(scenario: str, seed: int) -> None:
+    world = build(scenario, seed=seed, now=NOW)
+    case, findings = await look(world)
+    found, rogue = attackers_things(case), rogue_in_truth(world) | {key.lower() for key in world.truth["rogue_blobs"]}
+    assert found - rogue == set()
+    assert rogue - found == set()
+    attribution = case[Attribution]
+    assert attribution.verdict == world.truth["verdict"]
+    sessions = {
+        (name.lower(), address)
+        for row in world.truth["attackers"]
+        for name in (row["caller"], row["principal_id"])
+        for address in row["addresses"]
+    }
+    accused = {(actor.id.lower(), actor.address) for actor in attribution.actors if actor.cls is Class.ATTACKER}
+    assert accused <= sessions
+    assert {row["principal_id"] for row in world.truth["attackers"]} == {
+        actor.principal_id for actor in attribution.actors if actor.cls is Class.ATTACKER
+    }
+    stolen = {row["principal_id"] for row in world.truth["attackers"] if row["kind"] != "created"}
+    assert {a.principal_id for a in attribution.actors if a.cls is Class.ATTACKER and a.established} == stolen
+    assert case[BurnRate].rogue_per_hour > 0
+    assert case[BurnRate].lost > case[BurnRate].rogue_per_hour
+    assert attribution.attack_start is not None
+    assert abs(
+        attribution.attack_start - datetime.fromisoformat(world.truth["attack_start"][:26] + "+00:00")
+    ) < timedelta(minutes=5)
+    grave = [
+        finding for finding in findings if finding.severity in (Severity.HIGH, Severity.CRITICAL) and finding.actor
+    ]
+    assert {(finding.actor.lower(), finding.address) for finding in grave} <= sessions
+
+
+@pytest.mark.parametrize("seed", [7, 23])
+async def test_a_false_alarm_accuses_nobody(seed: int) -> None:
+    world = build("false-alarm", seed=seed, now=NOW)
+    case, findings = await look(world)
+    attribution = case[Attribution]
+    assert attribution.verdict in ("legitimate", "not_enough_evidence")
+    assert [j.id for j in (*attribution.actors, *attribution.resources) if j.cls is Class.ATTACKER] == []
+    assert case[BurnRate].rogue_per_hour == 0
+    assert [finding.title for finding in findings if finding.severity in (Severity.HIGH, Severity.CRITICAL)] == []
+
+
+async def test_a_reading_round_changes_nothing_and_gives_the_same_facts_again() -> None:
+    world = build("crypto-mining", seed=7, now=NOW)
+    first, _ = await look(world)
+    second, _ = await look(world)
+    assert {row.method for row in world.requests} <= {"GET", "POST"}
+    for kind in (ActivityFacts, Attribution, BurnRate, SpendFacts, SubscriptionFacts, DiskFacts):
+        assert first[kind] == second[kind]
+
+
+async def test_the_responders_own_changes_accuse_nobody_in_the_next_round() -> None:
+    world = build("service-principal-abuse", seed=7, now=NOW)
+    group = next(iter(world.groups.values()))["id"]
+    async with simulated(world) as connection:
+        for number in range(30):
+            await connection.hands.arm.put(
+                f"{group}/providers/Microsoft.Authorization/locks/ours-{number}",
+                "2020-05-01",
+                {"properties": {"level": "CanNotDelete"}},
+            )
+        world.clock.advance(1200)
+        case, findings = await investigate(connection.eyes, alert_of(world))
+    me = responder(world).object_id
+    mine = [actor for actor in case[Attribution].actors if actor.principal_id == me]
+    assert mine
+    assert {actor.cls for actor in mine} == {Class.LEGITIMATE}
+    assert not [finding for finding in findings if finding.actor == me]
+    locks = [j for j in case[Attribution].resources if "/locks/ours-" in j.id]
+    assert len(locks) == 30
+    assert {judgement.cls for judgement in locks} == {Class.LEGITIMATE}
+
+
+async def test_spend_starts_with_the_attack() -> None:
+    world = build("crypto-mining", seed=7, now=NOW + timedelta(days=3))
+    world.clock.advance(3 * 86400)
+    case, _ = await look(world)
+    spend = case[SpendFacts]
+    began = datetime.fromisoformat(world.truth["attack_start"][:26] + "+00:00").date()
+    assert spend.status == "anomaly"
+    assert spend.start_day is not None
+    assert began <= spend.start_day <= began + timedelta(days=1)
