@@ -26,11 +26,12 @@ MAX_DEPTH = 12
 
 @dataclass
 class Reading:
-    """One pass over one file: the problems found so far and where each value stood."""
+    """One pass over one file: the problems found so far and where each value, and each key, stood."""
 
     file: str
     problems: list[PlaybookError] = field(default_factory=list)
     places: dict[Path, Node] = field(default_factory=dict)
+    keys: dict[Path, Node] = field(default_factory=dict)
     _seen: set[int] = field(default_factory=set)
 
     def problem(self, node: Node | None, message: str, hint: str = "") -> None:
@@ -63,7 +64,8 @@ def kind_of(node: Node) -> str:
         return "a list"
     tag = str(node.tag or "")
     names = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "null": "nothing"}
-    return names.get(tag.removeprefix(_TAG), f"a value tagged {tag}")
+    short = tag.removeprefix(_TAG)
+    return names.get(short, f"a value tagged {short}")
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
@@ -356,5 +358,6 @@ def pairs(node: Node, reading: Reading, path: Path) -> list[tuple[ScalarNode, No
             reading.problem(key, f"Key {key.value!r} stands twice, first on line {seen[key.value]}.", "Remove one.")
         else:
             seen[key.value] = key.start_mark.line + 1
+            reading.keys[(*path, str(key.value))] = key
             entries.append((key, child))
     return entries

@@ -53,7 +53,7 @@ def _gates_fit(stages: Stages, gates: dict[str, Any], reading: Reading) -> None:
     for name, gate in gates.items():
         if name not in used:
             reading.problem(
-                reading.places.get(("gates", name)),
+                reading.keys.get(("gates", name)),
                 f"Gate {name!r} is used by no stage.",
                 "Remove it or name it in a stage.",
             )
@@ -130,10 +130,10 @@ def _facts_come_first(stages: Stages, reading: Reading, steps: Mapping[str, Step
 def _parameters_are_known(parameters: dict[str, Any], reading: Reading, steps: Mapping[str, Step]) -> None:
     for step, given in parameters.items():
         if step not in steps:
-            reading.problem(reading.places.get(("parameters", step)), f"Unknown step {step!r}.", nearest(step, steps))
+            reading.problem(reading.keys.get(("parameters", step)), f"Unknown step {step!r}.", nearest(step, steps))
             continue
         known = steps[step].parameters
         for name in given if known and isinstance(given, dict) else ():
             if name not in known:
-                place = reading.places.get(("parameters", step, name))
+                place = reading.keys.get(("parameters", step, name))
                 reading.problem(place, f"{step} has no parameter {name!r}.", nearest(name, known))
