@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Final
 
 from firebreak.errors import GuardRailError, ScopeError
@@ -105,7 +106,7 @@ def over_limits(plan_actions: Sequence[Action], case: Case) -> tuple[str, ...]:
     found: list[str] = []
     if len(plan_actions) > limits.max_actions:
         found.append(f"{len(plan_actions)} actions, the limit is {limits.max_actions}.")
-    money = sum((a.per_hour for a in plan_actions if a.per_hour is not None), start=limits.max_per_hour * 0)
+    money = sum((a.per_hour for a in plan_actions if a.per_hour is not None), start=Decimal(0))
     if money > limits.max_per_hour:
         found.append(f"It touches resources of {money:f} an hour, the limit is {limits.max_per_hour:f}.")
     regions = {a.region.lower() for a in plan_actions if a.region}
@@ -173,8 +174,6 @@ def _by_playbook(action: Action, target: ResourceId, case: Case) -> str:  # noqa
 
 def _by_tag(action: Action, target: ResourceId, case: Case) -> str:  # noqa: ARG001
     wanted = [entry.lower().partition("=") for entry in case.playbook.guard_rails.protected_tags]
-    if not wanted:
-        return ""
     for resource_id, tags in _tags(case):
         holder = resource_id.lower()
         if not (target.is_within(holder) or holder.startswith(target.key + "/")):
@@ -196,14 +195,15 @@ def _by_owner(action: Action, target: ResourceId, case: Case) -> str:  # noqa: A
 
 def _by_lock(action: Action, target: ResourceId, case: Case) -> str:
     access = case.get(AccessFacts)
-    if access is None or not case.playbook.guard_rails.respect_locks:
+    if not case.playbook.guard_rails.respect_locks:
         return ""
+    locks = access.locks if access else ()
     if target.type == "microsoft.authorization/locks":
-        lock = next((one for one in access.locks if one.id.lower() == target.key), None)
+        lock = next((one for one in locks if one.id.lower() == target.key), None)
         if _verb(action) not in _TAKING_AWAY or (lock is not None and _is_attackers(lock, case)):
             return ""
         return "It is a lock that the attacker did not make."
-    for lock in access.locks:
+    for lock in locks:
         blocks = lock.level.lower() == "readonly" or _verb(action) in _TAKING_AWAY
         covers = target.is_within(lock.scope) or lock.scope.lower().startswith(target.key + "/")
         if blocks and covers and not _is_attackers(lock, case):

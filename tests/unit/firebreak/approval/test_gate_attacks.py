@@ -59,7 +59,7 @@ def plan_over_limits() -> Plan:
     return make_small_plan(case=case)
 
 
-def refused(office: Office, view: GateView, reason: str, name: str = "Ann", **fields: object) -> GateView:
+def refused(office: Office, view: GateView, word: str, name: str = "Ann", **fields: object) -> GateView:
     """Answer, expect the refusal, and return the gate; the refusal must be in the record and must not show the code."""
     ask = fields.pop("ask", view.ask)
     given = {"approver": name, "decision": "approve", "plan_digest": view.plan_digest, **fields}
@@ -67,9 +67,9 @@ def refused(office: Office, view: GateView, reason: str, name: str = "Ann", **fi
         given["code"] = office.code(name)
     with pytest.raises(ApprovalError) as caught:
         office.desk.answer(view.id, Answer(**given), ask)
-    assert caught.value.reason == reason
+    assert caught.value.reason == word
     record = office.audit.records(view.incident)[-1]
-    assert (record.kind, record.data["accepted"], record.data["refused_because"]) == ("gate.answered", False, reason)
+    assert (record.kind, record.data["accepted"], record.data["refused_because"]) == ("gate.answered", False, word)
     assert len(str(given["code"])) != 6 or str(given["code"]) not in str(record.data) + str(caught.value)
     return office.desk.view(view.id)
 
@@ -360,7 +360,7 @@ def test_a_plan_that_failed_or_is_empty_or_of_another_case_is_not_asked_about(of
 def test_what_was_edited_in_the_database_is_not_bound(office: Office, statement: str) -> None:
     view = office.approve(open_gate(office), "Ann")
     with office.store.write() as tx:
-        assert tx.execute(text(statement)).rowcount == 1
+        assert tx.exec_driver_sql(statement).rowcount == 1
     with pytest.raises((IntegrityError, ApprovalError)):
         office.desk.bind(view.id, office.store.plans.load(view.plan_digest))
 

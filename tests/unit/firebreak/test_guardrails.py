@@ -1,0 +1,273 @@
+"""What is protected is never touched (P4) and limits hold (P5), whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from firebreak.errors import GuardRailError, ScopeError
+from firebreak.guardrails import check_before_writing, check_scope, last_owner, over_limits, why_protected
+from firebreak.model.facts import (
+    AccessFacts,
+    ActivityFacts,
+    Attribution,
+    Class,
+    Inventory,
+    Judgement,
+    Lock,
+    Operation,
+    Resource,
+    RoleAssignment,
+    SubscriptionFacts,
+)
+from firebreak.model.plan import Action
+from tests.unit.firebreak.execution.builders import (
+    CUSTOMER,
+    NOON,
+    SUBSCRIPTION,
+    WIDE,
+    machine_id,
+    make_action,
+    make_case,
+    make_incident,
+    make_machine,
+    make_playbook,
+    make_small_plan,
+)
+
+SCOPE = f"/subscriptions/{SUBSCRIPTION}"
+OTHER = SUBSCRIPTION.replace("3", "4")
+
+
+def role(number: int, *, name: str = "Owner", scope: str = SCOPE, at: datetime = NOON, **fields: Any) -> RoleAssignment:
+    given = {
+        "id": f"{scope}/providers/Microsoft.Authorization/roleAssignments/{number}",
+        "scope": scope,
+        "role_definition_id": f"{SCOPE}/providers/Microsoft.Authorization/roleDefinitions/x",
+        "role_name": name,
+        "principal_id": f"principal-{number}",
+        "principal_type": "User",
+        "created_at": at,
+        **fields,
+    }
+    return RoleAssignment(**given)
+
+
+def removal(assignment: RoleAssignment) -> Action:
+    return make_action(1, kind="access.remove", target=assignment.id, fingerprint={})
+
+
+def lock(scope: str = SCOPE, level: str = "CanNotDelete", name: str = "l") -> Lock:
+    return Lock(id=f"{scope}/providers/Microsoft.Authorization/locks/{name}", scope=scope, level=level)
+
+
+def attribution(*judgements: tuple[str, Class], actors: Sequence[tuple[str, Class]] = ()) -> Attribution:
+    return Attribution(
+        resources=tuple(Judgement(id=i, cls=c, score=1) for i, c in judgements),
+        actors=tuple(Judgement(id=i, cls=c, score=1) for i, c in actors),
+    )
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        machine_id(1).replace(SUBSCRIPTION, OTHER),
+        f"/subscriptions/{SUBSCRIPTION}x/resourceGroups/rg",
+        f"{SCOPE}/resourceGroups/rg/../../../{OTHER}",
+        f"{SCOPE}/resourceGroups/%2e%2e/{OTHER}",
+        f"{SCOPE}//resourceGroups/rg",
+        f"{SCOPE}/resourceGroups/rg/",
+        f"{SCOPE}/resourceGroups/rg?x=1",
+        f"{SCOPE}\\resourceGroups\\rg",
+        "/providers/Microsoft.Management/managementGroups/top",
+        "subscriptions/x",
+        "",
+        f"/v1/customers/{OTHER}/subscriptions/a",
+        f"/v1/customers/{CUSTOMER}/../{OTHER}/subscriptions/a",
+        "/beta/users/%2e%2e/x",
+        "/v1.0/users//x",
+        "/v1/customers/\nx",
+        "/V1/customers/x",
+    ],
+)
+def test_targets_outside_or_with_tricks_are_out_of_scope(target: str) -> None:
+    with pytest.raises(ScopeError):
+        check_scope(target, make_incident())
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        SCOPE.upper().replace("/SUBSCRIPTIONS", "/subscriptions"),
+        machine_id(1),
+        f"/v1/customers/{CUSTOMER.upper()}/subscriptions/a/azureEntitlements/b",
+        "/beta/security/partner/securityAlerts/a",
+        "/v1.0/users/a",
+    ],
+)
+def test_the_incidents_own_targets_are_in_scope(target: str) -> None:
+    check_scope(target, make_incident())
+
+
+@pytest.mark.parametrize(
+    "rails",
+    [
+        {"protected_resources": (machine_id(1).upper().replace("/SUBSCRIPTIONS", "/subscriptions"),)},
+        {"protected_resources": (machine_id(1).rsplit("/", 4)[0] + "/",)},
+        {"protected_resources": (machine_id(1) + "/extensions/e",)},
+        {"protected_resources": ("VM-1",)},
+        {"protected_groups": ("RG-MINERS",)},
+        {"protected_groups": (f"{SCOPE}/resourceGroups/rg-miners",)},
+        {"protected_tags": ("KEEP",)},
+        {"protected_tags": ("keep=Yes",)},
+    ],
+)
+def test_what_the_playbook_protects_is_protected(rails: dict[str, tuple[str, ...]]) -> None:
+    machine = make_machine(1, tags={"Keep": "yes"})
+    case = make_case(Inventory(machines=(machine,)), playbook=make_playbook(**rails))
+    assert why_protected(make_action(1), case)
+    assert not why_protected(make_action(1, target=machine_id(2, "rg-other")), case)
+
+
+def test_a_neighbour_with_a_longer_name_is_not_protected() -> None:
+    case = make_case(playbook=make_playbook(protected_resources=(machine_id(1),)))
+    assert not why_protected(make_action(1, target=machine_id(1) + "0"), case)
+
+
+def test_another_value_of_a_protected_tag_does_not_protect() -> None:
+    case = make_case(
+        Inventory(machines=(make_machine(1, tags={"keep": "no"}),)),
+        playbook=make_playbook(protected_tags=("keep=yes",)),
+    )
+    assert not why_protected(make_action(1), case)
+
+
+def test_a_tag_protects_what_is_below_and_a_group_that_holds_it() -> None:
+    group = Resource(id=f"{SCOPE}/resourceGroups/rg-miners", type="x", name="rg-miners", tags={"keep": ""})
+    rails = make_playbook(protected_tags=("keep",))
+    assert why_protected(make_action(1), make_case(Inventory(groups=(group,)), playbook=rails))
+    case = make_case(Inventory(machines=(make_machine(1, tags={"keep": ""}),)), playbook=rails)
+    assert why_protected(make_action(1, target=machine_id(1) + "/extensions/e"), case)
+    assert why_protected(make_action(1, target=group.id, kind="group.delete"), case)
+
+
+def test_the_partners_own_access_is_never_removed() -> None:
+    partner = role(1, principal_type="ForeignGroup")
+    case = make_case(AccessFacts(role_assignments=(partner, role(2))))
+    assert "ForeignGroup" in why_protected(removal(partner), case)
+    assert why_protected(make_action(1, target="/v1.0/tenantRelationships/delegatedAdminRelationships/x"), case)
+
+
+def test_access_nobody_read_is_not_removed() -> None:
+    assert why_protected(removal(role(1)), make_case())
+    assert why_protected(removal(role(1)), make_case(AccessFacts(role_assignments=(role(2),))))
+    restored = make_action(1, kind="access.restore", target=role(1).id, fingerprint={})
+    assert not why_protected(restored, make_case(AccessFacts()))
+
+
+@pytest.mark.parametrize("where", ["assignment", "params", "path"])
+def test_the_own_identity_and_protected_principals_are_never_touched(where: str) -> None:
+    own = SubscriptionFacts(
+        subscription_id=SUBSCRIPTION, tenant_id=CUSTOMER, display_name="", state="", own_principal_ids=("PRINCIPAL-1",)
+    )
+    action = {
+        "assignment": removal(role(1)),
+        "params": make_action(1, params={"principal_id": "principal-1"}),
+        "path": make_action(1, target="/v1.0/users/Principal-1", kind="user.disable"),
+    }[where]
+    access = AccessFacts(role_assignments=(role(1), role(2)))
+    assert "runs as" in why_protected(action, make_case(access, own))
+    rails = make_playbook(protected_principals=("Principal-1",))
+    assert "protects principal" in why_protected(action, make_case(access, playbook=rails))
+    assert not why_protected(action, make_case(access))
+
+
+def test_the_last_owner_stays_and_it_is_the_oldest() -> None:
+    owners = tuple(role(n, at=NOON + timedelta(days=n)) for n in (3, 1, 2))
+    case = make_case(AccessFacts(role_assignments=(*owners, role(9, name="Reader"))))
+    actions = [removal(owner) for owner in owners]
+    assert list(last_owner(actions, case)) == [removal(owners[1]).id]
+    assert last_owner(actions[:2], case) == {}
+    inherited = role(7, scope="/providers/Microsoft.Management/managementGroups/top")
+    assert last_owner(actions, make_case(AccessFacts(role_assignments=(*owners, inherited)))) == {}
+
+
+def test_locks_of_others_are_respected_and_the_attackers_are_not() -> None:
+    delete = make_action(1, kind="machine.delete")
+    theirs = lock()
+    honest = make_case(AccessFacts(locks=(theirs,)), attribution())
+    assert why_protected(delete, honest)
+    assert not why_protected(make_action(1), honest)
+    assert why_protected(make_action(1), make_case(AccessFacts(locks=(lock(level="ReadOnly"),))))
+    rogue = make_case(
+        AccessFacts(locks=(theirs,)),
+        attribution((theirs.id.upper().replace("/SUBSCRIPTIONS", "/subscriptions"), Class.ATTACKER)),
+    )
+    assert not why_protected(delete, rogue)
+    off = make_case(AccessFacts(locks=(theirs,)), playbook=make_playbook(respect_locks=False))
+    assert not why_protected(delete, off)
+
+
+def test_a_lock_on_a_child_protects_the_group_that_holds_it() -> None:
+    case = make_case(AccessFacts(locks=(lock(machine_id(1)),)))
+    group = make_action(1, kind="group.delete", target=f"{SCOPE}/resourceGroups/rg-miners")
+    assert why_protected(group, case)
+    assert not why_protected(make_action(2, kind="machine.delete"), case)
+
+
+def test_a_lock_made_by_an_attacker_is_known_by_its_creator() -> None:
+    made = lock()
+    creation = Operation(
+        id="1", name="Microsoft.Authorization/locks/write", status="succeeded", at=NOON, caller="Eve@x"
+    )
+    activity = ActivityFacts(
+        events=1, from_time=NOON, to_time=NOON, window_start=NOON, creators={made.id.lower(): creation}
+    )
+    access = AccessFacts(locks=(made,))
+    taking = make_action(1, kind="lock.remove", target=made.id, fingerprint={})
+    guilty = make_case(access, activity, attribution(actors=[("eve@x", Class.ATTACKER)]))
+    unclear = make_case(access, activity, attribution(actors=[("eve@x", Class.UNKNOWN)]))
+    assert not why_protected(taking, guilty)
+    assert why_protected(taking, unclear)
+    assert why_protected(taking, make_case())
+
+
+@pytest.mark.parametrize(
+    ("limit", "word"),
+    [
+        ({"max_actions": 1}, "2 actions"),
+        ({"max_per_hour": Decimal("2.99")}, "3 an hour"),
+        ({"max_regions": 1}, "2 regions"),
+        ({"max_share": Decimal("0.4")}, "2 of the subscription's 4"),
+    ],
+)
+def test_each_limit_is_checked(limit: dict[str, Any], word: str) -> None:
+    actions = [make_action(1), make_action(2, region="eastus")]
+    facts = Inventory(machines=tuple(make_machine(n) for n in range(1, 5)))
+    case = make_case(facts, playbook=make_playbook(limits=msgspec.structs.replace(WIDE, **limit)))
+    (problem,) = over_limits(actions, case)
+    assert word in problem
+    assert over_limits(actions, make_case(facts)) == ()
+
+
+def test_a_plan_over_its_limits_is_refused_before_the_first_write_unless_lifted() -> None:
+    case = make_case(playbook=make_playbook(limits=msgspec.structs.replace(WIDE, max_actions=1)))
+    plan = make_small_plan(case=case)
+    with pytest.raises(GuardRailError) as caught:
+        check_before_writing(plan, plan.actions, case, limits_lifted=False)
+    assert (caught.value.rail, caught.value.found) == ("limits", plan.over_limits)
+    check_before_writing(plan, plan.actions, case, limits_lifted=True)
+    check_before_writing(plan, plan.actions[:1], case, limits_lifted=False)
+
+
+def test_a_target_protected_since_the_approval_is_refused_even_with_limits_lifted() -> None:
+    plan = make_small_plan()
+    case = make_case(playbook=make_playbook(protected_groups=("rg-miners",)))
+    with pytest.raises(GuardRailError) as caught:
+        check_before_writing(plan, plan.actions, case, limits_lifted=True)
+    assert caught.value.rail == "protected"

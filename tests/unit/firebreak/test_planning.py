@@ -1,0 +1,158 @@
+"""Planning keeps the contract: ordered, guarded, honest about what is missing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from firebreak.errors import ScopeError
+from firebreak.model.case import Case
+from firebreak.model.facts import AccessFacts, BurnRate, DiskFacts, Inventory
+from firebreak.model.outcome import ActionState, Outcome
+from firebreak.model.plan import NoOp, Plan
+from firebreak.model.step import Effect, LoadedStep, Step
+from firebreak.planning import make_plan, waves
+from tests.unit.firebreak.execution.builders import (
+    SUBSCRIPTION,
+    WIDE,
+    make_action,
+    make_case,
+    make_machine,
+    make_playbook,
+    planning_step,
+)
+
+FACTS = (Inventory(machines=tuple(make_machine(n) for n in range(1, 9))), AccessFacts())
+
+
+def plan_of(*steps: LoadedStep, case: Case | None = None) -> Plan:
+    return make_plan(case or make_case(*FACTS), stage="contain", steps=steps, round=1, engine_version="test")
+
+
+def numbers(plan: Plan) -> list[str]:
+    return [action.target[-1] for action in plan.actions]
+
+
+def test_the_dearest_goes_first_inside_a_step_and_steps_keep_their_order() -> None:
+    first = planning_step([make_action(n, step="contain.b") for n in (1, 3, 2)], "contain.b")
+    second = planning_step(
+        [make_action(8, step="contain.a"), make_action(4, step="contain.a", per_hour=None)], "contain.a"
+    )
+    plan = plan_of(first, second)
+    assert numbers(plan) == ["3", "2", "1", "8", "4"]
+    assert (plan.complete, plan.applyable, plan.errored, plan.problems) == (True, True, False, ())
+    assert [len(wave) for wave in waves(plan.actions)] == [3, 2]
+
+
+def test_after_makes_waves_inside_a_step_and_across_steps() -> None:
+    one, two = make_action(1), make_action(2, after=(make_action(1).id,))
+    late = make_action(3, step="contain.remove")
+    early = make_action(4, after=(late.id,))
+    plan = plan_of(planning_step([two, early, one]), planning_step([late], "contain.remove"))
+    assert numbers(plan) == ["1", "2", "3", "4"]
+    assert [len(wave) for wave in waves(plan.actions)] == [1, 1, 1, 1]
+
+
+def test_what_waits_for_something_not_done_is_left_with_the_reason() -> None:
+    one = make_action(1)
+    two = make_action(2, after=(one.id,))
+    three = make_action(3, after=(two.id,))
+    case = make_case(*FACTS, playbook=make_playbook(protected_resources=("vm-1",)))
+    plan = plan_of(planning_step([one, two, three]), case=case)
+    assert plan.actions == ()
+    assert not plan.applyable
+    assert {no_op.target[-1]: no_op.reason.split()[0] for no_op in plan.no_ops} == {"1": "The", "2": "It", "3": "It"}
+
+
+def test_what_waits_for_something_done_before_is_planned() -> None:
+    one, two = make_action(1), make_action(2, after=(make_action(1).id,))
+    done = {one.id: Outcome(action_id=one.id, state=ActionState.DONE)}
+    plan = plan_of(planning_step([one, two]), case=make_case(*FACTS, outcomes=done))
+    assert numbers(plan) == ["2"]
+    assert "already carried out" in plan.no_ops[0].reason
+
+
+@pytest.mark.parametrize("state", [ActionState.FAILED, ActionState.REFUSED, ActionState.UNKNOWN, ActionState.LEFT_OUT])
+def test_what_ended_badly_is_planned_again(state: ActionState) -> None:
+    one = make_action(1)
+    ended = {one.id: Outcome(action_id=one.id, state=state)}
+    assert numbers(plan_of(planning_step([one]), case=make_case(*FACTS, outcomes=ended))) == ["1"]
+
+
+def test_actions_that_wait_for_each_other_leave_the_plan_errored() -> None:
+    one, two = make_action(1), make_action(2)
+    ring = [msgspec.structs.replace(one, after=(two.id,)), msgspec.structs.replace(two, after=(one.id,))]
+    plan = plan_of(planning_step(ring))
+    assert (plan.errored, plan.applyable) == (True, False)
+
+
+def test_missing_facts_leave_the_plan_incomplete_but_the_rest_applyable() -> None:
+    def needs_disks(case: Case) -> list[NoOp]:
+        assert case[DiskFacts]
+        return []
+
+    blind = LoadedStep(
+        step=Step(id="eradicate.disks", title="", effect=Effect.REVERSIBLE, description=""), plan=needs_disks
+    )
+    plan = plan_of(blind, planning_step([make_action(1)]))
+    assert (plan.complete, plan.applyable, plan.errored) == (False, True, False)
+    assert "DiskFacts" in plan.problems[0]
+
+
+def test_unread_locks_and_inventory_are_said() -> None:
+    plan = plan_of(planning_step([make_action(1)]), case=make_case())
+    assert not plan.complete
+    assert len(plan.problems) == 2
+
+
+def test_a_target_out_of_scope_is_left_and_said_and_does_not_stop_the_others() -> None:
+    tricky = make_action(1, target=f"/subscriptions/{SUBSCRIPTION}/../x")
+    other = make_action(2, target=f"/subscriptions/{SUBSCRIPTION.replace('3', '4')}/resourceGroups/rg")
+    plan = plan_of(planning_step([tricky, other, make_action(3)]))
+    assert numbers(plan) == ["3"]
+    assert (plan.complete, plan.applyable, len(plan.no_ops), len(plan.problems)) == (False, True, 2, 2)
+
+
+def test_a_step_that_cannot_plan_leaves_the_plan_errored() -> None:
+    def fails(_case: Case) -> list[NoOp]:
+        raise ScopeError("bad id")
+
+    step = LoadedStep(step=Step(id="contain.x", title="", effect=Effect.REVERSIBLE, description=""), plan=fails)
+    plan = plan_of(step, planning_step([make_action(1)]))
+    assert (plan.errored, plan.applyable) == (True, False)
+    assert "bad id" in plan.problems[0]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        [make_action(1, step="contain.other")],
+        [make_action(1, id="anything")],
+        [make_action(1, effect=Effect.READ)],
+        [make_action(1, effect=Effect.IRREVERSIBLE)],
+        [make_action(1, params={"threshold": 0.5})],
+        [make_action(1), make_action(1)],
+    ],
+)
+def test_a_step_that_breaks_its_contract_leaves_the_plan_errored(broken: list[object]) -> None:
+    plan = plan_of(planning_step(broken))
+    assert (plan.errored, plan.applyable) == (True, False)
+    assert plan.digest
+
+
+def test_over_limits_is_said_and_not_applyable() -> None:
+    playbook = make_playbook(limits=msgspec.structs.replace(WIDE, max_per_hour=Decimal(2)))
+    plan = plan_of(planning_step([make_action(3)]), case=make_case(*FACTS, playbook=playbook))
+    assert (plan.applyable, plan.errored) == (False, False)
+    assert "3 an hour" in plan.over_limits[0]
+
+
+def test_nothing_to_do_is_complete_and_not_applyable() -> None:
+    plan = plan_of(planning_step([NoOp(step="contain.stop", target="t", reason="stopped")]), case=make_case())
+    assert (plan.complete, plan.applyable, plan.no_ops[0].reason) == (True, False, "stopped")
+
+
+def test_the_currency_is_the_one_prices_came_in() -> None:
+    assert plan_of(case=make_case(*FACTS, BurnRate(currency="EUR"))).currency == "EUR"
