@@ -47,7 +47,7 @@ def attackers_things(case: Case) -> set[str]:
 
 
 @pytest.mark.parametrize("scenario", ["crypto-mining", "service-principal-abuse"])
-@pytest.mark.parametrize("seed", [7, 23])
+@pytest.mark.parametrize("seed", [7, pytest.param(23, marks=pytest.mark.slow)])
 async def test_the_attackers_things_are_found_and_nothing_else(scenario: str, seed: int) -> None:
     world = build(scenario, seed=seed, now=NOW)
     case, findings = await look(world)
@@ -81,7 +81,7 @@ async def test_the_attackers_things_are_found_and_nothing_else(scenario: str, se
     assert {(finding.actor.lower(), finding.address) for finding in grave} <= sessions
 
 
-@pytest.mark.parametrize("seed", [7, 23])
+@pytest.mark.parametrize("seed", [7, pytest.param(23, marks=pytest.mark.slow)])
 async def test_a_false_alarm_accuses_nobody(seed: int) -> None:
     world = build("false-alarm", seed=seed, now=NOW)
     case, findings = await look(world)
