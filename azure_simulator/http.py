@@ -138,15 +138,24 @@ def page(
     """Answer a list as ARM does: `value` and an absolute `nextLink` with an opaque `$skiptoken`."""
     from urllib.parse import quote, urlencode
 
-    top = int(request.q("$top") or size)
-    size = min(size, top) if top > 0 else size
-    start = int(request.q("$skiptoken") or 0)
+    top, start = _number(request, "$top"), _number(request, "$skiptoken")
+    size = min(size, top) if top else size
     chunk = items[start : start + size]
     body: Document = {"value": [wrap(item) for item in chunk] if wrap else chunk}
     if start + size < len(items):
         kept = {k: v for k, v in request.query.items() if k.lower() != "$skiptoken"} | {"$skiptoken": str(start + size)}
         body["nextLink"] = f"{world.base_url}{quote(request.path)}?{urlencode(kept)}"
     return Response(200, body)
+
+
+def _number(request: Request, name: str) -> int:
+    """A paging value; 0 when absent. Raises ArmError 400 when it is not a number."""
+    text = request.q(name) or "0"
+    if not (text.isascii() and text.isdigit()):
+        raise ArmError(
+            400, "InvalidQueryParameterValue", f"The value '{text}' of the query parameter '{name}' is invalid."
+        )
+    return int(text)
 
 
 def accepted(

@@ -13,31 +13,13 @@ from azure_simulator.services.authorization import models as authorization
 from azure_simulator.services.authorization.exceptions import AuthorizationFailedError
 from azure_simulator.services.locks import models as locks
 from azure_simulator.services.policy import models as policy
+from azure_simulator.services.providers import models as providers
 from azure_simulator.services.signin import models as signin
 from azure_simulator.services.signin.exceptions import TokenRefusedError
 from azure_simulator.world import Document, LongRunning, World
 
 ANONYMOUS = ("login", "prices", "blob")
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z0-9-]+)?", re.IGNORECASE)
-ALWAYS_REGISTERED = {
-    f"microsoft.{name}"
-    for name in (
-        "authorization",
-        "billing",
-        "capacity",
-        "commerce",
-        "consumption",
-        "costmanagement",
-        "features",
-        "management",
-        "marketplaceordering",
-        "portal",
-        "resourcegraph",
-        "resources",
-        "subscription",
-        "support",
-    )
-}
 _NO_POLICY = ("microsoft.authorization", "microsoft.resources", "microsoft.support", "microsoft.quota")
 
 
@@ -94,6 +76,7 @@ def _arm(
     try:
         if permission and grant is None and not _is_open(scope, permission):
             raise AuthorizationFailedError(request.principal, permission, scope)
+        _check_body(request)
         _check_state(world, request, aim, permission)
         if not permission.lower().startswith("microsoft.authorization/locks/") and not permission.lower().endswith(
             "/read"
@@ -180,15 +163,11 @@ def _check_subscription(world: World, request: Request, aim: arm.Target) -> None
 
 
 def _check_registration(world: World, aim: arm.Target) -> None:
-    namespace = aim.namespace.lower()
-    if not aim.subscription_id or not aim.kind or namespace in ALWAYS_REGISTERED:
+    if not aim.subscription_id or not aim.kind:
         return
     if aim.collection and aim.kind.lower().endswith(("/register", "/unregister")):
         return
-    registered = world.registered_providers.get(
-        aim.subscription_id.lower(), world.registered_providers.get(aim.subscription_id)
-    )
-    if registered is not None and namespace not in registered:
+    if not providers.is_registered(world, aim.subscription_id, aim.namespace):
         raise ArmError(
             409,
             "MissingSubscriptionRegistration",
@@ -201,6 +180,19 @@ def _check_registration(world: World, aim: arm.Target) -> None:
                     "message": f"The subscription is not registered to use namespace '{aim.namespace}'.",
                 }
             ],
+        )
+
+
+def _check_body(request: Request) -> None:
+    """A body is a JSON object, and so are its `properties`."""
+    if not request.body or request.method in ("GET", "HEAD", "DELETE"):
+        return
+    body = request.json()
+    if not isinstance(body, dict) or not isinstance(body.get("properties") or {}, dict):
+        raise ArmError(
+            400,
+            "InvalidRequestContent",
+            "The request content was invalid and could not be deserialized: the body, and 'properties' in it, must be objects.",
         )
 
 

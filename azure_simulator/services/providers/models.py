@@ -20,6 +20,26 @@ VERSIONS = (
     "2019-07-01",
 )
 
+ALWAYS_REGISTERED = {
+    f"microsoft.{name}"
+    for name in (
+        "authorization",
+        "billing",
+        "capacity",
+        "commerce",
+        "consumption",
+        "costmanagement",
+        "features",
+        "management",
+        "marketplaceordering",
+        "portal",
+        "resourcegraph",
+        "resources",
+        "subscription",
+        "support",
+    )
+}
+
 _TYPES: dict[str, tuple[str, ...]] = {
     "Microsoft.AlertsManagement": ("alerts", "smartDetectorAlertRules"),
     "Microsoft.Authorization": (
@@ -139,7 +159,6 @@ def registered(world: World, subscription_id: str) -> set[str] | None:
 
 
 def is_registered(world: World, subscription_id: str, namespace: str) -> bool:
-    from azure_simulator.pipeline import ALWAYS_REGISTERED
-
+    """True when the subscription may use the namespace; some are always registered."""
     held = registered(world, subscription_id)
     return held is None or namespace.lower() in held or namespace.lower() in ALWAYS_REGISTERED

@@ -19,11 +19,11 @@ def list_groups(world: World, request: Request) -> Response:
     action = "Microsoft.Resources/subscriptions/resourceGroups/read"
     if authorization.grant_for(world, who, action, scope) is None:
         rows = [row for row in rows if authorization.grant_for(world, who, action, row["id"]) is not None]
-    return page(world, request, [row for row in rows if fits(row)], wrap=public)
+    return page(world, request, [row for row in rows if fits(row)], wrap=lambda row: _shown(world, row))
 
 
 def get_group(world: World, request: Request) -> Response:
-    return Response(200, public(models.group(world, request.params["s"], request.params["name"])))
+    return Response(200, _shown(world, models.group(world, request.params["s"], request.params["name"])))
 
 
 def head_group(world: World, request: Request) -> Response:
@@ -63,17 +63,27 @@ def patch_group(world: World, request: Request) -> Response:
     row, body = models.group(world, request.params["s"], request.params["name"]), request.json()
     if "tags" in body:
         row["tags"] = body["tags"] or {}
-    return Response(200, public(row))
+    return Response(200, _shown(world, row))
 
 
 def delete_group(world: World, request: Request) -> Response:
     """Start deleting a group with all it holds: `Location` only, as recorded."""
     row = models.group(world, request.params["s"], request.params["name"])
-    row["properties"]["provisioningState"] = "Deleting"
-    return accepted(
+    answer = accepted(
         world,
         request,
         lambda: models.remove_group(world, row),
         operations_path=f"/subscriptions/{request.params['s']}/operationresults",
         async_header=False,
     )
+    row["_deletion"] = next(reversed(world.operations))
+    return answer
+
+
+def _shown(world: World, row: Document) -> Document:
+    """The group as answered: `Deleting` while its deletion runs, as before when that failed."""
+    document = public(row)
+    deletion = world.operations.get(row.get("_deletion", ""))
+    if deletion is not None and deletion.status == "InProgress":
+        document["properties"] = {**row["properties"], "provisioningState": "Deleting"}
+    return document

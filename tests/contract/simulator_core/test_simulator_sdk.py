@@ -15,9 +15,11 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.identity import ClientSecretCredential
+from azure.identity.aio import ClientSecretCredential as AsyncSecretCredential
 from azure.mgmt.monitor import MonitorManagementClient
 from azure.mgmt.resource.locks import ManagementLockClient
 from azure.mgmt.resource.resources import ResourceManagementClient
+from azure.mgmt.resource.resources.aio import ResourceManagementClient as AsyncResourceManagementClient
 from azure.mgmt.resource.subscriptions import SubscriptionClient
 
 from azure_simulator.app import call_as
@@ -232,3 +234,27 @@ def test_control_routes_need_no_token(resources: Any, server: Running, world: Wo
     read("/_simulator/clock", {"seconds": 60})
     assert world.clock.now() - before == timedelta(seconds=60)
     assert len(world.requests) == len(log)
+
+
+async def test_the_asynchronous_sdk_follows_a_group_deletion(
+    server: Running, world: World, responder: Principal, subscription_id: str, options: dict[str, Any]
+) -> None:
+    world.operation_seconds = 0.4
+    async with (
+        AsyncSecretCredential(
+            world.tenant_id,
+            responder.app_id,
+            "responder-secret",
+            authority=server.base_url,
+            disable_instance_discovery=True,
+            connection_verify=server.ca_bundle,
+        ) as signed_in,
+        AsyncResourceManagementClient(signed_in, subscription_id, **options) as client,
+    ):
+        await client.resource_groups.create_or_update("rg1", {"location": "westeurope"})
+        assert [group.name async for group in client.resource_groups.list()] == ["rg1"]
+        poller = await client.resource_groups.begin_delete("rg1")
+        assert not poller.done()
+        world.clock.advance(1)
+        await poller.wait()
+    assert len(world.groups) == 0

@@ -13,6 +13,7 @@ import pytest
 from azure_simulator.app import call_as, empty_world
 from azure_simulator.clock import stamp
 from azure_simulator.events import event
+from azure_simulator.faults import Fault
 from azure_simulator.services.subscriptions.models import REGIONS
 from azure_simulator.world import Principal, World
 
@@ -391,3 +392,32 @@ def test_what_is_due_may_itself_send_requests(world: World, owner: Principal, se
     world.clock.advance(10)
     world.settle()
     assert [row["name"] for row in world.groups.values()] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("body", [[], "text", 5, {"properties": [1]}])
+def test_a_body_that_is_no_object_is_refused(send: Any, subscription: str, body: Any) -> None:
+    for path in (
+        "resourcegroups/rg1",
+        "providers/Microsoft.Authorization/locks/x",
+        "providers/Microsoft.Resources/tags/default",
+    ):
+        answer = send("PUT", f"{subscription}/{path}", body)
+        assert (answer.status, answer.body["error"]["code"]) == (400, "InvalidRequestContent")
+
+
+@pytest.mark.parametrize("query", ["$top=many", "$skiptoken=-1", "$top=²"])
+def test_a_wrong_page_is_refused(send: Any, subscription: str, query: str) -> None:
+    answer = send("GET", f"{subscription}/resourcegroups?{query}")
+    assert (answer.status, answer.body["error"]["code"]) == (400, "InvalidQueryParameterValue")
+
+
+def test_a_group_is_deleting_while_it_is_being_deleted(world: World, send: Any, subscription: str) -> None:
+    send("PUT", f"{subscription}/resourcegroups/rg1", {"location": "westus"})
+    world.operation_seconds = 10
+    world.faults.append(Fault("fail_operation", method="DELETE", times=1))
+    for ending in ("Succeeded", None):
+        send("DELETE", f"{subscription}/resourcegroups/rg1")
+        assert send("GET", f"{subscription}/resourcegroups/rg1").body["properties"]["provisioningState"] == "Deleting"
+        world.clock.advance(11)
+        after = send("GET", f"{subscription}/resourcegroups/rg1")
+        assert after.body.get("properties", {}).get("provisioningState") == ending
