@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from firebreak.clients.policies.redaction import SecretFilter, body_without_secrets, shown, shown_url, without_secrets
+from firebreak.clients.policies.request_ids import correlation_guid
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://a.blob.core.windows.net/v/d.vhd?sv=2022&sig=TOPSECRET%3D&se=1",
+        "Authorization: Bearer TOPSECRETTOPSECRET",
+        "SharedKey account:TOPSECRET==",
+        "grant_type=x&client_secret=TOPSECRET&y=1",
+        "DefaultEndpointsProtocol=https;AccountKey=TOPSECRET==;EndpointSuffix=x",
+        '{"accessSAS": "https://x/TOPSECRET"}',
+        '{"refresh_token":"TOP\\"SECRET"}',
+        '{"properties":{"primaryKey" : "TOPSECRET"}}',
+        "token eyJhbGciOi.eyJTOPSECRET.TOPSECRET",
+        "redirect=https%3A%2F%2Fx%3Fa%3D1%26sig%3DTOPSECRET",
+    ],
+)
+def test_every_kind_of_secret_is_taken_out(text: str) -> None:
+    assert "SECRET" not in without_secrets(text)
+    assert "[redacted]" in without_secrets(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["signature=1", "design=x", '{"passwordPolicies": "none"}', "/subscriptions/x?api-version=2022&$filter=a eq 'b'"],
+)
+def test_what_is_no_secret_stays_byte_for_byte(text: str) -> None:
+    assert without_secrets(text) == text
+    assert body_without_secrets(text.encode()) == (text.encode(), False)
+
+
+def test_hostile_text_cannot_write_lines_or_colours() -> None:
+    assert shown("a\r\nb\x1b[31m\u202ec") == "a b [31m c"
+    assert len(shown("x" * 1000)) == 400
+    assert shown_url("https://user:pw@h/p?sig=x#f") == "https://h/p?sig=[redacted]"
+
+
+def test_log_records_of_libraries_are_cleaned() -> None:
+    record = logging.LogRecord(
+        "httpx", logging.INFO, "f", 1, "HTTP Request: %s %s", ("GET", "https://h/?sig=SECRET"), None
+    )
+    assert SecretFilter().filter(record)
+    assert record.getMessage() == "HTTP Request: GET https://h/?sig=[redacted]"
+
+
+def test_any_incident_id_gives_one_correlation_guid() -> None:
+    guid = "aaaaaaaa-0000-4000-8000-000000000001"
+    assert correlation_guid(guid) == guid
+    assert correlation_guid("INC-7") == correlation_guid("INC-7") != correlation_guid("INC-8")
