@@ -1,0 +1,78 @@
+"""The coverage table says what the code does: no more, no less, and as of today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from firebreak.errors import ContentError
+from firebreak.model.step import Effect, Step
+from tasks.coverage import coverage_problems, guidance_page, guidance_rows, main, out_of_date
+from tasks.registry import load_steps
+
+TOP = Path(__file__).parents[3]
+STEPS = {step_id: loaded.step for step_id, loaded in load_steps().items()}
+
+
+def test_the_reference_pages_are_current() -> None:
+    assert out_of_date(TOP) == [], "run `python -m tasks.coverage`"
+    assert main(["--check"]) == 0
+
+
+def test_every_row_of_the_guidance_is_there_once() -> None:
+    rows = guidance_rows()
+    assert [row.id for row in rows] == [f"S{n:02d}" for n in range(1, 118)]
+    assert len({row.text for row in rows}) == len(rows)
+
+
+def test_the_table_claims_what_the_steps_do() -> None:
+    assert coverage_problems(guidance_rows(), STEPS) == []
+
+
+def test_an_automatic_row_without_a_step_is_found() -> None:
+    without = {k: v for k, v in STEPS.items() if k not in ("investigate.quota", "harden.reduce_quota")}
+    assert "S71 is said to be automatic, but no step does it." in coverage_problems(guidance_rows(), without)
+
+
+def test_a_claim_on_a_part_that_does_not_exist_is_found() -> None:
+    rows = [msgspec.structs.replace(row, by=("firebreak.unheard_of",)) for row in guidance_rows()[:1]]
+    assert "S01 names firebreak.unheard_of, which does not exist." in coverage_problems(rows, {})
+
+
+def test_a_gated_row_whose_steps_only_read_is_found() -> None:
+    reader = Step(id="investigate.x", title="x", effect=Effect.READ, description="x", guidance=("S04",))
+    rows = [row for row in guidance_rows() if row.id == "S04"]
+    assert coverage_problems(rows, {"investigate.x": reader}) == [
+        "S04 is said to be done after an approval, but its steps only read."
+    ]
+
+
+def test_a_step_that_claims_a_row_marked_not_yet_or_unknown_is_found() -> None:
+    step = Step(id="contain.x", title="x", effect=Effect.REVERSIBLE, description="x", guidance=("S36", "S99999"))
+    found = coverage_problems([row for row in guidance_rows() if row.id == "S36"], {"contain.x": step})
+    assert found == [
+        "S36 is said not to be done yet, but contain.x claims it.",
+        "contain.x claims S99999, which is no row.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("- {id: S02, kind: detect, could: auto, mode: auto, text: x}", "row 1 is called"),
+        ("- {id: S01, kind: guess, could: auto, mode: auto, text: x}", "says 'guess'"),
+        ("- {id: S01, kind: detect, could: auto, mode: auto, text: x, extra: 1}", "unknown field"),
+    ],
+)
+def test_a_wrong_row_is_refused(text: str, expected: str) -> None:
+    with pytest.raises(ContentError, match=expected):
+        guidance_rows(text.encode())
+
+
+def test_the_table_shows_each_step_in_its_rows() -> None:
+    page = guidance_page(guidance_rows(), STEPS)
+    row = next(line for line in page.splitlines() if line.startswith("| S62 |"))
+    assert "`eradicate.delete_unattached_disks`" in row
+    assert "not yet" in next(line for line in page.splitlines() if line.startswith("| S36 |"))
