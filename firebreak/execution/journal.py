@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from firebreak.audit import AuditLog, Entry
 from firebreak.errors import IntegrityError
@@ -19,7 +19,7 @@ from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import Action, Plan
 from firebreak.store import Clock, Store
 from firebreak.store.database import insert_once
-from firebreak.store.schema import journal, journal_history
+from firebreak.store.schema import UtcTime, journal, journal_history
 
 _INTENDED, _STARTED = ActionState.INTENDED, ActionState.STARTED
 _BEFORE: Final[dict[ActionState, tuple[ActionState, ...]]] = {
@@ -30,6 +30,40 @@ _BEFORE: Final[dict[ActionState, tuple[ActionState, ...]]] = {
     ActionState.FAILED: (_INTENDED, _STARTED),
     ActionState.UNKNOWN: (_STARTED,),
     ActionState.LEFT_OUT: (_INTENDED,),
+}
+
+
+_KEY: Final = (journal.c.incident == bindparam("row_incident")) & (journal.c.action_id == bindparam("row_action"))
+_TEXT: Final = {"request_id": func.coalesce(func.nullif(bindparam("request_id"), ""), journal.c.request_id)}
+# Built once: 32 writers move thousands of rows, and building a statement costs more than running it.
+_MOVES: Final = {
+    "send": update(journal)
+    .where(_KEY)
+    .values(
+        state=_STARTED.value,
+        attempt=bindparam("attempt"),
+        run_id=bindparam("run_id"),
+        started_at=bindparam("now", type_=UtcTime),
+        answered_at=None,
+        prior=func.coalesce(bindparam("prior"), journal.c.prior),
+    ),
+    "answer": update(journal)
+    .where(_KEY)
+    .values(operation_url=bindparam("operation_url"), answered_at=bindparam("now", type_=UtcTime), **_TEXT),
+    "end": update(journal)
+    .where(_KEY)
+    .values(
+        state=bindparam("state"),
+        reason=bindparam("reason"),
+        state_read_back=bindparam("read_back"),
+        ended_at=bindparam("now", type_=UtcTime),
+        **_TEXT,
+    ),
+}
+_BINDS: Final = {
+    "send": ("row_incident", "row_action", "attempt", "run_id", "now", "prior"),
+    "answer": ("row_incident", "row_action", "operation_url", "now", "request_id"),
+    "end": ("row_incident", "row_action", "state", "reason", "read_back", "now", "request_id"),
 }
 
 
@@ -73,7 +107,7 @@ class JournalRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One step forward of one row. `answered` marks that the cloud answered; `attempt` above 0 marks a sending."""
+    """One step forward of one row. STARTED with an `attempt` is a sending, without one it is the cloud's answer to it."""
 
     action_id: str
     state: ActionState
@@ -83,7 +117,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     operation_url: str = ""
     state_read_back: str = ""
     attempt: int = 0
-    answered: bool = False
 
 
 class Journal:
@@ -157,8 +190,7 @@ class Journal:
             lease.check(tx)
             entries = [entry for change in changes if (entry := _entry(change))]
             self._audit.append_all(lease.incident, entries, tx=tx)
-            for change in changes:
-                self._move(tx, change, lease, now)
+            self._move(tx, changes, lease, now)
 
     def _enter(self, tx: Connection, old: Any, fresh: dict[str, Any]) -> None:
         if old is None:
@@ -177,27 +209,35 @@ class Journal:
             fresh = {name: fresh[name] for name in ("plan_digest", "stage", "round", "position", "action")}
         tx.execute(update(journal).where(mine).values(**fresh))
 
-    def _move(self, tx: Connection, change: Change, lease: Lease, now: datetime) -> None:
-        values: dict[str, Any] = {"state": change.state, "reason": change.reason}
-        for name in ("request_id", "operation_url", "state_read_back"):
-            if getattr(change, name):
-                values[name] = getattr(change, name)
-        if change.prior is not None:
-            values["prior"] = msgspec.json.encode(change.prior).decode()
-        if change.attempt:
-            values |= {"attempt": change.attempt, "started_at": now, "answered_at": None, "run_id": lease.run_id}
-        if change.answered:
-            values["answered_at"] = now
-        if change.state.is_final:
-            values["ended_at"] = now
-        mine = (journal.c.incident == lease.incident) & (journal.c.action_id == change.action_id)
-        allowed = mine & journal.c.state.in_(_BEFORE[change.state])
-        if tx.execute(update(journal).where(allowed).values(**values)).rowcount != 1:
-            found = tx.execute(select(journal.c.state).where(mine)).scalar()
-            raise IntegrityError(
-                f"Journal of {lease.incident}: {change.action_id} cannot go from {found or 'nothing'} to {change.state.value}.",
-                hint="Two runs may have worked on it. Nothing was sent; look at the audit log.",
-            )
+    def _move(self, tx: Connection, changes: Sequence[Change], lease: Lease, now: datetime) -> None:
+        wanted = select(journal.c.action_id, journal.c.state).where(
+            journal.c.incident == lease.incident, journal.c.action_id.in_([change.action_id for change in changes])
+        )
+        found = {row.action_id: ActionState(row.state) for row in tx.execute(wanted.with_for_update())}
+        rows: dict[str, list[dict[str, Any]]] = {"send": [], "answer": [], "end": []}
+        for change in changes:
+            before = found.get(change.action_id)
+            if before not in _BEFORE[change.state]:
+                raise IntegrityError(
+                    f"Journal of {lease.incident}: {change.action_id} cannot go from "
+                    f"{before.value if before else 'nothing'} to {change.state.value}.",
+                    hint="Two runs may have worked on it. Nothing was sent; look at the audit log.",
+                )
+            found[change.action_id] = change.state
+            kind = "end" if change.state.is_final else "send" if change.attempt else "answer"
+            values = {name: getattr(change, name) for name in ("state", "reason", "request_id", "operation_url")}
+            values |= {
+                "read_back": change.state_read_back,
+                "attempt": change.attempt,
+                "run_id": lease.run_id,
+                "now": now,
+            }
+            values |= {"row_incident": lease.incident, "row_action": change.action_id}
+            values["prior"] = None if change.prior is None else msgspec.json.encode(change.prior).decode()
+            rows[kind].append({name: values[name] for name in _BINDS[kind]})
+        for kind, batch in rows.items():
+            if batch:
+                tx.execute(_MOVES[kind], batch)
 
 
 def _entry(change: Change) -> Entry | None:

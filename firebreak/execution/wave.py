@@ -169,7 +169,6 @@ class Wave:
                 state=ActionState.STARTED,
                 request_id=answer.request_id,
                 operation_url=answer.operation_url,
-                answered=True,
             )
         )
         return True
