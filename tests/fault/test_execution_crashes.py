@@ -136,6 +136,23 @@ async def test_a_request_lost_before_the_effect_is_sent_again_when_a_look_proves
     assert (office.clock() - began).total_seconds() > 30
 
 
+async def test_a_request_that_arrives_late_is_not_sent_again(office: Office) -> None:
+    plan = make_small_plan(make_action(1))
+    cloud, target = Cloud(plan.actions), plan.actions[0].target
+    sent_at = []
+
+    def arrives_late(kind: str, _target: str) -> None:
+        if kind == "before":
+            sent_at.append(office.clock())
+            raise UncertainError("no answer")
+        if kind == "look" and sent_at and (office.clock() - sent_at[0]).total_seconds() > 20:
+            cloud.power[target] = "stopped"
+
+    cloud.hooks.append(arrives_late)
+    (outcome,) = await run(office, office.approved(make_incident(), plan), cloud)
+    assert (outcome.state, len(sent_at)) == (ActionState.DONE, 1)
+
+
 async def test_a_request_lost_each_time_is_given_up_as_failed(office: Office) -> None:
     cloud, ended = await faulty(office, Once("before", TimeoutError("no answer"), times=99))
     assert ended == [ActionState.FAILED, ActionState.FAILED]

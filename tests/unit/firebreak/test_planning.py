@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import msgspec
@@ -9,12 +10,13 @@ import pytest
 
 from firebreak.errors import ScopeError
 from firebreak.model.case import Case
-from firebreak.model.facts import AccessFacts, BurnRate, DiskFacts, Inventory
+from firebreak.model.facts import AccessFacts, BurnRate, DiskFacts, Inventory, RoleAssignment
 from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import NoOp, Plan
 from firebreak.model.step import Effect, LoadedStep, Step
 from firebreak.planning import make_plan, waves
 from tests.unit.firebreak.execution.builders import (
+    NOON,
     SUBSCRIPTION,
     WIDE,
     make_action,
@@ -156,3 +158,23 @@ def test_nothing_to_do_is_complete_and_not_applyable() -> None:
 
 def test_the_currency_is_the_one_prices_came_in() -> None:
     assert plan_of(case=make_case(*FACTS, BurnRate(currency="EUR"))).currency == "EUR"
+
+
+def test_the_last_owner_is_kept_by_the_plan() -> None:
+    scope = f"/subscriptions/{SUBSCRIPTION}"
+    owners = tuple(
+        RoleAssignment(
+            id=f"{scope}/providers/Microsoft.Authorization/roleAssignments/{n}",
+            scope=scope,
+            role_definition_id="x",
+            role_name="Owner",
+            principal_id=f"p{n}",
+            principal_type="User",
+            created_at=NOON + timedelta(days=n),
+        )
+        for n in (2, 1)
+    )
+    removals = [make_action(1, kind="access.remove", target=owner.id, fingerprint={}) for owner in owners]
+    plan = plan_of(planning_step(removals), case=make_case(FACTS[0], AccessFacts(role_assignments=owners)))
+    assert [action.target for action in plan.actions] == [owners[0].id]
+    assert [(no_op.target, "Owner" in no_op.reason) for no_op in plan.no_ops] == [(owners[1].id, True)]

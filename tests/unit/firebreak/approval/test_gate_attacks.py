@@ -374,6 +374,15 @@ def test_a_gate_marked_approved_in_the_database_is_not_bound(office: Office) -> 
     assert caught.value.reason == "not_approved"
 
 
+def test_an_approver_who_turns_out_to_be_the_requester_is_not_bound(office: Office) -> None:
+    view = office.approve(open_gate(office), "Ann")
+    with office.store.write() as tx:
+        tx.exec_driver_sql("UPDATE incidents SET body = replace(body, '\"intake\"', '\"ann\"')")
+    with pytest.raises(ApprovalError) as caught:
+        office.desk.bind(view.id, office.store.plans.load(view.plan_digest))
+    assert caught.value.reason == "requester"
+
+
 def test_an_approval_copied_to_another_incident_is_not_bound(office: Office) -> None:
     office.approve(open_gate(office), "Ann")
     other = open_gate(office, incident=make_incident("INC-2"))
