@@ -12,7 +12,7 @@ from firebreak.model.ids import ResourceId
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.arm import AUTOSCALE, read_all, text_at, value_at
-from tasks.judged import Judged, id_of_this_time
+from tasks.judged import Judged
 from tasks.words import name_of
 
 TYPE = "microsoft.insights/autoscalesettings"
@@ -65,7 +65,8 @@ def _disable(setting: Resource, own: bool, rogue: Sequence[str], judged: Judged)
     else:
         reasons.append("In the group of a rogue scale set; refused when it turns out to target anything else.")
     return Action(
-        id=id_of_this_time(judged.case, STEP.id, DISABLE, setting.id),
+        # The list of resources does not say whether a setting is enabled: one that was switched off is not planned again.
+        id=action_id(STEP.id, DISABLE, setting.id),
         step=STEP.id,
         kind=DISABLE,
         target=setting.id,
