@@ -103,7 +103,9 @@ async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts
                 f"{len(plan.actions)} actions planned, none carried out ({engine.incident.mode})",
             )
             return True, round_of_facts
-        if not plan.applyable:
+        if (
+            not plan.applyable and not plan.over_limits
+        ):  # a plan over its limits goes to the gate, which asks for a typed override
             raise engine.refused(plan)
         state = await _ask(engine, runtime, stage, attempt, round_of_facts)
         if state == "rejected":

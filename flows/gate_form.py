@@ -20,13 +20,13 @@ from firebreak.report.gate_page import choice_label
 MOST_CHOICES = 200
 
 
-def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str]) -> type[RunInput]:
+def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str], confirm: str = "") -> type[RunInput]:
     """Return the input type that `suspend_flow_run` waits for.
 
     Choices are JSON-schema enums on strings, not `Literal`: a Literal of one value becomes a const, which the UI disables, and a
     required const can never be submitted. The digest is meant to be one.
 
-    `approvers` are the names of people who may answer; with none enrolled the field is free text and the desk refuses every answer.
+    `confirm` is the text that has to be typed to approve, "" when none. `approvers` are the names of people who may answer; with none enrolled the field is free text and the desk refuses every answer.
     """
     decisions = ("approve", "reject", "skip") if gate.optional else ("approve", "reject")
     labels = tuple(choice_label(action) for action in plan.actions[:MOST_CHOICES])
@@ -73,13 +73,14 @@ def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str]) ->
             list[Annotated[str, Field(json_schema_extra={"enum": list(labels)})]],
             Field(default=[], description="Actions NOT to carry out.", json_schema_extra={"position": 4}),
         )
-    if gate.confirm and plan.is_irreversible:
+    if confirm:
+        what = "what is over the playbook's limits" if plan.over_limits else "what cannot be undone"
         fields["confirm"] = (
             str,
             Field(
                 default="",
-                pattern=f"^$|^{re.escape(plan.subscription_id)}$",
-                description=f"To approve what cannot be undone, type the subscription id: {plan.subscription_id}",
+                pattern=f"^$|^{re.escape(confirm)}$",
+                description=f"To approve {what}, type: {confirm}",
                 json_schema_extra={"position": 3},
             ),
         )

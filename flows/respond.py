@@ -45,7 +45,9 @@ class PrefectRuntime:
 
     async def ask(self, question: Question) -> None:
         view = question.view
-        form = gate_form(question.plan, question.gate, page=question.page, approvers=question.approvers)
+        form = gate_form(
+            question.plan, question.gate, page=question.page, approvers=question.approvers, confirm=view.confirm
+        )
         values = self._room.store.values
         lost = int(values.get(self._incident, f"lost-{question.key}", 0))
         # run_count rises with each retry, so an answer left from an earlier attempt is never read again.

@@ -37,6 +37,13 @@ from firebreak.settings import Settings
 
 _ENDED = ("done", "stopped", "failed")
 _STEP_SECONDS = 30
+_CONTACT = {
+    "FIREBREAK_CONTACT__FIRST_NAME": "Alice",
+    "FIREBREAK_CONTACT__LAST_NAME": "Example",
+    "FIREBREAK_CONTACT__EMAIL": "alice@partner.example",
+    "FIREBREAK_CONTACT__COUNTRY": "NLD",
+    "FIREBREAK_CONTACT__TIME_ZONE": "W. Europe Standard Time",
+}
 
 
 @dataclass
@@ -85,6 +92,7 @@ def demo(
         azure = start_simulator(processes, folder / "azure", scenario=scenario, seed=seed, scale=scale)
         os.environ.update({name: str(value) for name, value in azure["env"].items()})
         os.environ["FIREBREAK_HOME"] = str(folder)
+        os.environ.update(_CONTACT)
         say("Starting the Prefect server, the runner and the intake ...")
         services = start_services(processes, folder, {}, port=port)
         use_services(services)

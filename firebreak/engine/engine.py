@@ -5,7 +5,6 @@ Every method may be called again after a crash: what the store already holds is 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -190,6 +189,7 @@ class Engine:
             plan = msgspec.structs.replace(
                 plan,
                 applyable=False,
+                over_limits=(),
                 problems=(*plan.problems, "The alert is a test alert: nothing is carried out for it."),
             )
         self._store.plans.save(self.incident.id, plan)
@@ -237,6 +237,7 @@ class Engine:
             self.incident,
             self.playbook.gates[view.gate],
             approvals=[a.approver for a in view.approvals],
+            required=view.required,
             problem=view.last_problem,
             attribution=case.get(Attribution),
             burn=case.get(BurnRate),
@@ -283,7 +284,7 @@ class Engine:
                 lease=lease,
                 audit=self.room.audit,
                 clock=self.room.clock,
-                sleep=asyncio.sleep,
+                sleep=self.room.sleep,
                 progress=lambda done, total, text: say(f"{stage.title}: {done}/{total} {text}".rstrip()),
             )
             by_step: dict[str, list[Outcome]] = {}

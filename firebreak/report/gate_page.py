@@ -62,6 +62,7 @@ def gate_page(
     gate: Gate,
     *,
     approvals: Sequence[str] = (),
+    required: int = 0,
     problem: str = "",
     attribution: Attribution | None = None,
     burn: BurnRate | None = None,
@@ -77,6 +78,9 @@ def gate_page(
     if problem:
         lines += [f"> **Asked again:** {markdown(problem, 400)}", ""]
     lines += [_headline(plan, incident, subscription), ""]
+    if plan.over_limits:
+        lines += ["**Over the limits of the playbook; only a typed override approves it:**", ""]
+        lines += [f"- {markdown(limit, 300)}" for limit in plan.over_limits] + [""]
     lines += _money(plan, burn)
     if attribution is not None and attribution.verdict_reasons:
         lines += ["**Why we think so**", ""]
@@ -86,7 +90,7 @@ def gate_page(
     if plan.problems:
         lines += ["**Mind**", ""] + [f"- {markdown(p, 300)}" for p in plan.problems] + [""]
     lines += _left_alone(plan)
-    lines += _who(gate, approvals)
+    lines += _who(gate, required or gate.required, approvals)
     if demo_hint:
         lines += ["", f"> {demo_hint}"]
     lines += ["", f"Plan `{plan.digest[:16]}` · case {markdown(plan.case)} · round {plan.round}"]
@@ -166,8 +170,8 @@ def _left_alone(plan: Plan) -> list[str]:
     return [*lines, "", "</details>", ""]
 
 
-def _who(gate: Gate, approvals: Sequence[str]) -> list[str]:
-    people = "one person" if gate.required == 1 else f"{gate.required} different people"
+def _who(gate: Gate, required: int, approvals: Sequence[str]) -> list[str]:
+    people = "one person" if required == 1 else f"{required} different people"
     text = f"**Needs** {people} with role {' or '.join(markdown(r) for r in gate.approvers)}."
     if approvals:
         text += f" Approved so far by {', '.join(markdown(a) for a in approvals)}."

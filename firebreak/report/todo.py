@@ -30,6 +30,7 @@ def left_to_do(dossier: Dossier) -> list[str]:
                 f"Gate {gate.id} was rejected{f': {plain(because, 240)}' if because else ''}. Nothing of that stage was done."
             )
     todo += [f"{plan.stage}: {plain(problem, 240)}" for plan in dossier.plans for problem in plan.problems]
+    todo += _stays(dossier)
     found = dossier.attribution
     if found is not None and found.verdict == "fraud":
         people = sorted({j.id for j in found.actors if j.cls is Class.ATTACKER and "@" in j.id})
@@ -48,6 +49,19 @@ def left_to_do(dossier: Dossier) -> list[str]:
         )
     todo += [f"Not looked at: {plain(n.what)} ({plain(n.why, 200)})." for n in dossier.not_looked_at]
     return list(dict.fromkeys(todo))
+
+
+def _stays(dossier: Dossier) -> list[str]:
+    """The attacker's resources that the last deleting plan left alone, with its reason."""
+    last = next((plan for plan in reversed(dossier.plans) if plan.is_irreversible or plan.stage == "eradicate"), None)
+    if last is None or dossier.attribution is None:
+        return []
+    rogue = {j.id.lower() for j in dossier.attribution.resources if j.cls is Class.ATTACKER}
+    gone = {row.action.target.lower() for row in dossier.actions if row.is_good and row.action.kind.endswith(".delete")}
+    kept = [n for n in last.no_ops if n.target.lower() in rogue - gone]
+    return [
+        f"The attacker's {plain(n.target.rsplit('/', 1)[-1], 60)} is still there: {plain(n.reason, 240)}" for n in kept
+    ]
 
 
 def still_billed(dossier: Dossier) -> list[str]:
