@@ -23,8 +23,6 @@ from firebreak.model.outcome import ActionState
 from firebreak.model.plan import action_id
 from tasks.words import plain, reasons_of
 
-LOCK_WRITE = "microsoft.authorization/locks/write"
-
 
 class Judged:
     """The judgements of one case, indexed. Pure; made by each planning step for itself."""
@@ -102,21 +100,14 @@ class Judged:
         return bool(names & self._principals)
 
     def made_lock(self, lock: Lock) -> bool:
-        """Whether the attacker made this lock: by judgement, by who created it, or by who wrote it in the window."""
+        """Whether the attacker made this lock: by judgement, else by who created it."""
         judgement = self.of(lock.id)
         if judgement is not None and judgement.cls is not Class.UNKNOWN:
             return judgement.cls is Class.ATTACKER
         if self._activity is None:
             return False
         created = self._activity.creators.get(lock.id.lower())
-        if created is not None:
-            return self.attacker_did(created)
-        writes = [
-            op
-            for op in self._activity.operations
-            if op.name.lower() == LOCK_WRITE and op.resource_id.lower() == lock.id.lower() and op.status != "failed"
-        ]
-        return bool(writes) and all(self.attacker_did(op) for op in writes)
+        return created is not None and self.attacker_did(created)
 
     def keep_out(self, resource_id: str, tags: Mapping[str, str] | None = None, *, deleting: bool = False) -> str:
         """Return why this must not be changed, "" when it may: a test alert, not the attacker's, protected, or locked."""
