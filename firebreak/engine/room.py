@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +14,7 @@ import msgspec
 
 from firebreak.approval import Approvers, GateDesk
 from firebreak.audit import AuditLog
-from firebreak.clients import Recorded, Recorder, connect
+from firebreak.clients import Recorded, Recorder, Transports, connect
 from firebreak.errors import ContentError, ResponseError
 from firebreak.evidence import EvidenceStore
 from firebreak.intake.alerts import open_incident, parse_alert
@@ -50,7 +52,10 @@ class Clouds:
 
 @dataclass(frozen=True)
 class EngineRoom:
-    """Shared parts. `steps` come from `tasks.registry`, handed in because the engine does not import the runbook."""
+    """Shared parts. `steps` come from `tasks.registry`, handed in because the engine does not import the runbook.
+
+    `transport` replaces the network; `sleep` and `monotonic` then belong to the same world as `clock`.
+    """
 
     settings: Settings
     store: Store
@@ -60,6 +65,9 @@ class EngineRoom:
     evidence: EvidenceStore
     steps: Mapping[str, LoadedStep]
     clock: Callable[[], datetime] = utc_now
+    transport: Transports | None = None
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    monotonic: Callable[[], float] = time.monotonic
 
     def playbooks(self) -> dict[str, Playbook]:
         """Shipped playbooks and those in `<home>/playbooks`, checked against the steps there are."""
@@ -122,7 +130,10 @@ class EngineRoom:
             mode=incident.mode,
             correlation_id=_correlation(incident),
             recorder=record,
+            transport=self.transport,
             clock=self.clock,
+            sleep=self.sleep,
+            monotonic=self.monotonic,
         ) as connection:
             yield Clouds(connection.eyes, connection.hands, lambda name: step.__setitem__(0, name))
 
