@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 
 from firebreak.model.case import Case
-from firebreak.model.clouds import Eyes
 from firebreak.model.facts import Class, Disk, DiskFacts, Inventory, Machine, Resource, ScaleSet
 from firebreak.model.ids import ResourceId
 from firebreak.model.plan import Action, NoOp, action_id
-from firebreak.model.step import Effect, Target
+from firebreak.model.step import Effect
 from tasks import disks
 from tasks.arm import (
     AUTOSCALE,
-    COMPUTE,
     NETWORK,
-    RESOURCES,
-    Document,
-    absent,
-    items_at,
     known,
-    look_at,
     moment,
-    text_at,
-    value_at,
 )
 from tasks.judged import Judged
 from tasks.words import name_of, per_hour, plain
@@ -284,87 +274,3 @@ class Removal:
         self.planned.append(action)
         if deletes:
             self._going[action.target.lower()] = action.id
-
-
-def version_of(action: Action) -> str:
-    """The api-version of a deletion."""
-    if action.kind in (MACHINE, SCALE_SET):
-        return COMPUTE
-    return RESOURCES if action.kind == GROUP else VERSIONS[str(action.params["type"])]
-
-
-async def look_at_removals(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
-    """Look at the targets of deletions: machines, scale sets and generic resources by list, groups with their contents."""
-    found: dict[str, Target] = {}
-    lists = {
-        MACHINE: (COMPUTE, "providers/Microsoft.Compute/virtualMachines"),
-        SCALE_SET: (COMPUTE, "providers/Microsoft.Compute/virtualMachineScaleSets"),
-    }
-    for kind, (version, path) in lists.items():
-        chosen = [a for a in actions if a.kind == kind]
-        if chosen:
-            found |= await look_at(chosen, eyes, _judge, version=version, list_path=path)
-    resources = [a for a in actions if a.kind == RESOURCE]
-    if resources:
-        found |= await _look_at_resources(resources, eyes)
-    groups = [a for a in actions if a.kind == GROUP]
-    targets = await asyncio.gather(*(_look_at_group(group, eyes) for group in groups))
-    return found | {group.id: target for group, target in zip(groups, targets, strict=True)}
-
-
-def _judge(action: Action, document: Document | None) -> Target:
-    if document is None:
-        return absent(action)
-    provisioning = text_at(document, "properties", "provisioningState").lower()
-    fingerprint = {key: text_at(document, "properties", key).lower() for key in ("vmId", "uniqueId")}
-    if action.kind == MACHINE:
-        planned = {str(d).lower() for d in action.params.get("disks", ())}
-        more = sorted(d for d in _disks_of(document) if d not in planned)
-        fingerprint["disks"] = f"also {name_of(more[0])}" if more else AS_PLANNED
-    return Target(
-        exists=True,
-        already_so=False,
-        in_progress=provisioning == "deleting",
-        state=provisioning or "present",
-        fingerprint=known(fingerprint),
-    )
-
-
-def _disks_of(document: Document) -> set[str]:
-    storage = value_at(document, "properties", "storageProfile")
-    slots = [value_at(storage, "osDisk"), *items_at(storage, "dataDisks")]
-    return {text_at(slot, "managedDisk", "id").lower() for slot in slots} - {""}
-
-
-async def _look_at_resources(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
-    rows = await eyes.arm.list(
-        f"/subscriptions/{eyes.arm.subscription_id}/resources", RESOURCES, {"$expand": "createdTime,provisioningState"}
-    )
-    by_id = {text_at(row, "id").lower(): row for row in rows}
-    found = {}
-    for action in actions:
-        row = by_id.get(action.target.lower())
-        if row is None:
-            found[action.id] = absent(action)
-            continue
-        state = text_at(row, "provisioningState").lower()
-        found[action.id] = Target(
-            exists=True,
-            already_so=False,
-            in_progress=state == "deleting",
-            state=state or "present",
-            fingerprint=known({"createdTime": moment(text_at(row, "createdTime"))}),
-        )
-    return found
-
-
-async def _look_at_group(action: Action, eyes: Eyes) -> Target:
-    document = await eyes.arm.get(action.target, RESOURCES)
-    if document is None:
-        return absent(action)
-    inside = await eyes.arm.list(f"{action.target}/resources", RESOURCES)
-    contents = EMPTY if not inside else f"{len(inside)} resources, {name_of(text_at(inside[0], 'id'))} among them"
-    deleting = text_at(document, "properties", "provisioningState").lower() == "deleting"
-    return Target(
-        exists=True, already_so=False, in_progress=deleting, state=contents, fingerprint={"contents": contents}
-    )

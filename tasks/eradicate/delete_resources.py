@@ -15,7 +15,8 @@ from firebreak.model.facts import Attribution, DiskFacts, Inventory
 from firebreak.model.plan import Action, NoOp
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks import disks
-from tasks.removal import GROUP, MACHINE, SCALE_SET, VERSIONS, Removal, look_at_removals, version_of
+from tasks.removal import GROUP, MACHINE, SCALE_SET, VERSIONS, Removal
+from tasks.removed import look_at_removals, version_of
 
 STEP = Step(
     id="eradicate.delete_resources",
