@@ -43,6 +43,7 @@ bench: $(VENV)/.installed  ## what is claimed about speed, measured
 
 docs: $(VENV)/.installed  ## write the generated reference pages anew
 	$(BIN)/python -m tasks.coverage
+	$(BIN)/python -m firebreak.cli.reference
 
 clean:  ## remove what was installed and built
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
