@@ -148,9 +148,10 @@ def _is_stale(outcome: Outcome) -> bool:
 
 
 async def _close(engine: Engine, runtime: Runtime, state: str, round_of_facts: int) -> str:
-    engine.set_state(state, engine.closing_note(state))
-    page = engine.write_report(round_of_facts)
+    # The report first: whoever sees that the incident has ended finds it.
+    page = engine.write_report(round_of_facts, state)
     await runtime.show("case", engine.case_page(round_of_facts), "What is happening")
     await runtime.show("report", page, "Report")
+    engine.set_state(state, engine.closing_note(state))
     runtime.say(f"{engine.incident.id}: {state}.")
     return state

@@ -167,6 +167,14 @@ def _follow(
                     codes = fresh_codes
                     stderr.print(f"[dim]codes now:[/] {codes}")
         time.sleep(0.3)
+    while not _has_ended(room, incident):
+        time.sleep(0.3)
+
+
+def _has_ended(room: EngineRoom, incident: str) -> bool:
+    from flows.start import run_state
+
+    return asyncio.run(run_state(str(room.store.values.get(incident, "flow_run"))))[1]
 
 
 def _is_asked(room: EngineRoom, incident: str) -> bool:

@@ -329,8 +329,8 @@ class Engine:
             return "A person rejected a plan; nothing after it was done."
         return "" if self.incident.mode.may_write else f"{self.incident.mode}: nothing was changed."
 
-    def write_report(self, number: int) -> str:
-        """Write report.html, report.md and report.json below the home folder; return the Markdown."""
+    def write_report(self, number: int, state: str) -> str:
+        """Write report.html, report.md and report.json below the home folder, for a run that ends as `state`; return the Markdown."""
         folder = self.room.settings.home / "reports" / self.incident.id
         folder.mkdir(parents=True, exist_ok=True)
         files = {
@@ -340,7 +340,7 @@ class Engine:
         }
         self._remember("last-round", number)
         self._remember("report", files)
-        dossier = self.dossier(number)
+        dossier = msgspec.structs.replace(self.dossier(number), state=state, note=self.closing_note(state))
         page = report_markdown(dossier)
         (folder / "report.html").write_text(report_html(dossier), encoding="utf-8")
         (folder / "report.md").write_text(page, encoding="utf-8")

@@ -7,7 +7,9 @@ import unicodedata
 
 _LONGEST = 160
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+!|~$@:='\"]|(?<=www)\.|^[-+.]|^(?=\d+[.)])", re.IGNORECASE)
+# Only what could act: emphasis, code, links, tables, templates, autolinks, and what begins a heading, list or rule.
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]|~@]|:(?=//)|(?<=www)\.|^[-+#=]", re.IGNORECASE)
+_NUMBERED = re.compile(r"^(\d+)(?=[.)])")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
@@ -29,9 +31,9 @@ def markdown(text: object, longest: int = _LONGEST) -> str:
     """`plain`, with everything that Markdown, HTML, an autolink or a template could act on escaped.
 
     >>> markdown("<b>[x](http://e)|{{7}}")
-    '&lt;b&gt;\\\\[x\\\\]\\\\(http\\\\://e\\\\)\\\\|\\\\{\\\\{7\\\\}\\\\}'
+    '&lt;b&gt;\\\\[x\\\\](http\\\\://e)\\\\|\\\\{\\\\{7\\\\}\\\\}'
     """
-    escaped = _MARKDOWN.sub(lambda match: "\\" + match.group(0), plain(text, longest))
+    escaped = _NUMBERED.sub(r"\1\\", _MARKDOWN.sub(lambda match: "\\" + match.group(0), plain(text, longest)))
     return "".join(_HTML.get(c, c) for c in escaped)
 
 

@@ -9,8 +9,8 @@ from firebreak.report.hostile import markdown
 from firebreak.report.todo import left_to_do, still_billed
 
 STATES = {
-    "done": "carried out: see the actions and what is left to do.",
-    "stopped": "stopped by a person or a guard rail.",
+    "done": "has ended: see what was done and what is left to do.",
+    "stopped": "was stopped by a person or a guard rail.",
     "failed": "ended with an error.",
     "waiting": "waits for an approval.",
 }

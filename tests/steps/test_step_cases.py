@@ -1,4 +1,6 @@
-"""Every step, as data: `tests/steps/<phase>/<step>*.yaml`, facts or answers in, facts, findings, actions and no-ops out.
+"""Reading steps as data: `tests/steps/investigate/<step>*.yaml`, facts or answers in, facts and findings out.
+
+The changing steps have `test_changing_step_cases.py`.
 
 A file holds a list of cases:
 
@@ -53,7 +55,7 @@ HERE = Path(__file__).parent
 
 def _cases() -> list[Any]:
     found = []
-    for file in sorted(HERE.glob("*/*.yaml")):
+    for file in sorted(HERE.glob("investigate/*.yaml")):
         rows = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
         found += [pytest.param(row, id=f"{file.parent.name}/{file.stem}: {row['case']}") for row in rows]
     return found
