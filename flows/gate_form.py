@@ -26,7 +26,12 @@ def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str], co
     Choices are JSON-schema enums on strings, not `Literal`: a Literal of one value becomes a const, which the UI disables, and a
     required const can never be submitted. The digest is meant to be one.
 
-    `confirm` is the text that has to be typed to approve, "" when none. `approvers` are the names of people who may answer; with none enrolled the field is free text and the desk refuses every answer.
+    The page stands in two places, since each UI shows only one of them whole. The new UI renders the form's description. The older UI
+    squeezes that to nothing beside a long form, and renders a field's description instead, also one inherited through `allOf`, which
+    the new UI passes over; it joins lines at line feeds, which would break tables, but not at carriage returns.
+
+    `confirm` is the text that has to be typed to approve, "" when none. `approvers` are the names of people who may answer; with none
+    enrolled the field is free text and the desk refuses every answer.
     """
     decisions = ("approve", "reject", "skip") if gate.optional else ("approve", "reject")
     labels = tuple(choice_label(action) for action in plan.actions[:MOST_CHOICES])
@@ -36,14 +41,14 @@ def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str], co
             Field(
                 description="approve: carry out this plan. reject: stop the run."
                 + (" skip: go on without this stage." if gate.optional else ""),
-                json_schema_extra={"position": 0},
+                json_schema_extra={"position": 1},
             ),
         ),
         "approver": (
             str,
             Field(
                 description="Who you are. Only people enrolled for this gate.",
-                json_schema_extra={"position": 1, **({"enum": list(approvers)} if approvers else {})},
+                json_schema_extra={"position": 2, **({"enum": list(approvers)} if approvers else {})},
             ),
         ),
         "code": (
@@ -51,7 +56,7 @@ def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str], co
             Field(
                 pattern=r"^\d{6}$",
                 description="The six digits your authenticator shows now.",
-                json_schema_extra={"position": 2},
+                json_schema_extra={"position": 3},
             ),
         ),
         "reason": (
@@ -60,18 +65,26 @@ def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str], co
                 default="",
                 max_length=2000,
                 description="Why. Needed to reject; kept in the record.",
-                json_schema_extra={"position": 5},
+                json_schema_extra={"position": 6},
             ),
         ),
         "plan_digest": (
             Literal[plan.digest],
-            Field(default=plan.digest, description="The exact plan you answer for.", json_schema_extra={"position": 6}),
+            Field(
+                default=plan.digest,
+                title="The plan you answer for",
+                json_schema_extra={"position": 0, "allOf": [{"description": page.replace("\n", "\r")}]},
+            ),
         ),
     }
     if labels:
         fields["leave_out"] = (
             list[Annotated[str, Field(json_schema_extra={"enum": list(labels)})]],
-            Field(default=[], description="Actions NOT to carry out.", json_schema_extra={"position": 4}),
+            Field(
+                default=[],
+                description="What is NOT to be done, e.g. machines that go on running. Nothing chosen: all is done.",
+                json_schema_extra={"position": 5},
+            ),
         )
     if confirm:
         what = "what is over the playbook's limits" if plan.over_limits else "what cannot be undone"
@@ -81,7 +94,7 @@ def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str], co
                 default="",
                 pattern=f"^$|^{re.escape(confirm)}$",
                 description=f"To approve {what}, type: {confirm}",
-                json_schema_extra={"position": 3},
+                json_schema_extra={"position": 4},
             ),
         )
     form = cast("type[RunInput]", create_model("Gate", __base__=RunInput, **fields))

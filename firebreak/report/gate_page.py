@@ -1,7 +1,12 @@
-"""The page an approver reads in the gate: what, why, what it costs to wait, what cannot be undone. Markdown, pure."""
+"""The page an approver reads in the gate: what, why, what it costs to wait, what cannot be undone. Markdown, pure.
+
+It is read at night in a dialog 32 rem wide, or on a phone: money first, tables of three short columns, long text in lists, one reason said
+once for all it is true of. The ids that prove a reason are left to the case page and the report.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -14,6 +19,11 @@ from firebreak.report.dossier import money
 from firebreak.report.hostile import markdown, plain
 
 _MOST_ROWS = 60
+_MOST_NO_OPS = 20
+_FEW = 4  # up to so many actions of one kind are told one by one, more become a table
+_PROOF = re.compile(r"\s*\(activity log [^()]*\)")
+_MOMENT = re.compile(r",? \d{4}-\d\d-\d\d \d\d:\d\dZ")
+_GUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
 
 KINDS = {
     "access.remove": "Remove role assignment",
@@ -52,8 +62,9 @@ def kind_in_words(kind: str) -> str:
 
 def choice_label(action: Action) -> str:
     """How an action is called in the list of what may be left out: unique, and without anything a form could interpret."""
-    name = plain(action.target.rsplit("/", 1)[-1], 48)
-    return f"{kind_in_words(action.kind)}: {name} [{action.id.rsplit(':', 1)[-1][:6]}]"
+    leaf = action.target.rsplit("/", 1)[-1]
+    said = plain(action.title, 72) if _GUID.match(leaf) else f"{kind_in_words(action.kind)}: {plain(leaf, 48)}"
+    return f"{said} [{action.id.rsplit(':', 1)[-1][:6]}]"
 
 
 def gate_page(
@@ -69,26 +80,24 @@ def gate_page(
     subscription: SubscriptionFacts | None = None,
     demo_hint: str = "",
 ) -> str:
-    """Return the Markdown shown above the form.
+    """Return the Markdown shown with the form.
 
-    `approvals` are people who have approved this gate so far, `problem` says why it is asked again, `demo_hint` is only set by the
-    demo (whose approvers are invented).
+    `approvals` are people who have approved this gate so far, `required` how many are needed (0: what the gate says), `problem` says why
+    it is asked again, `demo_hint` is only set by the demo (whose approvers are invented).
     """
     lines: list[str] = []
     if problem:
         lines += [f"> **Asked again:** {markdown(problem, 400)}", ""]
-    lines += [_headline(plan, incident, subscription), ""]
-    if plan.over_limits:
-        lines += ["**Over the limits of the playbook; only a typed override approves it:**", ""]
-        lines += [f"- {markdown(limit, 300)}" for limit in plan.over_limits] + [""]
+    lines += _headline(plan, incident, gate, subscription)
     lines += _money(plan, burn)
-    if attribution is not None and attribution.verdict_reasons:
-        lines += ["**Why we think so**", ""]
-        lines += [f"- {markdown(reason, 300)}" for reason in attribution.verdict_reasons[:6]] + [""]
-    lines += _table(plan)
+    lines += _over_limits(plan)
     lines += _undo(plan)
     if plan.problems:
         lines += ["**Mind**", ""] + [f"- {markdown(p, 300)}" for p in plan.problems] + [""]
+    if attribution is not None and attribution.verdict_reasons:
+        lines += ["**Why we think it is an attack**", ""]
+        lines += [f"- {markdown(reason, 240)}" for reason in attribution.verdict_reasons[:_FEW]] + [""]
+    lines += _actions(plan)
     lines += _left_alone(plan)
     lines += _who(gate, required or gate.required, approvals)
     if demo_hint:
@@ -97,29 +106,32 @@ def gate_page(
     return "\n".join(lines)
 
 
-def _headline(plan: Plan, incident: Incident, subscription: SubscriptionFacts | None) -> str:
-    name = markdown(subscription.display_name) if subscription else ""
+def _headline(plan: Plan, incident: Incident, gate: Gate, subscription: SubscriptionFacts | None) -> list[str]:
+    name = f"**{markdown(subscription.display_name)}** " if subscription and subscription.display_name else ""
     customer = f" of {markdown(subscription.customer_name)}" if subscription and subscription.customer_name else ""
-    where = (
-        f"subscription **{name}**{customer} ({plan.subscription_id})"
-        if name
-        else f"subscription {plan.subscription_id}"
-    )
-    return f"### {len(plan.actions)} actions in {where}\n\nAlert: {markdown(incident.alert.title, 200)}"
+    actions = "1 action" if len(plan.actions) == 1 else f"{len(plan.actions)} actions"
+    return [
+        f"### {markdown(gate.title)}",
+        "",
+        f"{actions} in subscription {name}({plan.subscription_id}){customer}",
+        "",
+        f"Alert: {markdown(incident.alert.title, 200)}",
+        "",
+    ]
 
 
 def _money(plan: Plan, burn: BurnRate | None) -> list[str]:
-    saves = sum((a.per_hour for a in plan.actions if a.per_hour is not None), Decimal(0))
+    saves = _per_hour(plan.actions)
     if burn is None:
-        return [f"This plan saves **{money(saves, plan.currency)} per hour**.", ""] if saves else []
-    wait = burn.rogue_per_hour / 6
+        return [f"This plan saves **{money(saves, plan.currency)} an hour**.", ""] if saves else []
     rows = [
-        "| burning now (attacker) | all running compute | lost so far | waiting 10 minutes costs | this plan saves per hour |",
-        "|---|---|---|---|---|",
-        (
-            f"| **{money(burn.rogue_per_hour, burn.currency)}/h** | {money(burn.per_hour, burn.currency)}/h | {money(burn.lost, burn.currency)} "
-            f"| **{money(wait, burn.currency)}** | {money(saves, burn.currency)} |"
-        ),
+        f"| Money | {burn.currency} |",
+        "|:---|---:|",
+        f"| **The attacker burns, an hour** | **{burn.rogue_per_hour:,.2f}** |",
+        f"| **Waiting 10 minutes costs** | **{burn.rogue_per_hour / 6:,.2f}** |",
+        f"| This plan saves, an hour | {saves:,.2f} |",
+        f"| Lost so far | {burn.lost:,.2f} |",
+        f"| All that runs here, an hour | {burn.per_hour:,.2f} |",
         "",
     ]
     if burn.unpriced:
@@ -127,21 +139,15 @@ def _money(plan: Plan, burn: BurnRate | None) -> list[str]:
     return rows
 
 
-def _table(plan: Plan) -> list[str]:
-    rows = ["| # | action | target | region | per hour | why |", "|---|---|---|---|---|---|"]
-    for number, action in enumerate(plan.actions[:_MOST_ROWS], 1):
-        mark = " ⚠" if action.effect is Effect.IRREVERSIBLE else ""
-        per_hour = f"{action.per_hour:,.2f}" if action.per_hour is not None else ""
-        group = action.target.split("/")[4] if action.target.lower().count("/resourcegroups/") else ""
-        place = f"{markdown(group)} / " if group else ""
-        why = "; ".join(markdown(reason, 140) for reason in action.reasons[:2])
-        rows.append(
-            f"| {number} | {kind_in_words(action.kind)}{mark} | {place}**{markdown(action.target.rsplit('/', 1)[-1], 60)}** "
-            f"| {markdown(action.region)} | {per_hour} | {why} |"
-        )
-    if len(plan.actions) > _MOST_ROWS:
-        rows.append(f"| … | {len(plan.actions) - _MOST_ROWS} more, all in the plan artifact | | | | |")
-    return [*rows, ""]
+def _per_hour(actions: Sequence[Action]) -> Decimal:
+    return sum((a.per_hour for a in actions if a.per_hour is not None), Decimal(0))
+
+
+def _over_limits(plan: Plan) -> list[str]:
+    if not plan.over_limits:
+        return []
+    lines = ["**Over the limits of the playbook; only a typed override approves it:**", ""]
+    return lines + [f"- {markdown(limit, 300)}" for limit in plan.over_limits] + [""]
 
 
 def _undo(plan: Plan) -> list[str]:
@@ -149,25 +155,96 @@ def _undo(plan: Plan) -> list[str]:
     if not lost:
         return ["**Can be undone:** every action of this plan has an inverse; prior state is saved before each.", ""]
     reasons = sorted({a.irreversible_because for a in lost if a.irreversible_because})
-    lines = [f"**Cannot be undone (⚠):** {len(lost)} of {len(plan.actions)} actions.", ""]
+    lines = [f"#### ⚠ CANNOT BE UNDONE: {len(lost)} of {len(plan.actions)} actions", ""]
     return lines + [f"- {markdown(reason, 240)}" for reason in reasons] + [""]
+
+
+def _actions(plan: Plan) -> list[str]:
+    """The actions kind by kind, in the plan's order; dearest first within a kind; at most `_MOST_ROWS` named."""
+    by_kind: dict[str, list[Action]] = {}
+    for action in plan.actions:
+        by_kind.setdefault(action.kind, []).append(action)
+    lines, room = ["#### What will be done", ""], _MOST_ROWS
+    for kind, actions in by_kind.items():
+        named = sorted(actions, key=lambda a: -(a.per_hour or Decimal(0)))[:room]
+        room -= len(named)
+        lines += [_group_title(kind, actions, plan.currency), ""]
+        lines += _one_by_one(named) if len(actions) <= _FEW else _table(named)
+        if len(named) < len(actions):
+            lines += [f"… and {len(actions) - len(named)} more, all in the plan and the report.", ""]
+        if len(actions) > _FEW:
+            lines += ["Because:", "", *(f"- {said}" for said in _shared_reasons(actions)), ""]
+    return lines
+
+
+def _group_title(kind: str, actions: Sequence[Action], currency: str) -> str:
+    saves = _per_hour(actions)
+    mark = "⚠ " if any(a.effect is Effect.IRREVERSIBLE for a in actions) else ""
+    return f"**{mark}{kind_in_words(kind)}: {len(actions)}**" + (
+        f", saves {money(saves, currency)} an hour" if saves else ""
+    )
+
+
+def _one_by_one(actions: Sequence[Action]) -> list[str]:
+    lines = []
+    for action in actions:
+        why = " ".join(markdown(_short(reason), 140) for reason in action.reasons[:2])
+        lines.append(f"- **{markdown(action.title, 140)}**. {why}".rstrip())
+    return [*lines, ""] if lines else []
+
+
+def _table(actions: Sequence[Action]) -> list[str]:
+    if not actions:
+        return []
+    rows = ["| name | region | an hour |", "|:---|:---|---:|"]
+    for action in actions:
+        per_hour = f"{action.per_hour:,.2f}" if action.per_hour is not None else ""
+        leaf = action.target.rsplit("/", 1)[-1]
+        name = action.title if _GUID.match(leaf) else leaf
+        rows.append(f"| **{markdown(name, 36)}** | {markdown(action.region, 24)} | {per_hour} |")
+    return [*rows, ""]
+
+
+def _short(reason: str) -> str:
+    """A reason without the ids that prove it."""
+    return _PROOF.sub("", reason)
+
+
+def _shared_reasons(actions: Sequence[Action]) -> list[str]:
+    """The commonest reasons of a group, those that differ only in moment or value said together, with how many they are true of."""
+    values: dict[str, dict[str, None]] = {}
+    count: dict[str, int] = {}
+    for action in actions:
+        for head in dict.fromkeys(_head_and_value(reason, values) for reason in action.reasons):
+            count[head] = count.get(head, 0) + 1
+    lines = []
+    for head in sorted(count, key=lambda h: -count[h])[: _FEW + 1]:
+        known = [value for value in values[head] if value]
+        more = f" and {len(known) - 3} more" if len(known) > 3 else ""
+        said = f"{head}: {', '.join(known[:3])}{more}" if known else head
+        share = "all" if count[head] == len(actions) else f"{count[head]} of {len(actions)}"
+        lines.append(f"{markdown(said, 200)} ({share})")
+    return lines
+
+
+def _head_and_value(reason: str, values: dict[str, dict[str, None]]) -> str:
+    """Note "A size that miners like" -> "Standard_X" and return what stands before the colon."""
+    head, _, value = _MOMENT.sub("", _short(reason)).rstrip(".").partition(": ")
+    values.setdefault(head, {})[value] = None
+    return head
 
 
 def _left_alone(plan: Plan) -> list[str]:
     if not plan.no_ops:
         return []
-    lines = [
-        f"<details><summary>Looked at and left alone: {len(plan.no_ops)}</summary>",
-        "",
-        "| what | because |",
-        "|---|---|",
-    ]
+    lines = [f"**Looked at and left alone: {len(plan.no_ops)}**", ""]
     lines += [
-        f"| {markdown(n.target.rsplit('/', 1)[-1], 60)} | {markdown(n.reason, 200)} |" for n in plan.no_ops[:_MOST_ROWS]
+        f"- {markdown(n.target.rsplit('/', 1)[-1], 48)}: {markdown(_short(n.reason), 160)}"
+        for n in plan.no_ops[:_MOST_NO_OPS]
     ]
-    if len(plan.no_ops) > _MOST_ROWS:
-        lines.append(f"| … | {len(plan.no_ops) - _MOST_ROWS} more in the report |")
-    return [*lines, "", "</details>", ""]
+    if len(plan.no_ops) > _MOST_NO_OPS:
+        lines.append(f"- … {len(plan.no_ops) - _MOST_NO_OPS} more in the report")
+    return [*lines, ""]
 
 
 def _who(gate: Gate, required: int, approvals: Sequence[str]) -> list[str]:
