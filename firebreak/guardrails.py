@@ -252,10 +252,7 @@ def _is_attackers(lock: Lock, case: Case) -> bool:
     if judged is not None:
         return judged.cls is Class.ATTACKER
     creation = activity.creators.get(lock.id.lower()) if activity else None
-    if creation is None:
-        return False
-    attackers = {actor.id.lower() for actor in attribution.actors if actor.cls is Class.ATTACKER}
-    return bool({creation.caller.lower(), creation.principal_id.lower()} & attackers)
+    return creation is not None and attribution.did(creation)
 
 
 def _is_owner_of_all(assignment: RoleAssignment, subscription_id: str) -> bool:

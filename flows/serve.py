@@ -8,7 +8,9 @@ from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from firebreak.playbook import find_playbooks
+from firebreak.settings import Settings
 from flows.respond import respond
+from tasks.registry import load_steps
 
 LIMIT = 20
 
@@ -16,7 +18,9 @@ LIMIT = 20
 async def serve() -> None:
     """Register the deployments (again and again does no harm), then run what is scheduled until told to stop."""
     runner = Runner(name="firebreak", limit=LIMIT, pause_on_shutdown=False)
-    for playbook in find_playbooks().values():
+    settings = Settings.load()
+    steps = {name: loaded.step for name, loaded in load_steps().items()}
+    for playbook in find_playbooks(settings.home / "playbooks", steps=steps).values():
         deployment = await respond.ato_deployment(
             name=playbook.id,
             parameters={"playbook": playbook.id},

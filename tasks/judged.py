@@ -63,14 +63,7 @@ class Judged:
 
     def attacker_did(self, operation: Operation) -> bool:
         """Whether the attacker did this: an identity of the attacker's own, or a stolen one at the attacker's address."""
-        names = {operation.caller.lower(), operation.principal_id.lower()} - {""}
-        for actor in self._attackers:
-            if not names & {actor.id.lower(), self._principal(actor)}:
-                continue
-            same_way = operation.address == actor.address and (not actor.app_id or operation.app_id == actor.app_id)
-            if not actor.established or same_way:
-                return True
-        return False
+        return self.attribution.did(operation)
 
     def own_identities(self) -> dict[str, str]:
         """The attacker's own principals: object id in lower case, and the name it is known by."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -66,6 +67,35 @@ def show(playbook: str, as_json: bool = Json) -> None:
                 "may be skipped" if gate.optional else "",
             )
     stdout.print(table)
+
+
+@app.command("export")
+def export(
+    playbook: str,
+    out: Path | None = typer.Option(
+        None, help="Where to write it [default: <home>/playbooks/<id>.yaml, from where it replaces the shipped one]."
+    ),
+    as_json: bool = Json,
+) -> None:
+    """Copy a shipped playbook to a file of your own, to change it there."""
+    with engine_room() as room:
+        room.playbook(playbook)
+        target = out or room.settings.home / "playbooks" / f"{playbook}.yaml"
+    source = resources.files("playbooks") / f"{playbook}.yaml"
+    if not source.is_file():
+        raise ContentError(
+            f"{playbook!r} is a playbook of your own already.", hint="Only shipped playbooks are exported."
+        )
+    if target.exists():
+        raise ContentError(f"{target} exists.", hint="Name another file with --out, or remove it first.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(source.read_bytes())
+    if as_json:
+        print_json({"playbook": playbook, "file": str(target)})
+    else:
+        stdout.print(
+            f"Written to {safe(target, 500)}. Change it, then: firebreak playbooks validate {safe(target, 500)}"
+        )
 
 
 @app.command("validate")

@@ -394,6 +394,21 @@ class Attribution(Facts, frozen=True, kw_only=True):
         wanted = resource_id.lower()
         return next((j for j in self.resources if j.id.lower() == wanted), None)
 
+    def did(self, operation: Operation) -> bool:
+        """Whether the attacker did this: an identity of the attacker's own, or a stolen one in the attacker's session.
+
+        A stolen identity goes on working honestly, so its caller alone proves nothing: address and, where known, client app must be
+        those of the session that was judged.
+        """
+        names = {operation.caller.lower(), operation.principal_id.lower()} - {""}
+        for actor in self.actors:
+            if actor.cls is not Class.ATTACKER or not names & {actor.id.lower(), actor.principal_id.lower()}:
+                continue
+            same_way = operation.address == actor.address and (not actor.app_id or operation.app_id == actor.app_id)
+            if not actor.established or same_way:
+                return True
+        return False
+
 
 # investigate.burn_rate ---------------------------------------------------------------------------------------------------
 

@@ -220,6 +220,23 @@ def test_a_lock_on_a_child_protects_the_group_that_holds_it() -> None:
     assert not why_protected(make_action(2, kind="machine.delete"), case)
 
 
+@pytest.mark.parametrize(("address", "respected"), [("192.0.2.1", True), ("203.0.113.7", False)])
+def test_a_lock_of_a_stolen_identity_is_the_attackers_only_when_made_in_the_attackers_session(
+    address: str, respected: bool
+) -> None:
+    made = lock()
+    creation = Operation(
+        id="1", name="Microsoft.Authorization/locks/write", status="succeeded", at=NOON, caller="dev@x", address=address
+    )
+    activity = ActivityFacts(
+        events=1, from_time=NOON, to_time=NOON, window_start=NOON, creators={made.id.lower(): creation}
+    )
+    stolen = Judgement(id="dev@x", cls=Class.ATTACKER, score=100, address="203.0.113.7", established=True)
+    case = make_case(AccessFacts(locks=(made,)), activity, Attribution(actors=(stolen,)))
+    taking = make_action(1, kind="machine.delete")
+    assert bool(why_protected(taking, case)) is respected
+
+
 def test_a_lock_made_by_an_attacker_is_known_by_its_creator() -> None:
     made = lock()
     creation = Operation(
