@@ -7,28 +7,46 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
-_FRACTION = re.compile(r"(\.\d{6})\d+")
 _LONGEST = 512
+_MISSING = object()
+_FEW_KEYS = 64
 
 
 def field(document: Any, *names: str) -> Any:
     """Walk down `names` without regard to case; None as soon as one is missing."""
     for name in names:
-        if not isinstance(document, Mapping):
+        # The first tests are for speed: asking an abstract class costs more than all the rest.
+        if type(document) is not dict and (document is None or not isinstance(document, Mapping)):
             return None
-        if name in document:
-            document = document[name]
-            continue
-        lowered = name.lower()
-        document = next((v for k, v in document.items() if isinstance(k, str) and k.lower() == lowered), None)
+        found = document.get(name, _MISSING)
+        if found is _MISSING:
+            spelled = _spelled(document, name.lower())
+            found = None if spelled is None else document[spelled]
+        document = found
     return document
+
+
+def _spelled(document: Mapping[Any, Any], lowered: str) -> str | None:
+    """The first key that reads `lowered` without regard to case. Thousands of documents share a few shapes, so each is folded once."""
+    keys = tuple(document)
+    return (_folded(keys) if len(keys) <= _FEW_KEYS else _folded.__wrapped__(keys)).get(lowered)
+
+
+@lru_cache(maxsize=512)
+def _folded(keys: tuple[Any, ...]) -> dict[str, str]:
+    return {key.lower(): key for key in reversed(keys) if isinstance(key, str)}
 
 
 def text(document: Any, *names: str) -> str:
     """A string below `names`, "" when absent. `{value, localizedValue}` reads as its value; overlong text is cut."""
     found = field(document, *names)
+    if type(found) is str:
+        return found[:_LONGEST]
+    if found is None:
+        return ""
     if isinstance(found, Mapping):
         found = field(found, "value")
     if isinstance(found, bool) or found is None or isinstance(found, (Mapping, list)):
@@ -45,12 +63,14 @@ def path(document: Any, *names: str) -> str:
 def mapping(document: Any, *names: str) -> dict[str, Any]:
     """An object below `names`, {} when absent. A string that holds a JSON object reads as that object."""
     found = field(document, *names)
+    if found is None:
+        return {}
     if isinstance(found, str) and found.lstrip().startswith("{"):
         try:
             found = json.loads(found)
         except (ValueError, RecursionError):
             return {}
-    return dict(found) if isinstance(found, Mapping) else {}
+    return dict(found) if isinstance(found, (dict, Mapping)) else {}
 
 
 def items(document: Any, *names: str) -> list[Any]:
@@ -84,9 +104,11 @@ def moment(value: Any) -> datetime | None:
     if not isinstance(value, str) or len(value) < 10:
         return None
     try:
-        found = datetime.fromisoformat(_FRACTION.sub(r"\1", value.strip()))
+        found = datetime.fromisoformat(value.strip())
     except ValueError:
         return None
+    if found.tzinfo is UTC:
+        return found
     try:
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError:

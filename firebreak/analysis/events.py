@@ -16,6 +16,8 @@ from firebreak.analysis import documents as doc
 _OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 _METHODS = "http://schemas.microsoft.com/claims/authnmethodsreferences"
 _UPN = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"
+_ADDRESS_AND_PORT = re.compile(r"(\d+\.\d+\.\d+\.\d+):\d+")
+_NO_LETTERS = re.compile(r"[^a-z]+")
 _HTTP_STATUS = re.compile(r"\b([1-5]\d\d)\b")
 _FAILED_WORDS = frozenset(
     {
@@ -50,7 +52,7 @@ _WORDS = {
 }
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one event says. Empty strings and None stand for what it does not say. `status` is started, accepted, succeeded, failed or ""."""
 
     id: str
@@ -77,17 +79,19 @@ def read_event(document: Any) -> Event | None:
         return None
     claims = doc.mapping(document, "claims") or doc.mapping(document, "identity", "claims")
     resource_id = doc.path(document, "resourceId") or doc.path(document, "authorization", "scope")
-    identifier = doc.text(document, "eventDataId") or doc.text(document, "id")
+    identifier = _identifier(document)
     caller = doc.text(document, "caller") or doc.text(claims, _UPN) or doc.text(claims, "upn")
     principal_id = doc.text(claims, _OBJECT_ID) or doc.text(claims, "oid")
-    request = doc.mapping(document, "properties", "requestbody")
-    response = doc.mapping(document, "properties", "responseBody")
+    properties = doc.field(document, "properties")
+    request = doc.mapping(properties, "requestbody")
+    response = doc.mapping(properties, "responseBody")
+    sub_status = doc.text(document, "subStatus") or doc.text(properties, "statusCode")
     return Event(
         id=identifier or f"{at.isoformat()}|{name}|{resource_id}".lower(),
         at=at,
         name=name,
         resource_id=resource_id.rstrip("/"),
-        status=_status(document),
+        status=_status(document, sub_status),
         caller=caller or principal_id,
         principal_id=principal_id.lower(),
         app_id=(doc.text(claims, "appid") or doc.text(claims, "azp")).lower(),
@@ -95,9 +99,18 @@ def read_event(document: Any) -> Event | None:
         correlation_id=(doc.text(document, "correlationId") or doc.text(document, "operationId")).lower(),
         category=doc.text(document, "category").lower(),
         mfa=_mfa(claims),
-        created=_created(document),
-        body={**request_facts(response), **request_facts(request), **_message(document, name)},
+        created=_created(sub_status),
+        body={**request_facts(response), **request_facts(request), **_message(properties, name)},
     )
+
+
+def name_of(document: Any) -> str:
+    """What tells an event apart that cannot be read: its id, or else all of it."""
+    return _identifier(document) or repr(document)
+
+
+def _identifier(document: Any) -> str:
+    return doc.text(document, "eventDataId") or doc.text(document, "id")
 
 
 def request_facts(body: dict[str, Any]) -> dict[str, Any]:
@@ -125,18 +138,17 @@ def request_facts(body: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
-def _message(document: Any, name: str) -> dict[str, Any]:
-    message = doc.text(document, "properties", "message")
+def _message(properties: Any, name: str) -> dict[str, Any]:
+    message = doc.text(properties, "message")
     return {"message": message} if message and message.lower() != name.lower() else {}
 
 
-def _status(document: Any) -> str:
+def _status(document: Any, sub_status: str) -> str:
     word = (doc.text(document, "status") or doc.text(document, "resultType")).lower()
     known = _WORDS.get(word, "")
     if known in {"started", "accepted", "failed"}:
         return known
-    sub = doc.text(document, "subStatus") or doc.text(document, "properties", "statusCode")
-    if _refused(sub) or doc.text(document, "level").lower() in {"error", "critical"}:
+    if _refused(sub_status) or doc.text(document, "level").lower() in {"error", "critical"}:
         return "failed"
     if known:
         return known
@@ -145,13 +157,15 @@ def _status(document: Any) -> str:
 
 
 def _refused(sub_status: str) -> bool:
+    if not sub_status:
+        return False
     folded = sub_status.lower().replace(" ", "")
     match = _HTTP_STATUS.search(sub_status)
     return folded.split("(")[0] in _FAILED_WORDS or bool(match and int(match[1]) >= 400)
 
 
-def _created(document: Any) -> bool | None:
-    sub = (doc.text(document, "subStatus") or doc.text(document, "properties", "statusCode")).lower()
+def _created(sub_status: str) -> bool | None:
+    sub = sub_status.lower()
     if sub.startswith("created") or "201" in sub:
         return True
     return False if sub == "ok" or sub.startswith("ok ") or "200" in sub else None
@@ -163,8 +177,10 @@ def _address(document: Any, claims: dict[str, Any]) -> str:
         or doc.text(document, "callerIpAddress")
         or doc.text(claims, "ipaddr")
     )
+    address = found.strip().lower()
     # Some exports write "address:port" for IPv4.
-    return re.sub(r"^(\d+\.\d+\.\d+\.\d+):\d+$", r"\1", found.strip().lower())
+    with_port = _ADDRESS_AND_PORT.fullmatch(address)
+    return with_port[1] if with_port else address
 
 
 def _mfa(claims: dict[str, Any]) -> bool | None:
@@ -173,4 +189,4 @@ def _mfa(claims: dict[str, Any]) -> bool | None:
         found = ",".join(str(method) for method in found)
     if not isinstance(found, str) or not found:
         return None
-    return "mfa" in re.split(r"[^a-z]+", found.lower())
+    return "mfa" in _NO_LETTERS.split(found.lower())

@@ -6,6 +6,7 @@ pages as they come and keeps only what is needed; `facts` does the rest. The ord
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -13,8 +14,7 @@ from typing import Any
 
 import msgspec
 
-from firebreak.analysis.events import Event, read_event
-from firebreak.model.canonical import digest_of
+from firebreak.analysis.events import Event, name_of, read_event
 from firebreak.model.facts import ActivityFacts, Caller, Operation, Session
 from firebreak.model.finding import NotLookedAt
 
@@ -28,21 +28,27 @@ class LogReview:
 
     def __init__(self) -> None:
         self._by_operation: dict[tuple[str, str, str], dict[str, Event]] = defaultdict(dict)
-        self.unreadable = 0
+        self._unreadable: set[str] = set()
         self.events = 0
+
+    @property
+    def unreadable(self) -> int:
+        return len(self._unreadable)
 
     def add(self, page: Iterable[Any]) -> None:
         """Take in a page of events; an event that was seen before changes nothing."""
         for document in page:
             event = read_event(document)
             if event is None:
-                self.unreadable += 1
+                self._unreadable.add(name_of(document))
                 continue
             if event.category in _NOT_DONE_BY_SOMEBODY:
                 continue
-            key = (event.correlation_id or event.id, event.name.lower(), event.resource_id.lower())
-            if event.id not in self._by_operation[key]:
-                self._by_operation[key][event.id] = event
+            together = self._by_operation[
+                event.correlation_id or event.id, event.name.lower(), event.resource_id.lower()
+            ]
+            if event.id not in together:
+                together[event.id] = event
                 self.events += 1
 
     def operations(self) -> list[Operation]:
@@ -125,7 +131,7 @@ def _operation(key: tuple[str, str, str], events: list[Event]) -> Operation:
         body.update(event.body)
     region = str(body.pop("region", ""))
     return Operation(
-        id=digest_of(list(key))[:16],
+        id=_id(key),
         name=first.name,
         status=status,
         at=first.at,
@@ -141,6 +147,11 @@ def _operation(key: tuple[str, str, str], events: list[Event]) -> Operation:
         mfa=next((event.mfa for event in events if event.mfa is not None), None),
         created=next((event.created for event in reversed(events) if event.created is not None), None),
     )
+
+
+def _id(key: tuple[str, str, str]) -> str:
+    # A list of texts is canonical JSON as it is; with tens of thousands of operations the general way takes half a second.
+    return hashlib.sha256(msgspec.json.encode(key)).hexdigest()[:16]
 
 
 def _first(values: Iterable[str]) -> str:
