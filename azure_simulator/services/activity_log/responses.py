@@ -11,6 +11,7 @@ from azure_simulator.world import Document, World, public
 
 PAGE_SIZE = 200
 DAYS_KEPT = 90
+QUERIES_KEPT = 64
 
 CATEGORIES = (
     "Administrative",
@@ -50,7 +51,7 @@ def _kept(world: World, request: Request, query: filters.Query) -> list[Document
     if request.q("$skiptoken") and key in kept:
         return kept[key]
     events = models.search(world, query, subscription)
-    if len(kept) > 16:
+    if len(kept) >= QUERIES_KEPT:
         kept.pop(next(iter(kept)))
     kept[key] = events
     return events
