@@ -22,19 +22,19 @@ _ACCOUNT_KEY = re.compile(r"((?:AccountKey|SharedAccessKey|SharedAccessSignature
 _BEARER = re.compile(r"\b((?:Bearer|Basic|SharedKey)\s+)[A-Za-z0-9+/=._~:-]{8,}", re.IGNORECASE)
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 # A pattern is run only where one of its words stands: bodies of a megabyte without any secret are the usual case. First come short
-# fragments that all of its words share, for looking through such a body once per word costs more than all the rest of reading it.
+# fragments that stand in all of its words (never in every answer, as "token" does in a page's `$skiptoken`), for looking through such a body once per word costs more than all the rest of reading it.
 _RULES: tuple[tuple[tuple[str, ...], tuple[str, ...], re.Pattern[str], str], ...] = (
     (
         (
-            *("token", "secret", "password", "assertion", "accesssas", "arykey", "accountkey", "sharedkey"),
-            *("accesskey", "connectionstring", "customdata", "userdata"),
+            *("_token", "sastoken", "secret", "password", "assertion", "accesssas", "arykey", "accountkey"),
+            *("sharedkey", "accesskey", "connectionstring", "customdata", "userdata"),
         ),
         tuple(f'"{key.lower()}"' for key in _JSON_KEYS.split("|")),
         _IN_JSON,
         rf"\1{_MARK}\3",
     ),
     (
-        ("token", "secret", "password", "assertion", "sig=", "code="),
+        ("_token", "secret", "password", "assertion", "sig=", "code="),
         tuple(f"{key}=" for key in _FORM_KEYS.split("|")),
         _IN_FORM,
         rf"\1{_MARK}",
