@@ -6,16 +6,17 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
+from sqlalchemy.exc import DatabaseError
 
 from firebreak.approval import Approvers, GateDesk
 from firebreak.audit import AuditLog
 from firebreak.clients import Recorded, Recorder, Transports, connect
-from firebreak.errors import ContentError, ResponseError
+from firebreak.errors import ContentError, ResponseError, SettingsError
 from firebreak.evidence import EvidenceStore
 from firebreak.intake.alerts import open_incident, parse_alert
 from firebreak.model.alert import Alert, Incident
@@ -180,16 +181,30 @@ def open_engine_room(
     Raises:
         SettingsError: the database, the evidence folder or the key cannot be used.
     """
-    with Store.open(settings.database_url) as store:
-        audit = AuditLog(store, clock)
-        approvers = Approvers(store, settings.seal_key(), settings.approvers_file)
+    with ExitStack() as closing:
+        try:
+            store = closing.enter_context(Store.open(settings.database_url))
+            audit = AuditLog(store, clock)
+            approvers = Approvers(store, settings.seal_key(), settings.approvers_file)
+            evidence = EvidenceStore(settings.evidence_url)
+        except OSError as error:
+            raise SettingsError(
+                f"The state of this installation cannot be kept at {error.filename or settings.home}: {error.strerror}.",
+                hint="Set FIREBREAK_HOME, FIREBREAK_DATABASE_URL and FIREBREAK_EVIDENCE_URL to places that may be written.",
+            ) from error
+        except DatabaseError as error:
+            # The driver's own words: SQLAlchemy adds the statement and the address, which may hold a password.
+            raise SettingsError(
+                f"The incident store cannot be opened: {str(error.orig).strip()}.",
+                hint="See FIREBREAK_DATABASE_URL and FIREBREAK_HOME: is the database there, up, and may it be written?",
+            ) from error
         yield EngineRoom(
             settings=settings,
             store=store,
             audit=audit,
             approvers=approvers,
             desk=GateDesk(store, approvers, audit, clock),
-            evidence=EvidenceStore(settings.evidence_url),
+            evidence=evidence,
             steps=steps,
             clock=clock,
         )
