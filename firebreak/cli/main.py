@@ -7,13 +7,17 @@ Results go to standard output, everything else to standard error.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 
 from firebreak import __version__
 from firebreak.cli import approvers, demo, doctor, gates, incidents, intake, playbooks, respond, simulate, up
 from firebreak.cli.output import print_error
-from firebreak.errors import ResponseError
+from firebreak.errors import ContentError, ResponseError
+
+# What Typer raises for a command line that cannot be read; the class has moved between its versions.
+_UsageError: Any = typer.BadParameter.__base__
 
 app = typer.Typer(
     name="firebreak",
@@ -53,13 +57,26 @@ def _top(
 
 def main() -> None:
     """Entry point of the console script."""
+    as_json = "--json" in sys.argv
     try:
-        app()
+        # Not standalone: a mistyped command would end with 2, which here says that a gate waits.
+        sys.exit(app(standalone_mode=False) or 0)
+    except _UsageError as error:
+        _refuse_usage(error, as_json=as_json)
+        sys.exit(1)
     except ResponseError as error:
-        print_error(error, as_json="--json" in sys.argv)
+        print_error(error, as_json=as_json)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
+
+
+def _refuse_usage(error: Any, *, as_json: bool) -> None:
+    path = error.ctx.command_path.replace("python -m firebreak.cli.main", "firebreak") if error.ctx else "firebreak"
+    if not len(sys.argv) > 1 or type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return
+    print_error(ContentError(error.format_message(), hint=f"See: {path} --help"), as_json=as_json)
 
 
 if __name__ == "__main__":
