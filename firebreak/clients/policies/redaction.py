@@ -21,8 +21,9 @@ _IN_ESCAPED_URL = re.compile(r"((?:%26|%3F|\\u0026|&amp;)sig(?:=|%3D))[^&\s\"'<>
 _ACCOUNT_KEY = re.compile(r"((?:AccountKey|SharedAccessKey|SharedAccessSignature)=)[^;\s\"']+", re.IGNORECASE)
 _BEARER = re.compile(r"\b((?:Bearer|Basic|SharedKey)\s+)[A-Za-z0-9+/=._~:-]{8,}", re.IGNORECASE)
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
-# A pattern is run only where one of its words stands: bodies of a megabyte without any secret are the usual case. First come short
-# fragments that stand in all of its words (never in every answer, as "token" does in a page's `$skiptoken`), for looking through such a body once per word costs more than all the rest of reading it.
+# A pattern is run only where one of its words stands: bodies of a megabyte without any secret are the usual case. Before the words come
+# fragments that stand in all of them, for looking through such a body once per word costs more than all the rest of reading it. A
+# fragment must not stand in every answer either, as "token" does in a page's `$skiptoken`.
 _RULES: tuple[tuple[tuple[str, ...], tuple[str, ...], re.Pattern[str], str], ...] = (
     (
         (
