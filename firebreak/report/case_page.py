@@ -5,7 +5,7 @@ from __future__ import annotations
 from firebreak.model.facts import Attribution, BurnRate, Class, Judgement
 from firebreak.report.charts import data_uri, spend_chart
 from firebreak.report.dossier import Dossier, money
-from firebreak.report.hostile import markdown
+from firebreak.report.hostile import markdown, without_links
 
 _MOST = 40
 
@@ -31,7 +31,7 @@ def case_page(dossier: Dossier) -> str:
     if dossier.not_looked_at:
         lines += ["### Not looked at", ""]
         lines += [f"- {markdown(n.what)}: {markdown(n.why, 300)}" for n in dossier.not_looked_at] + [""]
-    return "\n".join(lines)
+    return without_links("\n".join(lines))
 
 
 def _facts_first(dossier: Dossier) -> list[str]:

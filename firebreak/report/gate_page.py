@@ -16,13 +16,13 @@ from firebreak.model.plan import Action, Plan
 from firebreak.model.playbook import Gate
 from firebreak.model.step import Effect
 from firebreak.report.dossier import money
-from firebreak.report.hostile import markdown, plain
+from firebreak.report.hostile import markdown, plain, without_links
 
 _MOST_ROWS = 60
-_MOST_NO_OPS = 20
+_MOST_NO_OPS = 12
 _FEW = 4  # up to so many actions of one kind are told one by one, more become a table
 _PROOF = re.compile(r"\s*\(activity log [^()]*\)")
-_MOMENT = re.compile(r",? \d{4}-\d\d-\d\d \d\d:\d\dZ")
+_MOMENT = re.compile(r"(?:,| on)? \d{4}-\d\d-\d\d(?: \d\d:\d\dZ)?,?")
 _GUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
 
 KINDS = {
@@ -103,7 +103,7 @@ def gate_page(
     if demo_hint:
         lines += ["", f"> {demo_hint}"]
     lines += ["", f"Plan `{plan.digest[:16]}` · case {markdown(plan.case)} · round {plan.round}"]
-    return "\n".join(lines)
+    return without_links("\n".join(lines))
 
 
 def _headline(plan: Plan, incident: Incident, gate: Gate, subscription: SubscriptionFacts | None) -> list[str]:
@@ -168,8 +168,10 @@ def _actions(plan: Plan) -> list[str]:
     for kind, actions in by_kind.items():
         named = sorted(actions, key=lambda a: -(a.per_hour or Decimal(0)))[:room]
         room -= len(named)
-        lines += [_group_title(kind, actions, plan.currency), ""]
-        lines += _one_by_one(named) if len(actions) <= _FEW else _table(named)
+        if len(actions) <= _FEW:
+            lines += _one_by_one(named)
+        else:
+            lines += [_group_title(kind, actions, plan.currency), "", *_table(named)]
         if len(named) < len(actions):
             lines += [f"… and {len(actions) - len(named)} more, all in the plan and the report.", ""]
         if len(actions) > _FEW:
@@ -189,7 +191,8 @@ def _one_by_one(actions: Sequence[Action]) -> list[str]:
     lines = []
     for action in actions:
         why = " ".join(markdown(_short(reason), 140) for reason in action.reasons[:2])
-        lines.append(f"- **{markdown(action.title, 140)}**. {why}".rstrip())
+        mark = "⚠ " if action.effect is Effect.IRREVERSIBLE else ""
+        lines.append(f"- **{mark}{markdown(action.title, 140)}**. {why}".rstrip())
     return [*lines, ""] if lines else []
 
 
@@ -237,13 +240,20 @@ def _head_and_value(reason: str, values: dict[str, dict[str, None]]) -> str:
 def _left_alone(plan: Plan) -> list[str]:
     if not plan.no_ops:
         return []
+    names: dict[str, list[str]] = {}
+    alone: dict[str, str] = {}
+    for no_op in plan.no_ops:
+        reason = _short(no_op.reason)
+        names.setdefault(_MOMENT.sub("", reason), []).append(no_op.target.rsplit("/", 1)[-1])
+        alone.setdefault(_MOMENT.sub("", reason), reason)
     lines = [f"**Looked at and left alone: {len(plan.no_ops)}**", ""]
-    lines += [
-        f"- {markdown(n.target.rsplit('/', 1)[-1], 48)}: {markdown(_short(n.reason), 160)}"
-        for n in plan.no_ops[:_MOST_NO_OPS]
-    ]
-    if len(plan.no_ops) > _MOST_NO_OPS:
-        lines.append(f"- … {len(plan.no_ops) - _MOST_NO_OPS} more in the report")
+    for reason in sorted(names, key=lambda r: -len(names[r]))[:_MOST_NO_OPS]:
+        some = ", ".join(markdown(name, 48) for name in names[reason][:_FEW])
+        more = f" and {len(names[reason]) - _FEW} more" if len(names[reason]) > _FEW else ""
+        said = alone[reason] if len(names[reason]) == 1 else reason
+        lines.append(f"- {markdown(said, 240)} **{some}**{more}")
+    if len(names) > _MOST_NO_OPS:
+        lines.append("- … the others are in the report")
     return [*lines, ""]
 
 

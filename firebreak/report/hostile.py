@@ -10,6 +10,8 @@ _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 # Only what could act: emphasis, code, links, tables, templates, autolinks, and what begins a heading, list or rule.
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]|~@]|:(?=//)|(?<=www)\.|^[-+#=]", re.IGNORECASE)
 _NUMBERED = re.compile(r"^(\d+)(?=[.)])")
+_ESCAPED_SCHEME = re.compile(r"\\:(?=//)")
+_ESCAPED_WWW = re.compile(r"(?<=www)\\\.", re.IGNORECASE)
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
@@ -35,6 +37,15 @@ def markdown(text: object, longest: int = _LONGEST) -> str:
     """
     escaped = _NUMBERED.sub(r"\1\\", _MARKDOWN.sub(lambda match: "\\" + match.group(0), plain(text, longest)))
     return "".join(_HTML.get(c, c) for c in escaped)
+
+
+def without_links(page: str) -> str:
+    """A page made with `markdown`, its foreign web addresses written as http[:]//x and www[.]x: some UIs link them in spite of escapes.
+
+    >>> without_links(markdown("http://e www.e"))
+    'http\\\\[:\\\\]//e www\\\\[.\\\\]e'
+    """
+    return _ESCAPED_WWW.sub(r"\\[.\\]", _ESCAPED_SCHEME.sub(r"\\[:\\]", page))
 
 
 def csv_cell(text: object) -> str:
