@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +18,7 @@ def test_spans_cover_the_log_without_a_gap_and_have_no_end() -> None:
     found = sorted(spans(start, NOW), key=lambda text: times(text)[0])
     edges = [times(text) for text in found]
     assert edges[0][0] == start
-    assert all(before[1] == after[0] for before, after in zip(edges, edges[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(edges))
     assert len(edges[-1]) == 1
     assert edges[-1][0] <= NOW
 
