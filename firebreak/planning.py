@@ -137,7 +137,7 @@ class Draft:
             self.leave(action.step, action.target, error.message)
             self.incomplete(f"{action.step}: {error.message}")
             return
-        if reason := why_protected(action, self._case):
+        if reason := self._case.left_out.get(action.target.lower()) or why_protected(action, self._case):
             self.leave(action.step, action.target, reason)
             return
         self._actions[action.id] = action

@@ -76,7 +76,7 @@ def demo(
     seed: int = typer.Option(7, help="Another seed makes another tenant and another attack."),
     scale: int = typer.Option(1, min=1, max=20, help="Multiplies the tenant's resources and events."),
     port: int = typer.Option(4200, help="Port of the Prefect UI; the next free one if taken."),
-    home: Path | None = typer.Option(None, help="Where the demo keeps its state [default: a fresh folder in .demo]."),
+    home: Path | None = typer.Option(None, help="Where the demo keeps its state (default: a fresh folder in .demo)."),
     as_json: bool = Json,
 ) -> None:
     """Contain a compromised subscription on the embedded Azure, with the real Prefect server and UI.
@@ -99,7 +99,7 @@ def demo(
         try:
             result = _run(processes, services, azure, headless=headless, quiet=as_json)
         finally:
-            forget_services(folder)
+            forget_services(folder, services)
         if as_json:
             print_json(result)
         if not headless and result["state"] == "done":

@@ -6,7 +6,7 @@ import asyncio
 
 import typer
 from rich.markdown import Markdown
-from rich.table import Table
+from rich.table import Column, Table
 
 from firebreak.approval import Answer, GateView
 from firebreak.cli.output import Json, print_json, safe, say, stdout
@@ -55,7 +55,9 @@ def list_gates(
     if not views:
         stdout.print("No gate waits.")
         return
-    table = Table("gate", "state", "approved by", "needs", "expires (UTC)", "asked again because", box=None)
+    table = Table(
+        Column("gate", no_wrap=True), "state", "approved by", "needs", "expires (UTC)", "asked again because", box=None
+    )
     for v in views:
         table.add_row(
             v.id,
@@ -82,7 +84,7 @@ def show(gate: str, as_json: bool = Json) -> None:
         ]
         print_json({**_as_json(view), "plan": actions})
         return
-    stdout.print(Markdown(page))
+    stdout.print(Markdown(page), soft_wrap=False)
 
 
 @app.command("approve")

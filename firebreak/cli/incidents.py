@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 from rich.markdown import Markdown
-from rich.table import Table
+from rich.table import Column, Table
 
 from firebreak.audit import verify as verify_audit
 from firebreak.cli.output import Json, print_json, safe, stdout
@@ -43,7 +43,7 @@ def list_incidents(as_json: bool = Json) -> None:
     if not rows:
         stdout.print("No incidents.")
         return
-    table = Table("incident", "state", "mode", "opened (UTC)", "subscription", "alert", box=None)
+    table = Table(Column("incident", no_wrap=True), "state", "mode", "opened (UTC)", "subscription", "alert", box=None)
     for r in rows:
         i = r.incident
         table.add_row(
@@ -88,7 +88,7 @@ def show(incident: str, as_json: bool = Json) -> None:
 def report(
     incident: str,
     kind: str = typer.Option(
-        "", "--format", help="html, markdown or json: print that file's path [default: print the report as text]."
+        "", "--format", help="html, markdown or json: print that file's path (default: print the report as text)."
     ),
     as_json: bool = Json,
 ) -> None:
@@ -105,7 +105,7 @@ def report(
             )
         stdout.print(files[kind])
     else:
-        stdout.print(Markdown(report_markdown(dossier)))
+        stdout.print(Markdown(report_markdown(dossier)), soft_wrap=False)
 
 
 @app.command("verify")

@@ -73,7 +73,7 @@ def show(playbook: str, as_json: bool = Json) -> None:
 def export(
     playbook: str,
     out: Path | None = typer.Option(
-        None, help="Where to write it [default: <home>/playbooks/<id>.yaml, from where it replaces the shipped one]."
+        None, help="Where to write it (default: <home>/playbooks/<id>.yaml, from where it replaces the shipped one)."
     ),
     as_json: bool = Json,
 ) -> None:

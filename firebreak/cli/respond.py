@@ -26,7 +26,7 @@ def respond(
         None, help="The alert as a JSON file: a Graph partner security alert or a Partner Center event."
     ),
     incident: str = typer.Option("", help="Instead of an alert: go on with this incident."),
-    playbook: str = typer.Option("", help="Which playbook [default: the one whose applies_to fits the alert's type]."),
+    playbook: str = typer.Option("", help="Which playbook (default: the one whose applies_to fits the alert's type)."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Look and plan, change nothing; needs no Prefect server."),
     wait: bool = typer.Option(False, "--wait", help="Wait until the run has ended, gates included."),
     local: bool = typer.Option(False, "--local", help="Carry it out in this process even if a Prefect server runs."),

@@ -75,9 +75,11 @@ def find_services(home: Path) -> Running | None:
     return running if answers(f"{running.api_url}/health") else None
 
 
-def forget_services(home: Path) -> None:
-    """Remove the note that services run here."""
-    (home / "services.json").unlink(missing_ok=True)
+def forget_services(home: Path, running: Running) -> None:
+    """Remove the note that these services run here; a note of others stays."""
+    path = home / "services.json"
+    if path.exists() and path.read_bytes() == msgspec.json.encode(running):
+        path.unlink(missing_ok=True)
 
 
 def start_simulator(

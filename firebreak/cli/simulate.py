@@ -35,9 +35,9 @@ def simulate(
     ),
     scale: int = typer.Option(1, min=1, max=50, help="Multiplies resources and events."),
     port: int = typer.Option(8443, help="Where to listen on localhost; 0 takes a free port."),
-    now: str = typer.Option("", help="The time it is there, ISO 8601 [default: this hour]."),
+    now: str = typer.Option("", help="The time it is there, ISO 8601 (default: this hour)."),
     folder: Path | None = typer.Option(
-        None, help="Where certificates, the alert and the demo approvers are written [default: <home>/simulator]."
+        None, help="Where certificates, the alert and the demo approvers are written (default: <home>/simulator)."
     ),
     as_json: bool = Json,
 ) -> None:

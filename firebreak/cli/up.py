@@ -38,5 +38,5 @@ def up(
             while not (dead := processes.dead()):
                 time.sleep(1)
         finally:
-            forget_services(settings.home)
+            forget_services(settings.home, running)
         raise ServiceError(f"{dead} ended by itself.", hint=f"Its log ends with:\n{processes.tail(dead)}")

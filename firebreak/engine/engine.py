@@ -22,7 +22,7 @@ from firebreak.model.alert import Incident
 from firebreak.model.case import Case
 from firebreak.model.facts import Attribution, BurnRate, Facts, SubscriptionFacts
 from firebreak.model.finding import NotLookedAt
-from firebreak.model.outcome import Outcome
+from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import Plan
 from firebreak.model.playbook import Gate, Playbook, Stage
 from firebreak.model.step import Effect, LoadedStep
@@ -161,7 +161,16 @@ class Engine:
             outcomes=self._ended(),
             round=number,
             installation=installation,
+            left_out=self._left_out(),
         )
+
+    def _left_out(self) -> dict[str, str]:
+        rows = Journal(self._store, self.room.audit, self.room.clock).rows(self.incident.id)
+        return {
+            row.action.target.lower(): "Left out by a person at an earlier gate of this incident: not proposed again."
+            for row in rows
+            if row.state is ActionState.LEFT_OUT
+        }
 
     def not_looked_at(self, number: int) -> tuple[NotLookedAt, ...]:
         """What was in scope and not read in a round: said by the facts, and by steps that failed or were skipped."""
@@ -232,7 +241,7 @@ class Engine:
         """What the approvers of a gate read."""
         plan = self._store.plans.load(view.plan_digest)
         case = self.case(int(self._value(f"facts-of-{plan.stage}-{plan.round}") or 1))
-        return gate_page(
+        return self._not_allowed(plan, case) + gate_page(
             plan,
             self.incident,
             self.playbook.gates[view.gate],
@@ -242,6 +251,28 @@ class Engine:
             attribution=case.get(Attribution),
             burn=case.get(BurnRate),
             subscription=case.get(SubscriptionFacts),
+        )
+
+    def _not_allowed(self, plan: Plan, case: Case) -> str:
+        """Say on the page which of the plan's steps lack a permission: their actions would be refused by Azure."""
+        subscription = case.get(SubscriptionFacts)
+        missing = {p.lower() for p in subscription.missing_permissions} if subscription else set()
+        lines = []
+        for name in dict.fromkeys(action.step for action in plan.actions):
+            lacking = [p for p in self.room.steps[name].step.permissions if p.lower() in missing]
+            if lacking:
+                count = sum(1 for action in plan.actions if action.step == name)
+                lines.append(f"> - {self.title(name)} ({count}): {', '.join(f'`{p}`' for p in lacking)}")
+        if not lines:
+            return ""
+        return "\n".join(
+            [
+                "> **Not allowed now.** Firebreak's identity lacks these permissions; grant them first:",
+                ">",
+                *lines,
+                "",
+                "",
+            ]
         )
 
     # Acting -------------------------------------------------------------------------------------------------------------------
@@ -322,11 +353,20 @@ class Engine:
     def plan_page(self, plan: Plan) -> str:
         case = self.case(1)
         gate = self.playbook.gates[self.playbook.stage(plan.stage).gate]
-        return gate_page(plan, self.incident, gate, burn=case.get(BurnRate), subscription=case.get(SubscriptionFacts))
+        page = gate_page(plan, self.incident, gate, burn=case.get(BurnRate), subscription=case.get(SubscriptionFacts))
+        return self._not_allowed(plan, case) + page
+
+    def still_burning(self, number: int) -> bool:
+        """Whether approved actions ended badly and the attacker's compute still costs money as of round `number`."""
+        burn = self.case(number).get(BurnRate)
+        return bool(self._ended_badly()) and burn is not None and burn.rogue_per_hour > 0
 
     def closing_note(self, state: str) -> str:
         if state == "stopped":
             return "A person rejected a plan; nothing after it was done."
+        if bad := self._ended_badly():
+            left = " The attacker's compute still runs and is billed." if state == "failed" else ""
+            return f"{len(bad)} of {len(self._ended())} actions did not end well; the report says why.{left}"
         return "" if self.incident.mode.may_write else f"{self.incident.mode}: nothing was changed."
 
     def write_report(self, number: int, state: str) -> str:
@@ -347,6 +387,9 @@ class Engine:
         (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(run_json(dossier)), indent=2))
         self.room.audit.append(self.incident.id, "report.written", who="engine", data={"round": number})
         return page
+
+    def _ended_badly(self) -> list[Outcome]:
+        return [o for o in self._ended().values() if not o.state.is_good and o.state is not ActionState.LEFT_OUT]
 
     def _ended(self) -> dict[str, Outcome]:
         return Journal(self._store, self.room.audit, self.room.clock).outcomes(self.incident.id)

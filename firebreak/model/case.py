@@ -18,7 +18,8 @@ class Case:
     """Incident, playbook, facts of the current round, outcomes so far. Immutable; made anew by the engine for each call.
 
     `case[Inventory]` returns the facts of that type or raises `NotCollectedError`; `case.get(Inventory)` returns None instead.
-    `now` is the time the round began, not the wall clock.
+    `now` is the time the round began, not the wall clock. `left_out` are targets, in lower case, that people left out at a gate of this
+    incident, with the sentence that says so: no later plan proposes them again.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Case:
         outcomes: Mapping[str, Outcome] | None = None,
         round: int = 1,  # noqa: A002 - the field's word
         installation: Mapping[str, Mapping[str, Any]] | None = None,
+        left_out: Mapping[str, str] | None = None,
     ) -> None:
         self.incident = incident
         self.playbook = playbook
@@ -39,6 +41,7 @@ class Case:
         self.outcomes: Mapping[str, Outcome] = dict(outcomes or {})
         self._facts = dict(facts)
         self._installation = installation or {}
+        self.left_out: Mapping[str, str] = dict(left_out or {})
 
     def __getitem__(self, kind: type[F]) -> F:
         if kind not in self._facts:

@@ -83,6 +83,15 @@ def test_what_ended_badly_is_planned_again(state: ActionState) -> None:
     assert numbers(plan_of(planning_step([one]), case=make_case(*FACTS, outcomes=ended))) == ["1"]
 
 
+def test_what_a_person_left_out_is_not_proposed_again_nor_what_waits_for_it() -> None:
+    kept, other = make_action(1, kind="machine.delete"), make_action(2, kind="machine.delete")
+    waits = make_action(3, kind="nic.delete", after=(kept.id,))
+    case = make_case(*FACTS, left_out={kept.target.lower(): "Left out by a person."})
+    plan = plan_of(planning_step([kept, other, waits]), case=case)
+    assert numbers(plan) == ["2"]
+    assert {n.reason for n in plan.no_ops if n.target == kept.target} == {"Left out by a person."}
+
+
 def test_actions_that_wait_for_each_other_leave_the_plan_errored() -> None:
     one, two = make_action(1), make_action(2)
     ring = [msgspec.structs.replace(one, after=(two.id,)), msgspec.structs.replace(two, after=(one.id,))]

@@ -115,6 +115,7 @@ def make_case(
     playbook: Playbook | None = None,
     outcomes: Mapping[str, Outcome] | None = None,
     round: int = 1,  # noqa: A002
+    left_out: Mapping[str, str] | None = None,
 ) -> Case:
     return Case(
         incident=incident or make_incident(),
@@ -123,6 +124,7 @@ def make_case(
         facts={type(one): one for one in facts},
         outcomes=outcomes,
         round=round,
+        left_out=left_out,
     )
 
 
