@@ -182,8 +182,8 @@ def cli_page() -> str:
         "| Exit code | Means |",
         "|---|---|",
         "| 0 | done, or nothing to do |",
-        "| 1 | error |",
-        "| 2 | waiting for approval, or changes pending; also a command line that cannot be read |",
+        "| 1 | error, a mistyped command included |",
+        "| 2 | waiting for approval, or changes pending |",
         "| 3 | refused by a guard rail or a promise, or stopped by a rejection |",
         "",
     ]
