@@ -41,7 +41,7 @@ class Runtime(Protocol):
 
 
 async def respond_to(engine: Engine, runtime: Runtime) -> str:
-    """Carry out the incident's playbook as far as it goes and return the incident's state: done or stopped.
+    """Carry out the incident's playbook as far as it goes and return the incident's state: done, stopped by a person, or failed (the attack goes on).
 
     Raises:
         WaitingError: a gate waits and this process is not to.
@@ -61,7 +61,9 @@ async def respond_to(engine: Engine, runtime: Runtime) -> str:
                 return await _close(engine, runtime, "stopped", round_of_facts)
     if engine.anything_was_changed():
         round_of_facts = await _look_again(engine, runtime, round_of_facts)
-    return await _close(engine, runtime, "done", round_of_facts)
+    # Never "done" while the attack goes on: people and scripts would go home.
+    state = "failed" if engine.still_burning(round_of_facts) else "done"
+    return await _close(engine, runtime, state, round_of_facts)
 
 
 async def _look(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts: int) -> None:

@@ -121,6 +121,8 @@ async def respond(
             log.error("%s", error)
             room.fail(incident, error)
             return Failed(message=str(error))
+    if state == "failed":
+        return Failed(message=f"{name}: the attack goes on; see the report.")
     return Completed(message=f"{name}: {state}")
 
 

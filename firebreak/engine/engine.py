@@ -15,6 +15,7 @@ import msgspec
 from firebreak import __version__
 from firebreak.approval import GateView
 from firebreak.engine.gather import gather
+from firebreak.engine.permissions import not_allowed
 from firebreak.engine.room import Clouds, EngineRoom
 from firebreak.errors import CredentialError, GuardRailError, NotCollectedError, ResponseError, UnreachableError
 from firebreak.execution import Journal, Lease, execute
@@ -241,7 +242,7 @@ class Engine:
         """What the approvers of a gate read."""
         plan = self._store.plans.load(view.plan_digest)
         case = self.case(int(self._value(f"facts-of-{plan.stage}-{plan.round}") or 1))
-        return self._not_allowed(plan, case) + gate_page(
+        return not_allowed(plan, self.room.steps, case.get(SubscriptionFacts)) + gate_page(
             plan,
             self.incident,
             self.playbook.gates[view.gate],
@@ -251,28 +252,6 @@ class Engine:
             attribution=case.get(Attribution),
             burn=case.get(BurnRate),
             subscription=case.get(SubscriptionFacts),
-        )
-
-    def _not_allowed(self, plan: Plan, case: Case) -> str:
-        """Say on the page which of the plan's steps lack a permission: their actions would be refused by Azure."""
-        subscription = case.get(SubscriptionFacts)
-        missing = {p.lower() for p in subscription.missing_permissions} if subscription else set()
-        lines = []
-        for name in dict.fromkeys(action.step for action in plan.actions):
-            lacking = [p for p in self.room.steps[name].step.permissions if p.lower() in missing]
-            if lacking:
-                count = sum(1 for action in plan.actions if action.step == name)
-                lines.append(f"> - {self.title(name)} ({count}): {', '.join(f'`{p}`' for p in lacking)}")
-        if not lines:
-            return ""
-        return "\n".join(
-            [
-                "> **Not allowed now.** Firebreak's identity lacks these permissions; grant them first:",
-                ">",
-                *lines,
-                "",
-                "",
-            ]
         )
 
     # Acting -------------------------------------------------------------------------------------------------------------------
@@ -354,12 +333,13 @@ class Engine:
         case = self.case(1)
         gate = self.playbook.gates[self.playbook.stage(plan.stage).gate]
         page = gate_page(plan, self.incident, gate, burn=case.get(BurnRate), subscription=case.get(SubscriptionFacts))
-        return self._not_allowed(plan, case) + page
+        return not_allowed(plan, self.room.steps, case.get(SubscriptionFacts)) + page
 
     def still_burning(self, number: int) -> bool:
-        """Whether approved actions ended badly and the attacker's compute still costs money as of round `number`."""
+        """Whether machines that people wanted stopped were not, and the attacker's compute still costs money as of round `number`."""
         burn = self.case(number).get(BurnRate)
-        return bool(self._ended_badly()) and burn is not None and burn.rogue_per_hour > 0
+        wanted = [o for o in self._ended_badly() if o.action_id.split(":")[0].endswith(".deallocate")]
+        return bool(wanted) and burn is not None and burn.rogue_per_hour > 0
 
     def closing_note(self, state: str) -> str:
         if state == "stopped":

@@ -1,0 +1,42 @@
+"""An identity that may only read: the investigation works, the gate says what is missing, and a run that changed nothing is not "done"."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from azure_simulator import build
+from azure_simulator.services.authorization import builtin
+from azure_simulator.truth import score
+from firebreak.model.facts import Class
+from tests.flows.room_in_process import alert_bytes, engine_room_of, respond_in, writes
+from tests.support.inprocess import responder
+
+
+@pytest.mark.timeout(420)
+def test_an_identity_without_rights_is_told_so_and_the_run_fails(tmp_path: Path) -> None:
+    world = build("service-principal-abuse", seed=7, now=datetime(2026, 11, 20, 3, tzinfo=UTC))
+    for row in world.role_assignments.values():
+        if row["properties"]["principalId"] == responder(world).object_id:
+            scope = str(row["properties"]["scope"])
+            row["properties"]["roleDefinitionId"] = builtin.role_id(builtin.READER, scope.split("/")[2])
+    with engine_room_of(world, tmp_path) as room:
+        ran = respond_in(
+            room, world, alert_bytes(world), decide=lambda q: "approve" if q.view.stage == "contain" else "reject"
+        )
+        row = room.store.incidents.row(ran.incident)
+    page = ran.runtime.asked[0].page
+    assert "Not allowed now" in page
+    assert "Microsoft.Compute/virtualMachines/deallocate/action" in page
+    assert "Microsoft.Authorization/policyAssignments/write" in page
+    assert ran.dossier.attribution is not None
+    found = {j.id.lower() for j in ran.dossier.attribution.resources if j.cls is Class.ATTACKER}
+    assert {identity.lower() for identity in world.truth["rogue_compute"]} <= found
+    assert {write.status for write in writes(world)} == {403}
+    assert len(score(world)["rogue_running"]) == len(world.truth["rogue_compute"])
+    stops = [action for action in ran.json["actions"] if action["kind"].endswith(".deallocate")]
+    assert {action["state"] for action in stops if action["stage"] == "contain"} == {"failed"}
+    assert all("403" in action["reason"] for action in stops)
+    assert row.state != "done"
