@@ -26,7 +26,10 @@ class InvalidPlaybookError(PlaybookError):
 
     def __init__(self, problems: tuple[PlaybookError, ...]) -> None:
         first = problems[0]
-        super().__init__("\n".join(str(problem) for problem in problems), hint="Check the file with: firebreak playbooks validate FILE")
+        super().__init__(
+            "\n".join(str(problem) for problem in problems),
+            hint="Check the file with: firebreak playbooks validate FILE",
+        )
         self.problems = problems
         self.file, self.line, self.column = first.file, first.line, first.column
 
