@@ -1,7 +1,7 @@
 """The intake: a small web service that takes a signed alert, keeps its bytes, and starts exactly one run. `python -m flows.intake --port N`.
 
 The signature is `firebreak.intake.signature`'s (`firebreak intake sign` makes one). The answer is 202 with the incident's id, also for a
-second delivery of the same alert.
+second delivery of the same alert; 401, 413 or 422 when it cannot be taken, 503 when it is to be delivered again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from firebreak.engine import open_engine_room
-from firebreak.errors import ResponseError
+from firebreak.errors import AlertError, ResponseError
 from firebreak.intake.alerts import LARGEST
 from firebreak.intake.signature import SIGNATURE_HEADER, TIME_HEADER, why_refused
 from firebreak.settings import Settings
@@ -41,8 +41,11 @@ def application(settings: Settings) -> Starlette:
         try:
             with open_engine_room(settings, load_steps()) as room:
                 started = await start_from_alert(room, bytes(body), place="intake", requested_by="intake")
-        except ResponseError as error:
+        except AlertError as error:
             return JSONResponse({"error": error.message, "hint": error.hint}, 422)
+        except ResponseError as error:
+            # Not the sender's fault: whoever delivers again later finds the same incident.
+            return JSONResponse({"error": error.message, "hint": error.hint}, 503)
         return JSONResponse({"incident": started.incident, "new": started.is_new, "flow_run": started.flow_run_id}, 202)
 
     async def health(_: Request) -> JSONResponse:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from prefect.client.orchestration import get_client
+import httpx
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.responses import SetStateStatus
+from prefect.context import get_settings_context
 from prefect.exceptions import ObjectNotFound
 
 from firebreak.engine import EngineRoom
@@ -33,6 +37,24 @@ class Started:
     flow_run_id: str = ""
 
 
+@asynccontextmanager
+async def _prefect() -> AsyncIterator[PrefectClient]:
+    """Open a client of the Prefect server; what goes wrong on the way is an error with a hint."""
+    try:
+        async with get_client() as client:
+            yield client
+    except httpx.HTTPStatusError as error:
+        raise PrefectError(
+            f"The Prefect server answered {error.response.status_code} to {error.request.method} {error.request.url.path}.",
+            hint="Nothing is lost: the incident is kept. See the server's log, then try again.",
+        ) from error
+    except httpx.HTTPError as error:
+        raise PrefectError(
+            f"The Prefect server at {get_settings_context().settings.api.url} does not answer ({type(error).__name__}).",
+            hint="Nothing is lost: the incident is kept. Start the services with: firebreak up. Or carry it out here with --local.",
+        ) from error
+
+
 async def start_from_alert(
     room: EngineRoom, raw: bytes, *, place: str, requested_by: str, mode: Mode = Mode.LIVE, playbook: str = ""
 ) -> Started:
@@ -50,7 +72,7 @@ async def start_from_alert(
 async def start_run(room: EngineRoom, incident: str, *, key: str) -> str:
     """Create the flow run of an incident and return its id. The same key gives the same run."""
     playbook = room.store.incidents.get(incident).playbook
-    async with get_client() as client:
+    async with _prefect() as client:
         try:
             deployment = await client.read_deployment_by_name(f"respond/{playbook}")
         except ObjectNotFound as error:
@@ -80,7 +102,7 @@ async def wake(room: EngineRoom, incident: str, *, approver: str) -> bool:
     run_id = room.store.values.get(incident, "flow_run")
     if not run_id:
         return False
-    async with get_client() as client:
+    async with _prefect() as client:
         for _ in range(_WAKE_TRIES):
             answer = await client.resume_flow_run(
                 UUID(str(run_id)),
@@ -101,6 +123,6 @@ async def wake(room: EngineRoom, incident: str, *, approver: str) -> bool:
 
 async def run_state(run_id: str) -> tuple[str, bool]:
     """The state's name of a flow run, and whether it has ended."""
-    async with get_client() as client:
+    async with _prefect() as client:
         run = await client.read_flow_run(UUID(run_id))
     return (str(run.state.name), run.state.is_final()) if run.state else ("Unknown", False)

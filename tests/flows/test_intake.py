@@ -1,0 +1,92 @@
+"""The intake as a web application: what it refuses, with which status, and that a Prefect server that is away loses nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from firebreak.engine import open_engine_room
+from firebreak.intake.alerts import LARGEST
+from firebreak.intake.signature import SIGNATURE_HEADER, TIME_HEADER, sign
+from firebreak.settings import Settings
+from flows.intake import application
+from tasks.registry import load_steps
+
+ALERT = {
+    "id": "a-1",
+    "type": "CryptoMining",
+    "title": "Mining",
+    "subscriptionId": "33333333-3333-4333-8333-333333333333",
+    "customerTenantId": "11111111-1111-4111-8111-111111111111",
+}
+BODY = json.dumps(ALERT).encode()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    """A home of its own, and a Prefect server that is not there."""
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}):
+        yield Settings.load(home=tmp_path)
+
+
+async def deliver(settings: Settings, body: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
+    if headers is None:
+        headers = sign(settings.intake_secret(), body, int(time.time()))
+    transport = httpx.ASGITransport(app=application(settings))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        return await client.post("/alerts", content=body, headers=headers)
+
+
+def incidents(settings: Settings) -> list[str]:
+    with open_engine_room(settings, load_steps()) as room:
+        return [row.incident.id for row in room.store.incidents.list()]
+
+
+async def test_only_what_is_signed_now_over_these_bytes_is_taken(settings: Settings) -> None:
+    key, now = settings.intake_secret(), int(time.time())
+    good = sign(key, BODY, now)
+    attempts = [
+        (BODY, {}),
+        (BODY, {TIME_HEADER: good[TIME_HEADER]}),
+        (BODY + b" ", good),
+        (BODY, sign(b"another secret of 32 bytes length", BODY, now)),
+        (BODY, sign(key, BODY, now - 3600)),
+        (BODY, sign(key, BODY, now + 3600)),
+        (BODY, {**good, TIME_HEADER: str(now + 1)}),
+        (BODY, {**good, TIME_HEADER: "now"}),
+        (BODY, {**good, SIGNATURE_HEADER: ""}),
+    ]
+    for body, headers in attempts:
+        answer = await deliver(settings, body, headers)
+        assert answer.status_code == 401, (headers, answer.text)
+    assert incidents(settings) == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b"[" * 50_000])
+async def test_a_signed_delivery_that_is_no_alert_is_refused_with_a_reason(settings: Settings, body: bytes) -> None:
+    answer = await deliver(settings, body)
+    assert answer.status_code == 422
+    assert set(answer.json()) == {"error", "hint"}
+    assert answer.json()["hint"]
+    assert incidents(settings) == []
+
+
+async def test_a_delivery_that_is_too_large_is_not_read_to_the_end(settings: Settings) -> None:
+    assert (await deliver(settings, b"x" * (LARGEST + 1))).status_code == 413
+    assert incidents(settings) == []
+
+
+async def test_without_a_prefect_server_the_alert_is_kept_and_to_be_delivered_again(settings: Settings) -> None:
+    answers = [await deliver(settings, BODY), await deliver(settings, BODY)]
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert "127.0.0.1:9" in answers[0].json()["error"]
+    assert len(incidents(settings)) == 1
+    with open_engine_room(settings, load_steps()) as room:
+        digest = room.store.incidents.get(incidents(settings)[0]).alert.raw_digest
+        assert room.evidence.get(digest) == BODY
