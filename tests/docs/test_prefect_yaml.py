@@ -60,6 +60,7 @@ def test_a_worker_pulls_no_code_and_no_secret_stands_in_the_file() -> None:
 def server(tmp_path: Path) -> Iterator[tuple[Processes, dict[str, str], str]]:
     """A Prefect server of its own: the processes, the environment of a client, the API's address."""
     api_url = f"http://127.0.0.1:{(port := free_port())}/api"
+    (tmp_path / "home").mkdir()
     environment = prefect_environment(os.environ, tmp_path / "home", api_url)
     with Processes(tmp_path / "logs") as processes:
         processes.start(
