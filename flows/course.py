@@ -92,6 +92,8 @@ async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts
     for attempt in range(1, stage.rounds + 1):
         plan = engine.plan(stage, attempt, round_of_facts)
         await runtime.show(f"plan-{stage.id}-{attempt}", engine.plan_page(plan), f"Plan: {stage.title}")
+        if not plan.actions and (plan.errored or not plan.complete):
+            raise engine.blind(plan)
         if not plan.actions:
             runtime.say(f"{stage.title}: nothing to do.")
             engine.note_stage(stage, attempt, "skipped", "nothing to do")
@@ -105,9 +107,8 @@ async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts
                 f"{len(plan.actions)} actions planned, none carried out ({engine.incident.mode})",
             )
             return True, round_of_facts
-        if (
-            not plan.applyable and not plan.over_limits
-        ):  # a plan over its limits goes to the gate, which asks for a typed override
+        # A plan that is only over its limits goes to the gate, which asks for a typed override.
+        if not plan.applyable and not plan.over_limits:
             raise engine.refused(plan)
         state = await _ask(engine, runtime, stage, attempt, round_of_facts)
         if state == "rejected":

@@ -96,7 +96,13 @@ class Engine:
             self._remember(f"round-{number}", self.room.clock().isoformat())
 
     def has_looked(self, stage: Stage, number: int) -> bool:
-        return bool(self._value(f"looked-{stage.id}-{number}"))
+        """Whether the stage's reading steps are through. Those that failed are tried again until a plan was made from the round."""
+        if not self._value(f"looked-{stage.id}-{number}"):
+            return False
+        rows = self._store.steps.list(self.incident.id)
+        reads = set(self.reads(stage))
+        unread = any(r.round == number and r.step in reads and r.state in ("failed", "skipped") for r in rows)
+        return not unread or bool(self._value(f"planned-from-{number}"))
 
     def note_looked(self, stage: Stage, number: int) -> None:
         self._remember(f"looked-{stage.id}-{number}", True)
@@ -192,7 +198,10 @@ class Engine:
         """The plan of a stage and attempt: loaded by digest when there is one, else made from the facts of round `number`."""
         digest = self._store.plans.for_stage(self.incident.id, stage.id, attempt)
         if digest is not None:
-            return self._store.plans.load(digest)
+            kept = self._store.plans.load(digest)
+            if kept.actions or (kept.complete and not kept.errored):
+                return kept
+            self._store.plans.set_aside(self.incident.id, kept)  # it could not see everything; perhaps it can now
         case = self.case(number)
         plan = make_plan(case, stage=stage.id, steps=self.changes(stage), round=attempt, engine_version=__version__)
         if self.incident.alert.is_test and plan.actions:
@@ -204,6 +213,8 @@ class Engine:
             )
         self._store.plans.save(self.incident.id, plan)
         self._remember(f"facts-of-{stage.id}-{attempt}", number)
+        if plan.actions:
+            self._remember(f"planned-from-{number}", True)
         self.room.audit.append(
             self.incident.id,
             "plan.made",
@@ -226,6 +237,15 @@ class Engine:
             f"The plan for {plan.stage} of {self.incident.id} was refused as a whole: {why}",
             rail="plan",
             hint=f"Nothing of it was done. See: firebreak incidents show {self.incident.id}. Raise the playbook's guard rails or act by hand.",
+        )
+
+    def blind(self, plan: Plan) -> ResponseError:
+        """The error to raise for a plan that is empty because something could not be read: nothing found is not nothing there."""
+        why = " ".join(plan.problems)
+        return ResponseError(
+            f"{plan.stage} of {self.incident.id} could not be planned: {why}",
+            hint=f"Nothing was changed by this stage. Mend what could not be read (see firebreak incidents show {self.incident.id}), then go on with: "
+            f"firebreak respond --incident {self.incident.id}",
         )
 
     def gate_of(self, stage: Stage) -> Gate:

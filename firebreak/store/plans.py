@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import msgspec
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 
 from firebreak.errors import IntegrityError, StalePlanError
 from firebreak.model.canonical import canonical_bytes
@@ -71,6 +71,21 @@ class PlanRepository:
         with reading(self._engine) as tx:
             digest = tx.execute(wanted).scalar()
         return None if digest is None else PlanDigest(str(digest))
+
+    def set_aside(self, incident_id: str, plan: Plan) -> None:
+        """Free the stage and round of a plan that nobody was asked about, so that a better one can be made; its content stays.
+
+        Raises:
+            StalePlanError: the plan has actions; such a plan may have been shown to people.
+        """
+        if plan.actions:
+            raise StalePlanError(
+                f"Plan {plan.digest[:12]} for {plan.stage} has {len(plan.actions)} actions and is not set aside.",
+                hint="Plan again in the next round.",
+            )
+        place = {"incident": incident_id, "stage": plan.stage, "round": plan.round, "digest": plan.digest}
+        with writing(self._engine) as tx:
+            tx.execute(delete(stage_plans).where(*(stage_plans.c[name] == value for name, value in place.items())))
 
     def list(self, incident_id: str) -> list[tuple[str, int, PlanDigest]]:
         """All plans of an incident as (stage, round, digest), in the order they were made."""

@@ -22,7 +22,7 @@ def test_a_run_that_cannot_read_the_inventory_stops_and_a_later_run_reads_it(tmp
     )
     world.faults.append(fault)
     with engine_room_of(world, tmp_path) as room:
-        with pytest.raises(ResponseError, match="contain of INC-.* could not be planned") as caught:
+        with pytest.raises(ResponseError, match=r"contain of INC-.* could not be planned") as caught:
             respond_in(room, world, alert_bytes(world))
         incident = room.store.incidents.list()[0].incident.id
         room.fail(incident, caught.value)
