@@ -35,6 +35,10 @@ class Runtime(Protocol):
         """Show a Markdown page; the same key replaces it."""
         ...
 
+    async def show_table(self, key: str, rows: list[dict[str, str]], title: str) -> None:
+        """Show a table of evidence; the same key replaces it."""
+        ...
+
     def say(self, text: str) -> None:
         """Tell whoever watches what happens now."""
         ...
@@ -52,9 +56,11 @@ async def respond_to(engine: Engine, runtime: Runtime) -> str:
         return engine.state
     round_of_facts = 1
     for stage in engine.playbook.stages:
-        if engine.reads(stage):
+        if engine.reads(stage) and not engine.has_looked(stage, round_of_facts):
             await _look(engine, runtime, stage, round_of_facts)
             await runtime.show("case", engine.case_page(round_of_facts), "What is happening")
+            for key, (title, rows) in engine.evidence_tables(round_of_facts).items():
+                await runtime.show_table(key, rows, title)
         if engine.changes(stage):
             ended, round_of_facts = await _change(engine, runtime, stage, round_of_facts)
             if not ended:
@@ -68,8 +74,6 @@ async def respond_to(engine: Engine, runtime: Runtime) -> str:
 
 async def _look(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts: int) -> None:
     """All reading steps of a stage, in order; each once per round."""
-    if engine.has_looked(stage, round_of_facts):
-        return
     engine.set_state("investigating", stage.title)
     engine.begin_round(round_of_facts)
     for step in engine.reads(stage):
@@ -82,7 +86,7 @@ async def _look_again(engine: Engine, runtime: Runtime, round_of_facts: int) -> 
     fresh = round_of_facts + 1
     runtime.say("Looking again ...")
     for stage in engine.playbook.stages:
-        if engine.reads(stage):
+        if engine.reads(stage) and not engine.has_looked(stage, fresh):
             await _look(engine, runtime, stage, fresh)
     return fresh
 
@@ -90,8 +94,10 @@ async def _look_again(engine: Engine, runtime: Runtime, round_of_facts: int) -> 
 async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts: int) -> tuple[bool, int]:
     """Plan, ask, act, look again, until nothing new is found. False: a person or a guard rail stopped the run."""
     for attempt in range(1, stage.rounds + 1):
+        known = engine.has_planned(stage, attempt)
         plan = engine.plan(stage, attempt, round_of_facts)
-        await runtime.show(f"plan-{stage.id}-{attempt}", engine.plan_page(plan), f"Plan: {stage.title}")
+        if not known:
+            await runtime.show(f"plan-{stage.id}-{attempt}", engine.plan_page(plan), f"Plan: {stage.title}")
         if not plan.actions and (plan.errored or not plan.complete):
             raise engine.blind(plan)
         if not plan.actions:

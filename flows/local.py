@@ -38,6 +38,9 @@ class LocalRuntime:
     async def show(self, key: str, page: str, title: str) -> None:
         """Pages are in the report and in `firebreak gates show`; nothing to do here."""
 
+    async def show_table(self, key: str, rows: list[dict[str, str]], title: str) -> None:
+        """Tables are for the Prefect UI; the report holds the same facts."""
+
     def say(self, text: str) -> None:
         self._say(text)
 

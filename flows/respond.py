@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from prefect import flow, get_run_logger, runtime, task
-from prefect.artifacts import acreate_markdown_artifact
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.flow_runs import asuspend_flow_run
@@ -81,6 +81,10 @@ class PrefectRuntime:
         await acreate_markdown_artifact(
             key=f"{self._incident}-{key}".lower().replace("_", "-"), markdown=page, description=title
         )
+
+    async def show_table(self, key: str, rows: list[dict[str, str]], title: str) -> None:
+        name = f"{self._incident}-{key}".lower().replace("_", "-")
+        await acreate_table_artifact(key=name, table=list(rows), description=title)
 
     def say(self, text: str) -> None:
         self._log.info(text)

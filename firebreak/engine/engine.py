@@ -33,6 +33,7 @@ from firebreak.report.dossier import Dossier, run_json
 from firebreak.report.gate_page import gate_page
 from firebreak.report.html import report_html
 from firebreak.report.markdown import report_markdown
+from firebreak.report.tables import evidence_tables
 
 Say = Callable[[str], None]
 _DOOR = "investigate.subscription"
@@ -194,6 +195,9 @@ class Engine:
 
     # Planning and asking ------------------------------------------------------------------------------------------------------
 
+    def has_planned(self, stage: Stage, attempt: int) -> bool:
+        return self._store.plans.for_stage(self.incident.id, stage.id, attempt) is not None
+
     def plan(self, stage: Stage, attempt: int, number: int) -> Plan:
         """The plan of a stage and attempt: loaded by digest when there is one, else made from the facts of round `number`."""
         digest = self._store.plans.for_stage(self.incident.id, stage.id, attempt)
@@ -348,6 +352,9 @@ class Engine:
 
     def case_page(self, number: int) -> str:
         return case_page(self.dossier(number))
+
+    def evidence_tables(self, number: int) -> dict[str, tuple[str, list[dict[str, str]]]]:
+        return evidence_tables(self.dossier(number))
 
     def plan_page(self, plan: Plan) -> str:
         case = self.case(1)

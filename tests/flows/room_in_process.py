@@ -98,6 +98,9 @@ class PeopleAnswer:
     async def show(self, key: str, page: str, title: str) -> None:
         assert page.strip(), key
 
+    async def show_table(self, key: str, rows: list[dict[str, str]], title: str) -> None:
+        assert rows, key
+
     def say(self, text: str) -> None:
         self.said.append(text)
 
