@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from firebreak.engine import Engine, Question
-from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.playbook import Stage
 
 _DECIDED = ("approved", "rejected", "skipped")
@@ -54,6 +53,7 @@ async def respond_to(engine: Engine, runtime: Runtime) -> str:
     if engine.state in ("done", "stopped"):
         runtime.say(f"{engine.incident.id} has ended ({engine.state}); nothing to do.")
         return engine.state
+    engine.begin_run()
     round_of_facts = 1
     for stage in engine.playbook.stages:
         if engine.reads(stage) and not engine.has_looked(stage, round_of_facts):
@@ -93,7 +93,9 @@ async def _look_again(engine: Engine, runtime: Runtime, round_of_facts: int) -> 
 
 async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts: int) -> tuple[bool, int]:
     """Plan, ask, act, look again, until nothing new is found. False: a person or a guard rail stopped the run."""
-    for attempt in range(1, stage.rounds + 1):
+    attempt = 0
+    while True:
+        attempt += 1
         known = engine.has_planned(stage, attempt)
         plan = engine.plan(stage, attempt, round_of_facts)
         if not known:
@@ -105,13 +107,9 @@ async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts
             engine.note_stage(stage, attempt, "skipped", "nothing to do")
             return True, round_of_facts
         if not engine.incident.mode.may_write:
-            runtime.say(f"{stage.title}: {len(plan.actions)} actions planned; this mode changes nothing.")
-            engine.note_stage(
-                stage,
-                attempt,
-                "skipped",
-                f"{len(plan.actions)} actions planned, none carried out ({engine.incident.mode})",
-            )
+            text = f"{len(plan.actions)} actions planned, none carried out ({engine.incident.mode})"
+            runtime.say(f"{stage.title}: {text}.")
+            engine.note_stage(stage, attempt, "skipped", text)
             return True, round_of_facts
         # A plan that is only over its limits goes to the gate, which asks for a typed override.
         if not plan.applyable and not plan.over_limits:
@@ -123,11 +121,12 @@ async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts
         if state == "skipped":
             engine.note_stage(stage, attempt, "skipped", "skipped in the gate")
             return True, round_of_facts
-        outcomes = await _act(engine, runtime, stage, attempt, round_of_facts)
-        wants_fresh_look = stage.rounds > 1 or any(_is_stale(o) for o in outcomes)
-        if wants_fresh_look:
+        await _act(engine, runtime, stage, attempt, round_of_facts)
+        more = engine.wants_more(stage, attempt)
+        if more or stage.rounds > 1:
             round_of_facts = await _look_again(engine, runtime, round_of_facts)
-    return True, round_of_facts
+        if not more:
+            return True, round_of_facts
 
 
 async def _ask(engine: Engine, runtime: Runtime, stage: Stage, attempt: int, round_of_facts: int) -> str:
@@ -141,19 +140,12 @@ async def _ask(engine: Engine, runtime: Runtime, stage: Stage, attempt: int, rou
         await runtime.ask(question)
 
 
-async def _act(
-    engine: Engine, runtime: Runtime, stage: Stage, attempt: int, round_of_facts: int
-) -> tuple[Outcome, ...]:
-    """Carry out the approved plan once; loaded from the journal when that was done before."""
+async def _act(engine: Engine, runtime: Runtime, stage: Stage, attempt: int, round_of_facts: int) -> None:
+    """Carry out the approved plan once; nothing is sent when that was done before."""
     if not engine.has_acted(stage, attempt):
         engine.set_state("executing", stage.title)
         await runtime.run(f"Carry out: {stage.title}", engine.acting(stage, attempt, round_of_facts, runtime.say))
         engine.note_acted(stage, attempt)
-    return engine.outcomes(stage, attempt)
-
-
-def _is_stale(outcome: Outcome) -> bool:
-    return outcome.state is ActionState.REFUSED and "stale" in outcome.reason
 
 
 async def _close(engine: Engine, runtime: Runtime, state: str, round_of_facts: int) -> str:

@@ -88,7 +88,13 @@ async def start_run(room: EngineRoom, incident: str, *, key: str) -> str:
 
 
 async def resume_incident(room: EngineRoom, incident: str) -> str:
-    """Start a further run of an incident that has not ended; it goes on where the last one stopped."""
+    """Start a further run of an incident that has not ended; it goes on where the last one stopped.
+
+    A run that waits at a gate is the incident's run already: it is returned, and no second one is started.
+    """
+    last = str(room.store.values.get(incident, "flow_run") or "")
+    if last and (await run_state(last))[0] in ("Suspended", "Paused"):
+        return last
     number = int(room.store.values.get(incident, "resumed", 0)) + 1
     room.store.values.set(incident, "resumed", number)
     return await start_run(room, incident, key=f"{incident}-resume-{number}")

@@ -52,6 +52,9 @@ def respond(
             _here(room, name, wait=wait, as_json=as_json)
         _print(room, name, as_json)
         state = room.store.incidents.state(name)
+        pending = dry_run and any(room.store.plans.load(digest).actions for _, _, digest in room.store.plans.list(name))
+    if pending:
+        raise typer.Exit(2)
     if state == "failed":
         raise typer.Exit(1)
     if state in ("waiting", "stopped"):

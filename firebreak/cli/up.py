@@ -37,6 +37,9 @@ def up(
         try:
             while not (dead := processes.dead()):
                 time.sleep(1)
+        except KeyboardInterrupt:
+            say("Stopping.")
+            return
         finally:
             forget_services(settings.home, running)
         raise ServiceError(f"{dead} ended by itself.", hint=f"Its log ends with:\n{processes.tail(dead)}")

@@ -37,6 +37,7 @@ from firebreak.report.tables import evidence_tables
 
 Say = Callable[[str], None]
 _DOOR = "investigate.subscription"
+_FRESH_PLANS = 2  # how often a stage is planned anew because a target was stale
 
 
 @dataclass(frozen=True)
@@ -252,6 +253,12 @@ class Engine:
             f"firebreak respond --incident {self.incident.id}",
         )
 
+    def _burn(self, number: int) -> BurnRate | None:
+        """The burn rate of a round. What was lost does not shrink because what cost it was stopped or deleted since."""
+        burn = self.case(number).get(BurnRate)
+        earlier = [b.lost for n in range(1, number) if (b := self.case(n).get(BurnRate)) is not None]
+        return msgspec.structs.replace(burn, lost=max([burn.lost, *earlier])) if burn is not None else None
+
     def gate_of(self, stage: Stage) -> Gate:
         return self.playbook.gates[stage.gate]
 
@@ -265,7 +272,8 @@ class Engine:
     def gate_page(self, view: GateView) -> str:
         """What the approvers of a gate read."""
         plan = self._store.plans.load(view.plan_digest)
-        case = self.case(int(self._value(f"facts-of-{plan.stage}-{plan.round}") or 1))
+        number = int(self._value(f"facts-of-{plan.stage}-{plan.round}") or 1)
+        case = self.case(number)
         return not_allowed(plan, self.room.steps, case.get(SubscriptionFacts)) + gate_page(
             plan,
             self.incident,
@@ -274,7 +282,7 @@ class Engine:
             required=view.required,
             problem=view.last_problem,
             attribution=case.get(Attribution),
-            burn=case.get(BurnRate),
+            burn=self._burn(number),
             subscription=case.get(SubscriptionFacts),
         )
 
@@ -285,6 +293,32 @@ class Engine:
 
     def note_acted(self, stage: Stage, attempt: int) -> None:
         self._remember(f"acted-{stage.id}-{attempt}", True)
+
+    def begin_run(self) -> None:
+        """Note that a run begins. One that follows a failed run may try once more what did not end well, at a new gate."""
+        if self.state == "failed":
+            self._remember("tries-after-failure", int(self._value("tries-after-failure") or 0) + 1)
+            self.set_state("open", "going on after a failure")
+
+    def wants_more(self, stage: Stage, attempt: int) -> bool:
+        """Whether the stage is to be planned once more after this attempt: its rounds, a stale target, or a failure that may be tried again.
+
+        Decided once for each attempt and kept, so that every later run walks the same way.
+        """
+        key = f"more-{stage.id}-{attempt}"
+        kept = self._value(key)
+        extra = int(self._value("tries-after-failure") or 0)
+        if kept is True or (kept is False and attempt >= stage.rounds + extra):
+            return bool(kept)
+        outcomes = self.outcomes(stage, attempt)
+        stale = (
+            any(o.state is ActionState.REFUSED and "stale" in o.reason for o in outcomes)
+            and attempt < stage.rounds + _FRESH_PLANS
+        )
+        failed = any(not o.state.is_good and o.state is not ActionState.LEFT_OUT for o in outcomes)
+        more = attempt < stage.rounds or stale or (failed and attempt < stage.rounds + extra)
+        self._remember(key, more)
+        return more
 
     def note_stage(self, stage: Stage, attempt: int, state: str, note: str) -> None:
         """Say how a stage ended that carried nothing out."""

@@ -10,21 +10,32 @@ import pytest
 from azure_simulator import build
 from azure_simulator.services.authorization import builtin
 from azure_simulator.truth import score
+from azure_simulator.world import World
 from firebreak.model.facts import Class
-from tests.flows.room_in_process import alert_bytes, engine_room_of, respond_in, writes
+from tests.flows.room_in_process import alert_bytes, engine_room_of, go_on, respond_in, writes
 from tests.support.inprocess import responder
 
 
-@pytest.mark.timeout(420)
-def test_an_identity_without_rights_is_told_so_and_the_run_fails(tmp_path: Path) -> None:
-    world = build("service-principal-abuse", seed=7, now=datetime(2026, 11, 20, 3, tzinfo=UTC))
+def give(world: World, role: str) -> None:
+    """Let the acting identity have exactly this role wherever it has one."""
     for row in world.role_assignments.values():
         if row["properties"]["principalId"] == responder(world).object_id:
             scope = str(row["properties"]["scope"])
-            row["properties"]["roleDefinitionId"] = builtin.role_id(builtin.READER, scope.split("/")[2])
+            row["properties"]["roleDefinitionId"] = builtin.role_id(role, scope.split("/")[2])
+
+
+@pytest.mark.timeout(420)
+def test_an_identity_without_rights_is_told_so_the_run_fails_and_a_later_one_tries_again(tmp_path: Path) -> None:
+    world = build("service-principal-abuse", seed=7, now=datetime(2026, 11, 20, 3, tzinfo=UTC))
+    give(world, builtin.READER)
+    kept = len(world.truth["rogue_compute"])
     with engine_room_of(world, tmp_path) as room:
         ran = respond_in(room, world, alert_bytes(world))
         row = room.store.incidents.row(ran.incident)
+        refused, running = writes(world), score(world)["rogue_running"]
+        give(world, builtin.OWNER)
+        world.clock.advance(120)  # the codes of the first run are used up
+        second = go_on(room, world, ran.incident)
     page = ran.runtime.asked[0].page
     assert "Not allowed now" in page
     assert "Microsoft.Compute/virtualMachines/deallocate/action" in page
@@ -32,10 +43,15 @@ def test_an_identity_without_rights_is_told_so_and_the_run_fails(tmp_path: Path)
     assert ran.dossier.attribution is not None
     found = {j.id.lower() for j in ran.dossier.attribution.resources if j.cls is Class.ATTACKER}
     assert {identity.lower() for identity in world.truth["rogue_compute"]} <= found
-    assert {write.status for write in writes(world)} == {403}
-    assert len(score(world)["rogue_running"]) == len(world.truth["rogue_compute"])
+    assert {write.status for write in refused} == {403}
+    assert len(running) == kept
     stops = [action for action in ran.json["actions"] if action["kind"].endswith(".deallocate")]
     assert {action["state"] for action in stops if action["stage"] == "contain"} == {"failed"}
     assert all("403" in action["reason"] for action in stops)
     assert (ran.state, row.state) == ("failed", "failed")
     assert "still runs and is billed" in row.note
+
+    # With the rights granted, a further run asks anew and carries it out.
+    assert second.state == "done"
+    assert score(world)["rogue_running"] == []
+    assert score(world)["protected_touched"] == []
