@@ -1,4 +1,7 @@
-"""The case page: within a minute, what is happening, what it costs, who did it, what is theirs. Markdown, pure."""
+"""The case page: within a minute, what is happening, what it costs, who did it, what is theirs. Markdown, pure.
+
+The older UI never wraps a table's cells, so what is longer than a few words stands in lists.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,12 @@ def case_page(dossier: Dossier) -> str:
     alert = dossier.incident.alert
     lines = [f"## {dossier.incident.id}: {markdown(alert.title, 200)}", ""]
     lines += _facts_first(dossier)
+    lines += _spend(dossier)
     lines += [VERDICTS.get(dossier.verdict, markdown(dossier.verdict)), ""]
     if dossier.attribution:
         lines += [f"- {markdown(reason, 300)}" for reason in dossier.attribution.verdict_reasons] + [""]
         lines += _actors(dossier.attribution)
         lines += _resources(dossier.attribution, dossier.burn_before)
-    lines += _spend(dossier)
     lines += _findings(dossier)
     if dossier.not_looked_at:
         lines += ["### Not looked at", ""]
@@ -41,12 +44,13 @@ def _facts_first(dossier: Dossier) -> list[str]:
     since = f"{found.attack_start:%Y-%m-%d %H:%M} UTC" if found and found.attack_start else "unknown"
     rogue = sum(1 for j in found.resources if j.cls is Class.ATTACKER) if found else 0
     return [
-        "| attacker's compute costs | lost so far | since | resources of the attacker | all running compute |",
-        "|---|---|---|---|---|",
-        (
-            f"| **{money(burn.rogue_per_hour, burn.currency)}/h** | **{money(burn.lost, burn.currency)}** | {since} | {rogue} "
-            f"| {money(burn.per_hour, burn.currency)}/h |"
-        ),
+        f"| Money | {burn.currency} |",
+        "|:---|---:|",
+        f"| **The attacker burns, an hour** | **{burn.rogue_per_hour:,.2f}** |",
+        f"| **Lost so far** | **{burn.lost:,.2f}** |",
+        f"| All that runs here, an hour | {burn.per_hour:,.2f} |",
+        "",
+        f"{rogue} resources are the attacker's; the attack began {since}.",
         "",
     ]
 
@@ -59,9 +63,11 @@ def _actors(found: Attribution) -> list[str]:
     suspicious = [j for j in found.actors if j.cls is not Class.LEGITIMATE]
     if not suspicious:
         return []
-    rows = ["### Who", "", "| actor | taken for | score | because |", "|---|---|---|---|"]
-    rows += [f"| {markdown(j.id, 80)} | {j.cls} | {j.score} | {_proof(j)} |" for j in suspicious[:_MOST]]
-    return [*rows, ""]
+    lines = ["### Who", ""]
+    for j in suspicious[:_MOST]:
+        place = f" at {markdown(j.address, 60)}" if j.address else ""
+        lines.append(f"- **{markdown(j.id, 80)}**{place}, {j.cls} ({j.score} points): {_proof(j)}")
+    return [*lines, ""]
 
 
 def _resources(found: Attribution, burn: BurnRate | None) -> list[str]:
@@ -74,18 +80,17 @@ def _resources(found: Attribution, burn: BurnRate | None) -> list[str]:
     ):
         if not judged:
             continue
-        lines += [title, "", "| resource | type | per hour | created by | because |", "|---|---|---|---|---|"]
+        lines += [title, ""]
         prices = burn.per_resource if burn else {}
         ordered = sorted(judged, key=lambda j: (-(prices.get(j.id.lower()) or 0), j.id))
         for j in ordered[:_MOST]:
             kind = "/".join(j.id.split("/")[-3:-1]) if "/providers/" in j.id else "resource group"
             price = prices.get(j.id.lower())
-            lines.append(
-                f"| {markdown(j.id.rsplit('/', 1)[-1], 60)} | {markdown(kind)} | {f'{price:,.2f}' if price else ''} "
-                f"| {markdown(j.created_by, 60)} | {_proof(j)} |"
-            )
+            cost = f", **{money(price, burn.currency)} an hour**" if burn and price else ""
+            maker = f", made by {markdown(j.created_by, 60)}" if j.created_by else ""
+            lines.append(f"- **{markdown(j.id.rsplit('/', 1)[-1], 60)}** ({markdown(kind)}){cost}{maker}: {_proof(j)}")
         if len(judged) > _MOST:
-            lines.append(f"| … {len(judged) - _MOST} more in the report | | | | |")
+            lines.append(f"- … {len(judged) - _MOST} more in the report")
         lines.append("")
     return lines
 
@@ -110,9 +115,10 @@ def _findings(dossier: Dossier) -> list[str]:
     if not dossier.findings:
         return []
     order = {"critical": 0, "high": 1, "medium": 2, "low": 3, "informational": 4}
-    rows = ["### Findings", "", "| severity | finding | who | because | events |", "|---|---|---|---|---|"]
+    lines = ["### Findings", ""]
     for f in sorted(dossier.findings, key=lambda f: (order[str(f.severity)], f.id))[:_MOST]:
         reasons = "; ".join(markdown(r, 140) for r in f.reasons[:3])
-        who = " ".join(markdown(x, 60) for x in (f.actor, f.address) if x)
-        rows.append(f"| {f.severity} | {markdown(f.title)} | {who} | {reasons} | {len(f.event_ids)} |")
-    return [*rows, ""]
+        who = " at ".join(markdown(x, 60) for x in (f.actor, f.address) if x)
+        proof = f" ({len(f.event_ids)} events)" if f.event_ids else ""
+        lines.append(f"- **{f.severity}: {markdown(f.title)}**{f', {who}' if who else ''}: {reasons}{proof}")
+    return [*lines, ""]
