@@ -1,0 +1,59 @@
+"""The case page: money and its chart first, long text in lists, hostile names as text."""
+
+from datetime import date
+from decimal import Decimal
+
+from firebreak.model.facts import Attribution, BurnRate, Class, Judgement, Reason, SpendFacts, SpendSeries
+from firebreak.report.case_page import case_page
+from firebreak.report.dossier import Dossier
+from tests.unit.firebreak.execution.builders import NOON, machine_id, make_incident, make_playbook
+
+MADE = Reason(45, "Made by https://evil.example | at 203.0.113.147: an attacker's session.", ("event-1",))
+
+
+def dossier(**fields: object) -> Dossier:
+    theirs = Judgement(id=machine_id(1), cls=Class.ATTACKER, score=45, reasons=(MADE,), created_by="<b>mallory</b>")
+    who = Judgement(id="mallory@example.com", cls=Class.ATTACKER, score=45, reasons=(MADE,), address="203.0.113.147")
+    given: dict[str, object] = {
+        "incident": make_incident(),
+        "playbook": make_playbook(),
+        "state": "waiting",
+        "made_at": NOON,
+        "attribution": Attribution(actors=(who,), resources=(theirs,), attack_start=NOON, verdict="fraud"),
+        "burn_before": BurnRate(
+            rogue_per_hour=Decimal(120), lost=Decimal(3206), per_resource={machine_id(1).lower(): Decimal(12)}
+        ),
+        "spend": SpendFacts(
+            status="anomaly",
+            currency="USD",
+            start_day=date(2026, 1, 2),
+            total=SpendSeries(key=(), days=(date(2026, 1, 1), date(2026, 1, 2)), amounts=(Decimal(1), Decimal(90))),
+        ),
+    }
+    return Dossier(**{**given, **fields})  # type: ignore[arg-type]
+
+
+def test_money_then_the_chart_then_the_verdict_then_who_and_what() -> None:
+    page = case_page(dossier())
+    order = ["**The attacker burns, an hour** | **120.00**", "data:image/png", "**Fraud.**", "### Who", "vm-1** ("]
+    places = [page.index(text) for text in order]
+    assert places == sorted(places)
+
+
+def test_tables_are_two_short_columns_and_reasons_stand_in_lists() -> None:
+    page = case_page(dossier())
+    assert all(line.count("|") == 3 for line in page.splitlines() if line.startswith("|"))
+    assert "an hour**, made by &lt;b&gt;mallory&lt;/b&gt;: +45 Made by" in page
+
+
+def test_hostile_text_makes_no_link_and_no_markup() -> None:
+    page = case_page(dossier())
+    assert "://" not in page.replace("data:image/png", "")
+    assert "<b>" not in page
+
+
+def test_what_was_not_read_is_left_out_instead_of_shown_as_nothing() -> None:
+    page = case_page(dossier(burn_before=None, spend=None, attribution=None))
+    assert "Money" not in page
+    assert "Spend" not in page
+    assert "Not enough evidence" in page
