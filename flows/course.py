@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from firebreak.engine import Engine, Question
+from firebreak.engine import Engine, Question, pages
 from firebreak.model.playbook import Stage
 
 _DECIDED = ("approved", "rejected", "skipped")
@@ -58,8 +58,8 @@ async def respond_to(engine: Engine, runtime: Runtime) -> str:
     for stage in engine.playbook.stages:
         if engine.reads(stage) and not engine.has_looked(stage, round_of_facts):
             await _look(engine, runtime, stage, round_of_facts)
-            await runtime.show("case", engine.case_page(round_of_facts), "What is happening")
-            for key, (title, rows) in engine.evidence_tables(round_of_facts).items():
+            await runtime.show("case", pages.case_page(engine, round_of_facts), "What is happening")
+            for key, (title, rows) in pages.evidence_tables(engine, round_of_facts).items():
                 await runtime.show_table(key, rows, title)
         if engine.changes(stage):
             ended, round_of_facts = await _change(engine, runtime, stage, round_of_facts)
@@ -99,7 +99,9 @@ async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts
         known = engine.has_planned(stage, attempt)
         plan = engine.plan(stage, attempt, round_of_facts)
         if not known:
-            await runtime.show(f"plan-{stage.id}-{attempt}", engine.plan_page(plan), f"Plan: {stage.title}")
+            await runtime.show(
+                f"plan-{stage.id}-{attempt}", pages.plan_page(engine, plan, round_of_facts), f"Plan: {stage.title}"
+            )
         if not plan.actions and (plan.errored or not plan.complete):
             raise engine.blind(plan)
         if not plan.actions:
@@ -132,7 +134,7 @@ async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts
 async def _ask(engine: Engine, runtime: Runtime, stage: Stage, attempt: int, round_of_facts: int) -> str:
     """Ask until the gate is decided; an expired or refused answer is asked again."""
     while True:
-        question = engine.question(stage, attempt, round_of_facts)
+        question = engine.question(stage, attempt, round_of_facts, pages.gate_page)
         if question.view.state in _DECIDED:
             return question.view.state
         engine.set_state("waiting", f"gate {question.view.id}")
@@ -150,8 +152,8 @@ async def _act(engine: Engine, runtime: Runtime, stage: Stage, attempt: int, rou
 
 async def _close(engine: Engine, runtime: Runtime, state: str, round_of_facts: int) -> str:
     # The report first: whoever sees that the incident has ended finds it.
-    page = engine.write_report(round_of_facts, state)
-    await runtime.show("case", engine.case_page(round_of_facts), "What is happening")
+    page = pages.write_report(engine, round_of_facts, state)
+    await runtime.show("case", pages.case_page(engine, round_of_facts), "What is happening")
     await runtime.show("report", page, "Report")
     engine.set_state(state, engine.closing_note(state))
     runtime.say(f"{engine.incident.id}: {state}.")

@@ -12,7 +12,7 @@ from firebreak.approval import Answer, GateView
 from firebreak.cli.output import Json, print_json, safe, say, stdout
 from firebreak.cli.rooms import engine_room
 from firebreak.cli.services import find_services, use_services
-from firebreak.engine import Engine, EngineRoom
+from firebreak.engine import Engine, EngineRoom, pages
 from firebreak.errors import ContentError
 
 app = typer.Typer(help="See and answer approval gates without the UI; the same checks apply.", no_args_is_help=True)
@@ -76,7 +76,7 @@ def show(gate: str, as_json: bool = Json) -> None:
     with engine_room() as room:
         view = room.desk.view(gate)
         plan = room.store.plans.load(view.plan_digest)
-        page = Engine(room, view.incident, None, run_id="").gate_page(view)
+        page = pages.gate_page(Engine(room, view.incident, None, run_id=""), view)
     if as_json:
         actions = [
             {"id": a.id, "kind": a.kind, "target": a.target, "effect": str(a.effect), "reasons": list(a.reasons)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from firebreak.engine import Engine, EngineRoom, open_engine_room
+from firebreak.engine import Engine, EngineRoom, gather, open_engine_room
 from firebreak.report.dossier import Dossier
 from firebreak.settings import Settings
 from tasks.registry import load_steps
@@ -24,4 +24,4 @@ def dossier_of(room: EngineRoom, incident: str) -> Dossier:
     Raises:
         ContentError: there is no such incident.
     """
-    return Engine(room, incident, None, run_id="").dossier(int(room.store.values.get(incident, "last-round", 1)))
+    return gather(Engine(room, incident, None, run_id=""), int(room.store.values.get(incident, "last-round", 1)))

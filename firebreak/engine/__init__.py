@@ -1,6 +1,7 @@
 """Everything put together: the engine room (store, desk, evidence, steps, playbooks) and the engine of one incident. No Prefect here."""
 
 from firebreak.engine.engine import Engine, Question
+from firebreak.engine.gather import gather
 from firebreak.engine.room import EngineRoom, open_engine_room
 
-__all__ = ["Engine", "EngineRoom", "Question", "open_engine_room"]
+__all__ = ["Engine", "EngineRoom", "Question", "gather", "open_engine_room"]

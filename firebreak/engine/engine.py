@@ -14,26 +14,18 @@ import msgspec
 
 from firebreak import __version__
 from firebreak.approval import GateView
-from firebreak.engine.gather import gather
-from firebreak.engine.permissions import not_allowed
 from firebreak.engine.room import Clouds, EngineRoom
 from firebreak.errors import CredentialError, GuardRailError, NotCollectedError, ResponseError, UnreachableError
 from firebreak.execution import Journal, Lease, execute
 from firebreak.model.alert import Incident
 from firebreak.model.case import Case
-from firebreak.model.facts import Attribution, BurnRate, Facts, SubscriptionFacts
+from firebreak.model.facts import BurnRate, Facts
 from firebreak.model.finding import NotLookedAt
 from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import Plan
 from firebreak.model.playbook import Gate, Playbook, Stage
 from firebreak.model.step import Effect, LoadedStep
 from firebreak.planning import make_plan
-from firebreak.report.case_page import case_page
-from firebreak.report.dossier import Dossier, run_json
-from firebreak.report.gate_page import gate_page
-from firebreak.report.html import report_html
-from firebreak.report.markdown import report_markdown
-from firebreak.report.tables import evidence_tables
 
 Say = Callable[[str], None]
 _DOOR = "investigate.subscription"
@@ -94,20 +86,20 @@ class Engine:
 
     def begin_round(self, number: int) -> None:
         """Fix the time of a round, once: everything in it is judged as of then."""
-        if not self._value(f"round-{number}"):
-            self._remember(f"round-{number}", self.room.clock().isoformat())
+        if not self.value(f"round-{number}"):
+            self.remember(f"round-{number}", self.room.clock().isoformat())
 
     def has_looked(self, stage: Stage, number: int) -> bool:
         """Whether the stage's reading steps are through. Those that failed are tried again until a plan was made from the round."""
-        if not self._value(f"looked-{stage.id}-{number}"):
+        if not self.value(f"looked-{stage.id}-{number}"):
             return False
         rows = self._store.steps.list(self.incident.id)
         reads = set(self.reads(stage))
         unread = any(r.round == number and r.step in reads and r.state in ("failed", "skipped") for r in rows)
-        return not unread or bool(self._value(f"planned-from-{number}"))
+        return not unread or bool(self.value(f"planned-from-{number}"))
 
     def note_looked(self, stage: Stage, number: int) -> None:
-        self._remember(f"looked-{stage.id}-{number}", True)
+        self.remember(f"looked-{stage.id}-{number}", True)
 
     def reading(self, stage: Stage, step: str, number: int) -> Callable[[], Awaitable[None]]:
         """Return the work of one reading step: collect or conclude, keep the facts, assess."""
@@ -161,7 +153,7 @@ class Engine:
             installation["notify.support_ticket"] = {
                 "contact": self.room.settings.contact.model_dump(exclude_none=True)
             }
-        began = self._value(f"round-{number}")
+        began = self.value(f"round-{number}")
         return Case(
             incident=self.incident,
             playbook=self.playbook,
@@ -217,9 +209,9 @@ class Engine:
                 problems=(*plan.problems, "The alert is a test alert: nothing is carried out for it."),
             )
         self._store.plans.save(self.incident.id, plan)
-        self._remember(f"facts-of-{stage.id}-{attempt}", number)
+        self.remember(f"facts-of-{stage.id}-{attempt}", number)
         if plan.actions:
-            self._remember(f"planned-from-{number}", True)
+            self.remember(f"planned-from-{number}", True)
         self.room.audit.append(
             self.incident.id,
             "plan.made",
@@ -253,51 +245,28 @@ class Engine:
             f"firebreak respond --incident {self.incident.id}",
         )
 
-    def _burn(self, number: int) -> BurnRate | None:
-        """The burn rate of a round. What was lost does not shrink because what cost it was stopped or deleted since."""
-        burn = self.case(number).get(BurnRate)
-        earlier = [b.lost for n in range(1, number) if (b := self.case(n).get(BurnRate)) is not None]
-        return msgspec.structs.replace(burn, lost=max([burn.lost, *earlier])) if burn is not None else None
-
     def gate_of(self, stage: Stage) -> Gate:
         return self.playbook.gates[stage.gate]
 
-    def question(self, stage: Stage, attempt: int, number: int) -> Question:
-        """The gate's current question about the stage's plan."""
+    def question(self, stage: Stage, attempt: int, number: int, page: Callable[[Engine, GateView], str]) -> Question:
+        """The gate's current question about the stage's plan; `page` writes what its approvers read."""
         plan, gate = self.plan(stage, attempt, number), self.gate_of(stage)
         view = self.room.desk.open(self.incident, plan, gate, attempt)
         people = [p.name for p in self.room.approvers.list() if set(p.roles) & set(gate.approvers)]
-        return Question(view, plan, gate, self.gate_page(view), tuple(people))
-
-    def gate_page(self, view: GateView) -> str:
-        """What the approvers of a gate read."""
-        plan = self._store.plans.load(view.plan_digest)
-        number = int(self._value(f"facts-of-{plan.stage}-{plan.round}") or 1)
-        case = self.case(number)
-        return not_allowed(plan, self.room.steps, case.get(SubscriptionFacts)) + gate_page(
-            plan,
-            self.incident,
-            self.playbook.gates[view.gate],
-            approvals=[a.approver for a in view.approvals],
-            required=view.required,
-            problem=view.last_problem,
-            attribution=case.get(Attribution),
-            burn=self._burn(number),
-            subscription=case.get(SubscriptionFacts),
-        )
+        return Question(view, plan, gate, page(self, view), tuple(people))
 
     # Acting -------------------------------------------------------------------------------------------------------------------
 
     def has_acted(self, stage: Stage, attempt: int) -> bool:
-        return bool(self._value(f"acted-{stage.id}-{attempt}"))
+        return bool(self.value(f"acted-{stage.id}-{attempt}"))
 
     def note_acted(self, stage: Stage, attempt: int) -> None:
-        self._remember(f"acted-{stage.id}-{attempt}", True)
+        self.remember(f"acted-{stage.id}-{attempt}", True)
 
     def begin_run(self) -> None:
         """Note that a run begins. One that follows a failed run may try once more what did not end well, at a new gate."""
         if self.state == "failed":
-            self._remember("tries-after-failure", int(self._value("tries-after-failure") or 0) + 1)
+            self.remember("tries-after-failure", int(self.value("tries-after-failure") or 0) + 1)
             self.set_state("open", "going on after a failure")
 
     def wants_more(self, stage: Stage, attempt: int) -> bool:
@@ -306,8 +275,8 @@ class Engine:
         Decided once for each attempt and kept, so that every later run walks the same way.
         """
         key = f"more-{stage.id}-{attempt}"
-        kept = self._value(key)
-        extra = int(self._value("tries-after-failure") or 0)
+        kept = self.value(key)
+        extra = int(self.value("tries-after-failure") or 0)
         if kept is True or (kept is False and attempt >= stage.rounds + extra):
             return bool(kept)
         outcomes = self.outcomes(stage, attempt)
@@ -317,7 +286,7 @@ class Engine:
         )
         failed = any(not o.state.is_good and o.state is not ActionState.LEFT_OUT for o in outcomes)
         more = attempt < stage.rounds or stale or (failed and attempt < stage.rounds + extra)
-        self._remember(key, more)
+        self.remember(key, more)
         return more
 
     def note_stage(self, stage: Stage, attempt: int, state: str, note: str) -> None:
@@ -379,22 +348,7 @@ class Engine:
     def anything_was_changed(self) -> bool:
         return any(o.state.is_good for o in self._ended().values())
 
-    # Pages and the report -----------------------------------------------------------------------------------------------------
-
-    def dossier(self, number: int) -> Dossier:
-        return gather(self, number)
-
-    def case_page(self, number: int) -> str:
-        return case_page(self.dossier(number))
-
-    def evidence_tables(self, number: int) -> dict[str, tuple[str, list[dict[str, str]]]]:
-        return evidence_tables(self.dossier(number))
-
-    def plan_page(self, plan: Plan) -> str:
-        case = self.case(1)
-        gate = self.playbook.gates[self.playbook.stage(plan.stage).gate]
-        page = gate_page(plan, self.incident, gate, burn=case.get(BurnRate), subscription=case.get(SubscriptionFacts))
-        return not_allowed(plan, self.room.steps, case.get(SubscriptionFacts)) + page
+    # Closing ----------------------------------------------------------------------------------------------------------------------
 
     def still_burning(self, number: int) -> bool:
         """Whether machines that people wanted stopped were not, and the attacker's compute still costs money as of round `number`."""
@@ -410,35 +364,18 @@ class Engine:
             return f"{len(bad)} of {len(self._ended())} actions did not end well; the report says why.{left}"
         return "" if self.incident.mode.may_write else f"{self.incident.mode}: nothing was changed."
 
-    def write_report(self, number: int, state: str) -> str:
-        """Write report.html, report.md and report.json below the home folder, for a run that ends as `state`; return the Markdown."""
-        folder = self.room.settings.home / "reports" / self.incident.id
-        folder.mkdir(parents=True, exist_ok=True)
-        files = {
-            "html": str(folder / "report.html"),
-            "markdown": str(folder / "report.md"),
-            "json": str(folder / "report.json"),
-        }
-        self._remember("last-round", number)
-        self._remember("report", files)
-        dossier = msgspec.structs.replace(self.dossier(number), state=state, note=self.closing_note(state))
-        page = report_markdown(dossier)
-        (folder / "report.html").write_text(report_html(dossier), encoding="utf-8")
-        (folder / "report.md").write_text(page, encoding="utf-8")
-        (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(run_json(dossier)), indent=2))
-        self.room.audit.append(self.incident.id, "report.written", who="engine", data={"round": number})
-        return page
-
     def _ended_badly(self) -> list[Outcome]:
         return [o for o in self._ended().values() if not o.state.is_good and o.state is not ActionState.LEFT_OUT]
 
     def _ended(self) -> dict[str, Outcome]:
         return Journal(self._store, self.room.audit, self.room.clock).outcomes(self.incident.id)
 
-    def _value(self, key: str) -> Any:
+    def value(self, key: str) -> Any:
+        """What was remembered of this incident under a key, or None."""
         return self._store.values.get(self.incident.id, key)
 
-    def _remember(self, key: str, value: Any) -> None:
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a small value of this incident in the store."""
         self._store.values.set(self.incident.id, key, value)
 
 

@@ -22,7 +22,7 @@ from azure_simulator import AsgiApp
 from azure_simulator.world import LoggedRequest, World
 from firebreak.approval import Answer
 from firebreak.clients.inprocess import in_process
-from firebreak.engine import Engine, EngineRoom, Question, open_engine_room
+from firebreak.engine import Engine, EngineRoom, Question, gather, open_engine_room
 from firebreak.model.mode import Mode
 from firebreak.report.dossier import Dossier, run_json
 from flows.course import respond_to
@@ -152,7 +152,7 @@ def go_on(room: EngineRoom, world: World, incident: str, *, decide: Decide = app
         async with room.connect(incident) as clouds:
             engine = Engine(room, incident, clouds, run_id=f"test-{incident}")
             state = await respond_to(engine, runtime)
-            return state, engine.dossier(int(room.store.values.get(incident, "last-round", 1)))
+            return state, gather(engine, int(room.store.values.get(incident, "last-round", 1)))
 
     state, dossier = asyncio.run(course())
     return Ran(incident, state, dossier, run_json(dossier), runtime)

@@ -1,0 +1,78 @@
+"""What an engine shows: gate page, plan page, case page, tables, and the report's files. The words are in `firebreak.report`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from firebreak.approval import GateView
+from firebreak.engine.engine import Engine
+from firebreak.engine.gather import gather
+from firebreak.engine.permissions import not_allowed
+from firebreak.model.facts import Attribution, BurnRate, SubscriptionFacts
+from firebreak.model.plan import Plan
+from firebreak.report import case_page as case_pages
+from firebreak.report import gate_page as gate_pages
+from firebreak.report.dossier import run_json
+from firebreak.report.html import report_html
+from firebreak.report.markdown import report_markdown
+from firebreak.report.tables import Rows
+from firebreak.report.tables import evidence_tables as tables_of
+
+
+def gate_page(engine: Engine, view: GateView) -> str:
+    """What the approvers of a gate read."""
+    plan = engine.room.store.plans.load(view.plan_digest)
+    number = int(engine.value(f"facts-of-{plan.stage}-{plan.round}") or 1)
+    case = engine.case(number)
+    return not_allowed(plan, engine.room.steps, case.get(SubscriptionFacts)) + gate_pages.gate_page(
+        plan,
+        engine.incident,
+        engine.playbook.gates[view.gate],
+        approvals=[a.approver for a in view.approvals],
+        required=view.required,
+        problem=view.last_problem,
+        attribution=case.get(Attribution),
+        burn=_burn(engine, number),
+        subscription=case.get(SubscriptionFacts),
+    )
+
+
+def plan_page(engine: Engine, plan: Plan, number: int) -> str:
+    """A plan as an artifact: the gate's page before anybody answered. `number` is the round its facts are of."""
+    subscription = engine.case(number).get(SubscriptionFacts)
+    gate = engine.playbook.gates[engine.playbook.stage(plan.stage).gate]
+    page = gate_pages.gate_page(plan, engine.incident, gate, burn=_burn(engine, number), subscription=subscription)
+    return not_allowed(plan, engine.room.steps, subscription) + page
+
+
+def case_page(engine: Engine, number: int) -> str:
+    """What is happening, as of round `number`."""
+    return case_pages.case_page(gather(engine, number))
+
+
+def evidence_tables(engine: Engine, number: int) -> dict[str, tuple[str, Rows]]:
+    """Key -> (title, rows) of the evidence as of round `number`."""
+    return tables_of(gather(engine, number))
+
+
+def write_report(engine: Engine, number: int, state: str) -> str:
+    """Write report.html, report.md and report.json below the home folder, for a run that ends as `state`; return the Markdown."""
+    folder = engine.room.settings.home / "reports" / engine.incident.id
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {"html": folder / "report.html", "markdown": folder / "report.md", "json": folder / "report.json"}
+    engine.remember("last-round", number)
+    engine.remember("report", {kind: str(path) for kind, path in files.items()})
+    dossier = msgspec.structs.replace(gather(engine, number), state=state, note=engine.closing_note(state))
+    page = report_markdown(dossier)
+    files["html"].write_text(report_html(dossier), encoding="utf-8")
+    files["markdown"].write_text(page, encoding="utf-8")
+    files["json"].write_bytes(msgspec.json.format(msgspec.json.encode(run_json(dossier)), indent=2))
+    engine.room.audit.append(engine.incident.id, "report.written", who="engine", data={"round": number})
+    return page
+
+
+def _burn(engine: Engine, number: int) -> BurnRate | None:
+    """The burn rate of a round. What was lost does not shrink because what cost it was stopped or deleted since."""
+    burn = engine.case(number).get(BurnRate)
+    earlier = [b.lost for n in range(1, number) if (b := engine.case(n).get(BurnRate)) is not None]
+    return msgspec.structs.replace(burn, lost=max([burn.lost, *earlier])) if burn is not None else None
