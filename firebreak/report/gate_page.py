@@ -18,7 +18,7 @@ from firebreak.model.step import Effect
 from firebreak.report.dossier import money
 from firebreak.report.hostile import markdown, plain, without_links
 
-_MOST_ROWS = 60
+_MOST_ROWS = 200
 _MOST_NO_OPS = 12
 _FEW = 4  # up to so many actions of one kind are told one by one, more become a table
 _PROOF = re.compile(r"\s*\(activity log [^()]*\)")

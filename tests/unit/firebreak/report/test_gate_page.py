@@ -66,7 +66,7 @@ def test_tables_have_at_most_three_columns_for_a_dialog_and_a_phone() -> None:
 
 
 def test_more_actions_than_rows_are_counted() -> None:
-    page = page_of(plan_of(*(machine(n) for n in range(70))))
+    page = page_of(plan_of(*(machine(n) for n in range(210))))
     assert "… and 10 more" in page
 
 
