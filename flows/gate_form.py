@@ -103,6 +103,6 @@ def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str], co
 
 
 def left_out_ids(plan: Plan, labels: Sequence[str]) -> tuple[str, ...]:
-    """The action ids behind the labels chosen in the form."""
+    """The action ids behind the labels chosen in the form. A label that is none stays as it is, for the desk to refuse."""
     by_label = {choice_label(action): action.id for action in plan.actions}
-    return tuple(by_label[label] for label in labels)
+    return tuple(by_label.get(label, label) for label in labels)

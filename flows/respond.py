@@ -14,6 +14,7 @@ from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import asuspend_flow_run
 from prefect.states import Completed, Failed
 
@@ -24,6 +25,7 @@ from firebreak.model.mode import Mode
 from firebreak.settings import Settings
 from flows.course import respond_to
 from flows.gate_form import gate_form, left_out_ids
+from flows.start import PrefectError
 from tasks.registry import load_steps
 
 
@@ -55,7 +57,12 @@ class PrefectRuntime:
         values.set(self._incident, "flow_run", str(runtime.flow_run.id))
         try:
             given: Any = await asuspend_flow_run(wait_for_input=form, key=key)
-        except (ValueError, RuntimeError, LookupError) as error:
+        except RuntimeError as error:
+            raise PrefectError(
+                f"Prefect does not let the run of {self._incident} wait at gate {view.id}: {error}",
+                hint=f"Was it cancelled? Go on with: firebreak respond --incident {self._incident}",
+            ) from error
+        except (ValueError, LookupError, ObjectNotFound) as error:
             # Resumed without an answer (an automation, a bare API call): the question stands, under a new key.
             values.set(self._incident, f"lost-{question.key}", lost + 1)
             self._log.warning("The run was resumed without a usable answer (%s); asking again.", type(error).__name__)
@@ -115,6 +122,7 @@ async def respond(
     settings = Settings.load()
     log = get_run_logger()
     with open_engine_room(settings, load_steps()) as room:
+        name = incident
         try:
             name = incident or _open_by_hand(room, subscription, reason, playbook, dry_run)
             async with room.connect(name) as clouds:
@@ -123,7 +131,7 @@ async def respond(
                 state = await respond_to(engine, PrefectRuntime(room, name))
         except ResponseError as error:
             log.error("%s", error)
-            room.fail(incident, error)
+            room.fail(name, error)
             return Failed(message=str(error))
     if state == "failed":
         return Failed(message=f"{name}: the attack goes on; see the report.")

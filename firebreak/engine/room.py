@@ -16,7 +16,7 @@ from sqlalchemy.exc import DatabaseError
 from firebreak.approval import Approvers, GateDesk
 from firebreak.audit import AuditLog
 from firebreak.clients import Recorded, Recorder, Transports, connect
-from firebreak.errors import ContentError, ResponseError, SettingsError
+from firebreak.errors import ContentError, LeaseLostError, ResponseError, SettingsError
 from firebreak.evidence import EvidenceStore
 from firebreak.intake.alerts import open_incident, parse_alert
 from firebreak.model.alert import Alert, Incident
@@ -139,16 +139,16 @@ class EngineRoom:
             yield Clouds(connection.eyes, connection.hands, lambda name: step.__setitem__(0, name))
 
     def fail(self, incident_id: str, error: ResponseError) -> None:
-        """Note that a run ended with an error; a person or a new run goes on from here. An incident that has ended stays ended."""
-        if (
-            incident_id
-            and self.store.incidents.find(incident_id)
-            and self.store.incidents.state(incident_id) not in ("done", "stopped")
-        ):
+        """Note that a run ended with an error; a person or a new run goes on from here.
+
+        An incident that has ended stays ended, and a run that only lost its lease says nothing of the incident: another run has it.
+        """
+        if not incident_id or isinstance(error, LeaseLostError) or self.store.incidents.find(incident_id) is None:
+            return
+        if self.store.incidents.state(incident_id) not in ("done", "stopped"):
             self.store.incidents.set_state(incident_id, "failed", error.message)
-            self.audit.append(
-                incident_id, "run.failed", who="engine", data={"code": error.code, "message": error.message}
-            )
+            data = {"code": error.code, "message": error.message}
+            self.audit.append(incident_id, "run.failed", who="engine", data=data)
 
     def _remember(self, incident: Incident, playbook: Playbook, alert: Alert) -> None:
         # The playbook as it is now: an edit while a gate waits must not change the run.
