@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from azure_simulator import announcement, build
+from azure_simulator.consistency import LONGEST_LAG
 from azure_simulator.server import StartError, serve
 
 
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, end)
     try:
         world = build(options.scenario, seed=options.seed, now=now, scale=options.scale, real_time=True)
+        world.list_lag_seconds = options.list_lag
         server = serve(world, options.port, folder, throttling=not options.no_throttling)
     except (StartError, ValueError, LookupError) as exc:
         print(str(exc), file=sys.stderr)
@@ -51,8 +53,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--now", type=_moment, help="the world's time at the start, ISO 8601; default: this hour")
     parser.add_argument("--folder", help="where certificates, alert and approvers are written; default: a new one")
     parser.add_argument("--no-throttling", action="store_true", help="switch the published rate limits off")
+    parser.add_argument(
+        "--list-lag", type=_lag, default=0, metavar="SECONDS", help="how far lists of resources are behind (default: 0)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON line when ready")
     return parser
+
+
+def _lag(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= LONGEST_LAG:
+        raise ValueError
+    return seconds
 
 
 def _moment(text: str) -> datetime:

@@ -1,4 +1,5 @@
-"""The simulator's own routes under `/_simulator`: its request log, its state, its clock, its faults. Anonymous; never in the request log."""
+"""The simulator's own routes under `/_simulator`: its request log, its state, its clock, its faults, its
+settings. Anonymous; never in the request log."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any
 
 from azure_simulator import faults
 from azure_simulator.clock import stamp
+from azure_simulator.consistency import LONGEST_LAG
 from azure_simulator.http import ArmError, Request, Response
 from azure_simulator.world import Document, World, public
 
@@ -28,6 +30,10 @@ def answer(world: World, request: Request) -> Response:
                 return Response(200, {"now": stamp(world.clock.now())})
             case "POST", "clock":
                 return _advance(world, request.json())
+            case "GET", "settings":
+                return Response(200, {"list_lag_seconds": world.list_lag_seconds})
+            case "POST", "settings":
+                return _set(world, request.json())
             case "GET", "faults":
                 return Response(200, [rule.document() for rule in world.faults])
             case "POST", "faults":
@@ -123,6 +129,19 @@ def _advance(world: World, body: Any) -> Response:
     world.clock.advance(seconds)
     world.settle()
     return Response(200, {"now": stamp(world.clock.now())})
+
+
+def _set(world: World, body: Any) -> Response:
+    seconds = body.get("list_lag_seconds") if isinstance(body, dict) and len(body) == 1 else None
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= LONGEST_LAG:
+        raise ArmError(
+            400,
+            "InvalidSettings",
+            f'The settings are {{"list_lag_seconds": number from 0 to {LONGEST_LAG:g}}}; got {body!r}.',
+        )
+    world.list_lag_seconds = seconds
+    world.note_changes()
+    return Response(200, {"list_lag_seconds": seconds})
 
 
 def _score(world: World) -> Any:

@@ -47,7 +47,11 @@ def serve(
         request.principal, request.claims = signin.read_token(world, request.headers.get("authorization", ""))
     if kind != "arm" and route is not None:
         return route.handler(world, request), {}
-    return _arm(world, request, route, path_known, direct=direct, fail_operation=fail_operation)
+    try:
+        return _arm(world, request, route, path_known, direct=direct, fail_operation=fail_operation)
+    finally:
+        if request.method not in ("GET", "HEAD"):
+            world.note_changes()
 
 
 def _arm(

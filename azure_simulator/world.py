@@ -6,14 +6,15 @@ and are never answered: `public` removes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from azure_simulator.chance import Chance
 from azure_simulator.clock import Clock
+from azure_simulator.consistency import Past
 
 Document = dict[str, Any]
 
@@ -23,6 +24,7 @@ class Table(MutableMapping[str, Document]):
 
     def __init__(self) -> None:
         self._rows: dict[str, Document] = {}
+        self.past = Past()  # of `World.groups` and `World.resources`, while lists lag behind
 
     def __getitem__(self, key: str) -> Document:
         return self._rows[key.lower()]
@@ -50,6 +52,15 @@ class Table(MutableMapping[str, Document]):
             for key, row in self._rows.items()
             if str(row.get("type", "")).lower() == wanted and (not scope or key == scope or key.startswith(scope + "/"))
         ]
+
+    def with_earlier(self, rows: Mapping[str, Document | None]) -> Table:
+        """This table with other documents under some keys, those of None left out; itself when there are no such keys."""
+        if not rows:
+            return self
+        earlier = Table()
+        merged = {**self._rows, **rows}
+        earlier._rows = {key: row for key, row in merged.items() if row is not None}
+        return earlier
 
     def below(self, scope: str) -> list[Document]:
         """Documents whose id is the scope or below it."""
@@ -189,6 +200,7 @@ class World:
     )
     entitlement_seconds: float = 20  # how long Partner Center takes to cancel or reactivate an Azure subscription
     partner_mfa: bool = True  # what `isMfaCompliant` says of the partner's people
+    list_lag_seconds: float = 0  # how far lists of resources and groups are behind; 0: not at all
     settling: bool = False  # while `settle` runs: requests made meanwhile do not settle again
     faults: list[Any] = field(default_factory=list)  # `azure_simulator.faults.Fault` rules, first match wins
     memory: dict[str, Any] = field(default_factory=dict, repr=False)  # derived data (buckets, indexes), never state
@@ -199,27 +211,49 @@ class World:
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Call `act` when the clock has moved on by `seconds`; `settle` does it."""
-        from datetime import timedelta
-
         self.timers.append((self.clock.now() + timedelta(seconds=seconds), act))
 
     def settle(self) -> None:
         """Carry out what has become due, oldest first, then end the long-running operations that are due. Called before each request."""
         now, outer = self.clock.now(), self.settling
-        self.settling = True
+        if self.resources.past.begun != (self.list_lag_seconds > 0):
+            self.note_changes()
+        self.settling, acted = True, False
         try:
             # One at a time, and marked before it runs: what a timer or an operation sets off may settle the world again.
             while due := [timer for timer in self.timers if timer[0] <= now]:
                 timer = min(due, key=lambda t: t[0])
                 self.timers.remove(timer)
                 timer[1]()
+                acted = True
             for operation in list(self.operations.values()):
                 if operation.status == "InProgress" and operation.ended_at is None and operation.due_at <= now:
-                    operation.ended_at = now
+                    operation.ended_at, acted = now, True
                     operation.error = operation.finish()
                     operation.status = "Failed" if operation.error else "Succeeded"
         finally:
             self.settling = outer
+            if acted:
+                self.note_changes()
+
+    def note_changes(self) -> None:
+        """Remember what lists have to show for a while longer; does nothing without a lag. Called wherever documents may have changed."""
+        for table in (self.groups, self.resources):
+            if self.list_lag_seconds > 0:
+                table.past.note(self.clock.now(), table.items(), keep_after=self.listed_at())
+            else:
+                table.past.forget()
+
+    def listed_at(self) -> datetime:
+        """The moment whose state lists answer."""
+        return self.clock.now() - timedelta(seconds=self.list_lag_seconds)
+
+    def listed(self, table: Table) -> Table:
+        """The groups or resources as lists answer them now: the table itself, or one with copies of what stood a lag ago."""
+        if self.list_lag_seconds <= 0:
+            return table
+        self.note_changes()
+        return table.with_earlier(table.past.before(self.listed_at()))
 
     def changed(self, what: str, document: Document) -> None:
         """Tell listeners (the reacting attacker, autoscale) that something happened."""

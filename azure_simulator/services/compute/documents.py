@@ -206,14 +206,13 @@ def patch(document: Document, body: Document) -> None:
 
 
 def listed(world: World, request: Request, kind: str) -> list[Document]:
-    """Documents of a type in the subscription or group that the path names."""
+    """Documents of a type in the subscription or group that the path names, as late as lists are: not to be changed."""
     if "g" in request.params:
         group_of(world, request)
-    found = world.resources.of_type(kind, scope(request))
-    for document in found:
+    for document in world.resources.of_type(kind, scope(request)):
         if "_operation" in document:
             recover(world, document)
-    return found
+    return world.listed(world.resources).of_type(kind, scope(request))
 
 
 # Types without behaviour of their own: simple documents ------------------------------------------------------------------

@@ -238,9 +238,9 @@ def instance_view(world: World, machine: Document, *, thin: bool = False) -> Doc
 
 
 def extensions_by_machine(world: World, below: str) -> dict[str, list[Document]]:
-    """The machines' extensions, by the machine's id in lower case."""
+    """The machines' extensions as lists show them, by the machine's id in lower case."""
     found: dict[str, list[Document]] = {}
-    for extension in world.resources.of_type(EXTENSION, below):
+    for extension in world.listed(world.resources).of_type(EXTENSION, below):
         found.setdefault(extension["id"].lower().rsplit("/extensions/", 1)[0], []).append(extension)
     return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from azure_simulator.clock import stamp
 from azure_simulator.http import ArmError, Request, Response, accepted, page
 from azure_simulator.services.authorization import models as authorization
@@ -15,11 +17,13 @@ def list_groups(world: World, request: Request) -> Response:
     assert request.principal is not None
     fits = filters.parse(request.q("$filter"))
     scope, who = f"/subscriptions/{request.params['s']}", request.principal.object_id
-    rows = world.groups.below(f"{scope}/resourceGroups")
+    rows = world.listed(world.groups).below(f"{scope}/resourceGroups")
     action = "Microsoft.Resources/subscriptions/resourceGroups/read"
     if authorization.grant_for(world, who, action, scope) is None:
         rows = [row for row in rows if authorization.grant_for(world, who, action, row["id"]) is not None]
-    return page(world, request, [row for row in rows if fits(row)], wrap=lambda row: _shown(world, row))
+    return page(
+        world, request, [row for row in rows if fits(row)], wrap=lambda row: _shown(world, row, world.listed_at())
+    )
 
 
 def get_group(world: World, request: Request) -> Response:
@@ -80,10 +84,11 @@ def delete_group(world: World, request: Request) -> Response:
     return answer
 
 
-def _shown(world: World, row: Document) -> Document:
-    """The group as answered: `Deleting` while its deletion runs, as before when that failed."""
+def _shown(world: World, row: Document, moment: datetime | None = None) -> Document:
+    """The group as answered: `Deleting` while its deletion runs (or ran at that moment), as before when that failed."""
     document = public(row)
     deletion = world.operations.get(row.get("_deletion", ""))
-    if deletion is not None and deletion.status == "InProgress":
+    ended = deletion.ended_at if deletion is not None else None
+    if deletion is not None and (ended is None or (moment is not None and ended > moment)):
         document["properties"] = {**row["properties"], "provisioningState": "Deleting"}
     return document

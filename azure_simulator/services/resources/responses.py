@@ -21,7 +21,7 @@ def list_resources(world: World, request: Request) -> Response:
         scope = models.group(world, request.params["s"], name)["id"]
     fits = filters.parse(request.q("$filter"))
     expand = {word.strip().lower() for word in request.q("$expand").split(",") if word.strip()}
-    rows = [row for row in world.resources.below(scope) if models.is_listed(row) and fits(row)]
+    rows = [row for row in world.listed(world.resources).below(scope) if models.is_listed(row) and fits(row)]
     return page(world, request, rows, wrap=lambda row: models.envelope(row, expand))
 
 
@@ -32,7 +32,7 @@ def get_by_id(world: World, request: Request) -> Response:
         scope = arm.subject(request.path)
         if aim.group and f"/subscriptions/{aim.subscription_id}/resourceGroups/{aim.group}" in world.groups:
             scope = f"/subscriptions/{aim.subscription_id}/resourceGroups/{aim.group}" if not aim.name else scope
-        return page(world, request, world.resources.of_type(aim.kind, scope), wrap=public)
+        return page(world, request, world.listed(world.resources).of_type(aim.kind, scope), wrap=public)
     row = world.resources.get(request.path)
     if row is None:
         if aim.group:
