@@ -37,6 +37,7 @@ from firebreak.settings import Settings
 
 _ENDED = ("done", "stopped", "failed")
 _STEP_SECONDS = 30
+_POLL_SECONDS = 0.7
 _CONTACT = {
     "FIREBREAK_CONTACT__FIRST_NAME": "Alice",
     "FIREBREAK_CONTACT__LAST_NAME": "Example",
@@ -148,40 +149,42 @@ def _follow(
     """Until the incident has ended: show each new question, and let the invented approvers answer when nobody else is to."""
     asked: set[tuple[str, int]] = set()
     note = codes = ""
-    while (state := room.store.incidents.state(incident)) not in _ENDED:
+    while True:
+        run, ended = _run_state(room, incident)
+        state = room.store.incidents.state(incident)
+        if ended and state in _ENDED:
+            return
+        if ended:
+            raise ServiceError(
+                f"The run of {incident} ended as {run}.",
+                hint=f"The runner's log ends with:\n{processes.tail('runner')}",
+            )
         if dead := processes.dead():
             raise ServiceError(f"{dead} ended by itself.", hint=f"Its log ends with:\n{processes.tail(dead)}")
         fresh = f"{state} {room.store.incidents.row(incident).note}".strip()
         if fresh != note:
             note = fresh
             say(note)
-        for view in room.desk.list(open_only=True):
-            if view.incident == incident and state == "waiting" and _is_asked(room, incident):
-                if headless:
-                    _answer(room, view, people)
-                elif (view.id, view.ask) not in asked:
-                    asked.add((view.id, view.ask))
-                    _explain(room, view, people, services)
-                    codes = people.all_shown()
-                elif (fresh_codes := people.all_shown()) != codes:
-                    codes = fresh_codes
-                    stderr.print(f"[dim]codes now:[/] {codes}")
-        time.sleep(0.3)
-    while not _has_ended(room, incident):
-        time.sleep(0.3)
+        # Only a suspended run has a form to answer.
+        waiting = [v for v in room.desk.list(open_only=True) if v.incident == incident] if run == "Suspended" else []
+        for view in waiting:
+            if headless:
+                _answer(room, view, people)
+            elif (view.id, view.ask) not in asked:
+                asked.add((view.id, view.ask))
+                _explain(room, view, people, services)
+                codes = people.all_shown()
+            elif (fresh_codes := people.all_shown()) != codes:
+                codes = fresh_codes
+                stderr.print(f"[dim]codes now:[/] {codes}")
+        time.sleep(_POLL_SECONDS)
 
 
-def _has_ended(room: EngineRoom, incident: str) -> bool:
+def _run_state(room: EngineRoom, incident: str) -> tuple[str, bool]:
+    """The state of the incident's run, and whether it has ended."""
     from flows.start import run_state
 
-    return asyncio.run(run_state(str(room.store.values.get(incident, "flow_run"))))[1]
-
-
-def _is_asked(room: EngineRoom, incident: str) -> bool:
-    """Whether the run is suspended, so that the form is there to be answered."""
-    from flows.start import run_state
-
-    return asyncio.run(run_state(str(room.store.values.get(incident, "flow_run"))))[0] == "Suspended"
+    return asyncio.run(run_state(str(room.store.values.get(incident, "flow_run"))))
 
 
 def _answer(room: EngineRoom, view: GateView, people: DemoPeople) -> None:
