@@ -61,9 +61,10 @@ def kind_in_words(kind: str) -> str:
 
 
 def choice_label(action: Action) -> str:
-    """How an action is called in the list of what may be left out: unique, and without anything a form could interpret."""
+    """How an action is called in the list of what may be left out: unique, its name first since the UIs cut the end, and
+    without anything a form could interpret."""
     leaf = action.target.rsplit("/", 1)[-1]
-    said = plain(action.title, 56) if _GUID.match(leaf) else f"{kind_in_words(action.kind)}: {plain(leaf, 48)}"
+    said = plain(action.title, 56) if _GUID.match(leaf) else f"{plain(leaf, 48)}: {kind_in_words(action.kind).lower()}"
     return f"{said} [{action.id.rsplit(':', 1)[-1][:6]}]"
 
 
