@@ -155,9 +155,16 @@ def _undo(plan: Plan) -> list[str]:
     lost = [a for a in plan.actions if a.effect is Effect.IRREVERSIBLE]
     if not lost:
         return ["**Can be undone:** every action of this plan has an inverse; prior state is saved before each.", ""]
-    reasons = sorted({a.irreversible_because for a in lost if a.irreversible_because})
+    by_kind: dict[str, list[Action]] = {}
+    for action in lost:
+        by_kind.setdefault(action.kind, []).append(action)
     lines = [f"#### ⚠ CANNOT BE UNDONE: {len(lost)} of {len(plan.actions)} actions", ""]
-    return lines + [f"- {markdown(reason, 240)}" for reason in reasons] + [""]
+    for kind, actions in by_kind.items():
+        reasons = list(dict.fromkeys(a.irreversible_because for a in actions if a.irreversible_because))
+        said = f" {markdown(reasons[0], 240)}" if reasons else ""
+        more = " The others likewise." if len(reasons) > 1 else ""
+        lines.append(f"- **{kind_in_words(kind)}: {len(actions)}.**{said}{more}")
+    return [*lines, ""]
 
 
 def _actions(plan: Plan) -> list[str]:

@@ -47,8 +47,15 @@ def test_money_stands_before_everything_but_the_question() -> None:
 def test_what_cannot_be_undone_is_a_heading_before_the_actions_and_a_mark_at_each() -> None:
     lost = machine(1, effect=Effect.IRREVERSIBLE, irreversible_because="The disk is gone.")
     page = page_of(plan_of(lost, machine(2)))
-    assert page.index("#### ⚠ CANNOT BE UNDONE: 1 of 2 actions") < page.index("- The disk is gone.")
+    assert page.index("#### ⚠ CANNOT BE UNDONE: 1 of 2 actions") < page.index("1.** The disk is gone.")
     assert page.count("- **⚠ ") == 1
+
+
+def test_losses_alike_but_for_a_name_are_said_once() -> None:
+    lost = [machine(n, effect=Effect.IRREVERSIBLE, irreversible_because=f"Only snapshot-{n} stays.") for n in (1, 2, 3)]
+    page = page_of(plan_of(*lost))
+    assert "- **Deallocate machine: 3.** Only snapshot-1 stays. The others likewise." in page
+    assert "snapshot-2" not in page
 
 
 def test_many_of_a_kind_are_a_narrow_table_dearest_first_with_reasons_said_once_and_without_ids() -> None:
