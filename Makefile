@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+WORKERS ?= 2
 
 .PHONY: demo test test-slow lint format types imports bench docs clean help
 
@@ -19,7 +20,7 @@ demo: $(VENV)/.installed  ## contain a compromised subscription on the embedded 
 	@$(BIN)/firebreak demo $(ARGS)
 
 test: $(VENV)/.installed lint types imports  ## lint, types, import rules and all tests but the slow ones
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-slow: $(VENV)/.installed  ## the tests that need minutes or a large installation
 	$(BIN)/python -m pytest -m slow $(ARGS)

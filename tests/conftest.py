@@ -6,7 +6,12 @@ import os
 import socket
 from typing import Any
 
+import hypothesis
 import pytest
+
+# How long an example takes depends on what else the machine does; what it finds does not.
+hypothesis.settings.register_profile("firebreak", deadline=None)
+hypothesis.settings.load_profile("firebreak")
 
 _PREFIXES = ("FIREBREAK_", "PREFECT_", "AZURE_", "IDENTITY_", "MSI_", "APP_SECRET")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
