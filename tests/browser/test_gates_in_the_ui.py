@@ -149,5 +149,4 @@ def _case_page(browser: Browser, album: Any, run: str, incident: str) -> None:
     chart = page.get_by_alt_text("daily spend").first
     chart.scroll_into_view_if_needed()
     assert chart.evaluate("e => e.naturalWidth") > 300
-    album.keep(page, "case-spend")
     page.close()
