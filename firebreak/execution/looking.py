@@ -46,12 +46,15 @@ class Looker:
             return problem
         if len(actions) == 1 or problem.passing:
             return {action.id: problem for action in actions}
-        # One target that may not be read must not hide all others.
+        return await self.look_each(actions)  # one target that may not be read must not hide all others
+
+    async def look_each(self, actions: Sequence[Action]) -> dict[str, Target | Unreadable]:
+        """As `look`, each target alone: what a list shows may be older than what was done."""
         turn = asyncio.Semaphore(_AT_ONCE)
 
         async def one(action: Action) -> dict[str, Target | Unreadable]:
             async with turn:
-                found = await self._once(step, [action])
+                found = await self._once(action.step, [action])
             return {action.id: found} if isinstance(found, Unreadable) else found
 
         parts = await asyncio.gather(*(one(action) for action in actions))

@@ -181,8 +181,8 @@ class Wave:
         while watched:
             looked = await self._looker.look([flight.action for flight in watched])
             still = await self._unclear(watched, looked)
-            again += [flight for flight in still if self._never_happened(flight)]
-            still = [flight for flight in still if not self._never_happened(flight)]
+            never, still = await self._sort_out(still)
+            again += never
             if self._age(began) > self._patience.ask_operation:
                 failed = await asyncio.gather(*(self._operation_failed(flight, turn) for flight in still))
                 still = [flight for flight, over in zip(still, failed, strict=True) if not over]
@@ -194,6 +194,16 @@ class Wave:
                 await self._sleep(pause)
                 pause = min(pause * self._patience.growth, self._patience.longest_pause)
         return [flight for flight in again if not await self._given_up(flight)]
+
+    async def _sort_out(self, flights: Sequence[Flight]) -> tuple[list[Flight], list[Flight]]:
+        """Split into those whose request never had effect and the rest. A list may lag behind: what may be sent again is read alone first."""
+        doubtful = [flight for flight in flights if self._never_happened(flight)]
+        still = [flight for flight in flights if flight not in doubtful]
+        unsent = [flight for flight in doubtful if flight.unsent]
+        sent = [flight for flight in doubtful if not flight.unsent]
+        alone = await self._unclear(sent, await self._looker.look_each([flight.action for flight in sent]))
+        never = [flight for flight in alone if self._never_happened(flight)]
+        return unsent + never, still + [flight for flight in alone if flight not in never]
 
     async def _unclear(self, flights: Sequence[Flight], looked: Mapping[str, Target | Unreadable]) -> list[Flight]:
         # Together, so that their ends share a commit.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import event
 
@@ -12,7 +15,7 @@ from firebreak.errors import LeaseLostError, RejectedError, ThrottledError, Unce
 from firebreak.execution import Journal, Lease
 from firebreak.model.outcome import ActionState
 from firebreak.model.plan import Action, Plan
-from firebreak.model.step import Effect
+from firebreak.model.step import Effect, Target
 from tests.unit.firebreak.execution.builders import FakeClock, Office, make_action, make_incident, make_small_plan
 from tests.unit.firebreak.execution.cloud_double import Cloud, Killed, kill_at, states
 from tests.unit.firebreak.execution.running import run
@@ -134,6 +137,31 @@ async def test_a_request_lost_before_the_effect_is_sent_again_when_a_look_proves
     assert ended == [ActionState.DONE, ActionState.DONE]
     assert set(cloud.writes.values()) == {1}
     assert (office.clock() - began).total_seconds() > 30
+
+
+class LateLists(Cloud):
+    """A look at many targets shows them as they were when the run began, until `until`; a look at one shows the truth."""
+
+    def __init__(self, actions: Iterable[Action], clock: FakeClock, until: datetime) -> None:
+        super().__init__(actions)
+        self._clock, self._until = clock, until
+
+    async def look(self, actions: Sequence[Action], eyes: Any) -> dict[str, Target]:
+        seen = await super().look(actions, eyes)
+        if len(actions) == 1 or self._clock() >= self._until:
+            return seen
+        return {
+            name: msgspec.structs.replace(target, already_so=False, state="running") for name, target in seen.items()
+        }
+
+
+async def test_a_list_that_lags_behind_is_no_ground_to_send_twice(office: Office) -> None:
+    plan = make_small_plan(*(make_action(number) for number in range(1, 5)))
+    cloud = LateLists(plan.actions, office.clock, office.clock() + timedelta(seconds=300))
+    cloud.hooks.append(Once("after", UncertainError("no answer"), times=4))
+    outcomes = await run(office, office.approved(make_incident(), plan), cloud)
+    assert states(outcomes) == [ActionState.DONE] * 4
+    assert set(cloud.writes.values()) == {1}
 
 
 async def test_a_request_that_arrives_late_is_not_sent_again(office: Office) -> None:
