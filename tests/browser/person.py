@@ -6,7 +6,6 @@ from typing import Protocol
 
 from playwright.sync_api import Locator, Page, expect
 
-
 SEVERAL = "Leave Out"  # the one field in which more than one thing may be chosen
 
 

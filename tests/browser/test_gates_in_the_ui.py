@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, expect
 from tests.browser.person import NewUi, OldUi
 from tests.browser.running_demo import running_demo
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
