@@ -34,9 +34,8 @@ def propose(
             f"attacker ({one.score} points): {one.clues[0].reason.text}"
             for one in sorted(attackers, key=lambda one: (-one.score, one.work.key))[:5]
         ]
-        reasons.append(
-            f"For: {len(theirs)} resources are theirs, and they gave roles to {brought_in} silent principals."
-        )
+        silent = f", and they gave roles to {brought_in} principals that have not acted yet" if brought_in else ""
+        reasons.append(f"For: {len(theirs)} resources are theirs{silent}.")
         good = sum(judgement.cls is Class.LEGITIMATE for judgement in named)
         if good:
             reasons.append(f"Against: {good} of the resources that the alert names were made legitimately.")

@@ -23,7 +23,7 @@ def left_to_do(dossier: Dossier) -> list[str]:
     ]
     for gate in dossier.gates:
         if gate.state == "rejected":
-            because = next((a.reason for a in gate.approvals if a.decision == "reject"), "")
+            because = next((a.reason for a in gate.approvals if a.decision == "reject"), "").rstrip(". ")
             todo.append(
                 f"Gate {gate.id} was rejected{f': {plain(because, 240)}' if because else ''}. Nothing of that stage was done."
             )
