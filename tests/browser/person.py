@@ -39,7 +39,8 @@ class OldUi:
     def choose(self, page: Page, dialog: Locator, field: str, option: str) -> None:
         control = self._field(dialog, field).locator(".p-select-button__control")
         control.scroll_into_view_if_needed()
-        control.press("ArrowDown")  # a click on the text opens this UI's lists and closes them at once; one on the arrow works
+        # A click on the text opens this UI's lists and closes them at once; the arrow at its end and the keyboard work.
+        control.press("ArrowDown")
         page.locator(".p-select-option", has_text=option).first.click()
         page.keyboard.press("Escape")
         expect(self._field(dialog, field)).to_contain_text(option)
