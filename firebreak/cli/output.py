@@ -13,8 +13,10 @@ from rich.markup import escape
 from firebreak.errors import ResponseError
 from firebreak.report.hostile import plain
 
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
-stdout = Console(highlight=False, soft_wrap=True)
+_WIDE = 200  # where nobody's terminal says how wide it is, nothing is to be cut off
+
+stderr = Console(stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else _WIDE)
+stdout = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 
 Json = typer.Option(False, "--json", help="Print one JSON document for machines.")
 
