@@ -138,7 +138,9 @@ def test_the_list_of_decisions_is_complete() -> None:
 
 
 def test_make_help_lists_every_target() -> None:
-    done = subprocess.run(["make", "help"], cwd=TOP, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=TOP, capture_output=True, text=True, timeout=60, check=True
+    )
     shown = {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
     phony = re.search(r"^\.PHONY: (.+)$", (TOP / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert phony is not None
