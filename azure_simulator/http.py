@@ -14,9 +14,11 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
+from urllib.parse import quote, urlencode
 
-from azure_simulator.world import Document, Principal, World
+from azure_simulator.world import Document, LongRunning, Principal, World
 
 
 @dataclass
@@ -136,8 +138,6 @@ def page(
     world: World, request: Request, items: list[Any], *, size: int = 1000, wrap: Callable[[Any], Any] | None = None
 ) -> Response:
     """Answer a list as ARM does: `value` and an absolute `nextLink` with an opaque `$skiptoken`."""
-    from urllib.parse import quote, urlencode
-
     top, start = _number(request, "$top"), _number(request, "$skiptoken")
     size = min(size, top) if top else size
     chunk = items[start : start + size]
@@ -176,10 +176,6 @@ def accepted(
     `operations_path` is e.g. `/subscriptions/{s}/providers/Microsoft.Compute/locations/{l}/operations`. `finish` is called when due.
     No Retry-After is sent when the operation is shorter than a second: SDKs would then wait thirty.
     """
-    from datetime import timedelta
-
-    from azure_simulator.world import LongRunning
-
     took = world.operation_seconds if seconds is None else seconds
     now = world.clock.now()
     operation = LongRunning(

@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from firebreak.cli.output import Json, print_json, stdout
+from firebreak.engine.room import utc_now
 from firebreak.errors import AlertError
 from firebreak.intake.alerts import parse_alert
 from firebreak.intake.signature import sign
@@ -24,8 +25,6 @@ def _group() -> None:
 @app.command("sign")
 def sign_file(file: Path, as_json: bool = Json) -> None:
     """Print the headers of a delivery of this file, signed now for the intake of this installation."""
-    from firebreak.engine.room import utc_now
-
     settings = Settings.load()
     try:
         body = file.read_bytes()

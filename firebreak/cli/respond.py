@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import time
 from pathlib import Path
 
@@ -74,8 +75,6 @@ def _open(room: EngineRoom, file: Path | None, playbook: str, dry_run: bool) -> 
 
 
 def _who() -> str:
-    import getpass
-
     try:
         return getpass.getuser()
     except (KeyError, OSError):
