@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from firebreak import __version__
-from firebreak.cli import approvers, demo, doctor, gates, incidents, intake, playbooks, respond, simulate, up
+from firebreak.cli import approvers, demo, doctor, gates, incidents, inspect, intake, playbooks, respond, simulate, up
 from firebreak.cli.output import print_error
 from firebreak.errors import ContentError, ResponseError
 
@@ -35,6 +35,7 @@ app.command("respond")(respond.respond)
 app.command("doctor")(doctor.doctor)
 app.add_typer(gates.app, name="gates")
 app.add_typer(approvers.app, name="approvers")
+app.add_typer(inspect.app, name="inspect")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(playbooks.app, name="playbooks")
 app.add_typer(intake.app, name="intake")
