@@ -170,6 +170,10 @@ def playbooks_page(playbooks: Mapping[str, Playbook]) -> str:
 def _gate(gate: Gate) -> str:
     people = "one person" if gate.required == 1 else f"{gate.required} different people"
     extras = [words for words, on in (("typed confirmation", gate.confirm), ("may be skipped", gate.optional)) if on]
+    if gate.escalate_to:
+        extras.append(f"after {gate.escalate_after_minutes} minutes also {' or '.join(gate.escalate_to)}")
+    if gate.pre_authorised:
+        extras.append("nobody, where the operator switched pre-authorisation on")
     return "; ".join([f"{people} of {' or '.join(gate.approvers)}", *extras])
 
 

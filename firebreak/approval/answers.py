@@ -34,7 +34,8 @@ class GateView(msgspec.Struct, frozen=True, kw_only=True):
 
     `state` is open, approved, rejected, skipped or expired (open, but its time is over: ask again with `reopen_expired`). `ask` is
     the number of the current question, from 1; an answer must name it. `last_problem` says why it is asked again. `confirm` is the
-    text that must be typed to approve, "" when none. `choices` are the action ids that may be left out.
+    text that must be typed to approve, "" when none. `choices` are the action ids that may be left out. `roles` are those that may
+    answer now; after `escalates_at` (None: never) they include those the gate escalates to.
     """
 
     id: str
@@ -57,3 +58,5 @@ class GateView(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[str, ...]
     closed_by: str = ""
     closing_reason: str = ""
+    escalates_at: datetime | None = None
+    escalated: bool = False

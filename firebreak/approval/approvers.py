@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import msgspec
 import pyotp
@@ -20,6 +21,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Connection, delete, select, update
 
 from firebreak.errors import ApprovalError, IntegrityError, SettingsError
+from firebreak.model.alert import Incident
 from firebreak.model.canonical import canonical_bytes
 from firebreak.store import Store
 from firebreak.store.database import insert_once
@@ -32,25 +34,41 @@ _LOCKED_FOR: Final = timedelta(minutes=10)
 
 
 class Approver(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who may answer gates of their roles. `from_file` people belong to a drill and are not in the store."""
+    """Somebody who may answer gates of their roles. `from_file` people belong to a drill and are not in the store.
+
+    `playbooks` are ids, `customers` tenant or subscription ids in lower case; an empty one means all.
+    """
 
     name: str
     roles: tuple[str, ...]
+    playbooks: tuple[str, ...] = ()
+    customers: tuple[str, ...] = ()
     from_file: bool = False
+
+    def covers(self, incident: Incident) -> bool:
+        """Whether the incident's playbook and customer are within what this person may answer for."""
+        customer = {incident.alert.customer_tenant_id.lower(), incident.subscription_id.lower()}
+        return (not self.playbooks or incident.playbook in self.playbooks) and (
+            not self.customers or bool(customer & set(self.customers))
+        )
 
 
 class _Sealed(msgspec.Struct, frozen=True):
-    """What lies encrypted: the seed bound to name and roles, so that neither can be swapped by editing the database."""
+    """What lies encrypted: the seed bound to name, roles and scope, so that none can be swapped by editing the database."""
 
     person: str
     roles: tuple[str, ...]
     seed: str
+    playbooks: tuple[str, ...] = ()
+    customers: tuple[str, ...] = ()
 
 
 class _FilePerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     roles: tuple[str, ...]
     totp_secret: str
+    playbooks: tuple[str, ...] = ()
+    customers: tuple[str, ...] = ()
 
 
 def person_key(name: str) -> str:
@@ -78,18 +96,23 @@ class Approvers:
             ) from error
         self._file = _read_file(file) if file is not None else {}
 
-    def enrol(self, name: str, roles: Sequence[str]) -> str:
+    def enrol(
+        self, name: str, roles: Sequence[str], *, playbooks: Sequence[str] = (), customers: Sequence[str] = ()
+    ) -> str:
         """Add a person and return their TOTP seed (base32). It cannot be shown again. A revoked person gets a new seed.
 
+        `playbooks` (ids) and `customers` (tenant or subscription ids) limit what the person may answer for; none means all.
+
         Raises:
-            SettingsError: the name is taken or cannot be used, or there is no role.
+            SettingsError: the name is taken or cannot be used, there is no role, or a customer is not an id.
         """
         person = person_key(name)
-        clean = tuple(sorted({role.strip() for role in roles if role.strip()}))
+        clean = _words(roles)
         if not person or not clean:
             raise SettingsError(f"{name!r} cannot be enrolled.", hint="Give a printable name and at least one role.")
         seed = pyotp.random_base32()
-        sealed = self._fernet.encrypt(msgspec.json.encode(_Sealed(person, clean, seed))).decode()
+        scoped = _Sealed(person, clean, seed, _words(playbooks), _customers(customers))
+        sealed = self._fernet.encrypt(msgspec.json.encode(scoped)).decode()
         row = {"name": " ".join(name.split()), "sealed": sealed, "enrolled_at": self._store.clock(), "revoked_at": None}
         with self._store.write() as tx:
             taken = person in self._file
@@ -105,14 +128,15 @@ class Approvers:
         """Take a person's right to approve away, and with it every approval not yet used; False when there is none such."""
         gone = update(table).where(table.c.person == person_key(name), table.c.revoked_at.is_(None))
         with self._store.write() as tx:
-            return tx.execute(gone.values(revoked_at=self._store.clock())).rowcount == 1
+            # Without the seed: taking the mark away in the database gives nobody their right back.
+            return tx.execute(gone.values(revoked_at=self._store.clock(), sealed="")).rowcount == 1
 
     def list(self) -> list[Approver]:
         """Everybody who may approve now, by name."""
         with self._store.read() as tx:
             rows = tx.execute(select(table.c.name, table.c.person, table.c.sealed).where(table.c.revoked_at.is_(None)))
-            people = [Approver(name=r.name, roles=self._open(r.person, r.sealed).roles) for r in rows]
-        people += [Approver(name=p.name, roles=p.roles, from_file=True) for p in self._file.values()]
+            people = [_approver(r.name, self._open(r.person, r.sealed)) for r in rows]
+        people += [_of_file(p) for p in self._file.values()]
         return sorted(people, key=lambda p: person_key(p.name))
 
     def find(self, name: str, *, tx: Connection | None = None) -> Approver | None:
@@ -179,11 +203,11 @@ class Approvers:
         row = tx.execute(wanted).one_or_none()
         if row is not None:
             sealed = self._open(person, row.sealed)
-            return Approver(name=row.name, roles=sealed.roles), sealed.seed
+            return _approver(row.name, sealed), sealed.seed
         drilled = self._file.get(person)
         if drilled is None:
             return None
-        return Approver(name=drilled.name, roles=drilled.roles, from_file=True), drilled.totp_secret
+        return _of_file(drilled), drilled.totp_secret
 
     def _open(self, person: str, sealed: str) -> _Sealed:
         hint = "Revoke and enrol the person again, or restore the key."
@@ -196,6 +220,31 @@ class Approvers:
         return opened
 
 
+def _approver(name: str, sealed: _Sealed) -> Approver:
+    return Approver(name=name, roles=sealed.roles, playbooks=sealed.playbooks, customers=sealed.customers)
+
+
+def _of_file(person: _FilePerson) -> Approver:
+    customers = _customers(person.customers)
+    return Approver(
+        name=person.name, roles=person.roles, playbooks=person.playbooks, customers=customers, from_file=True
+    )
+
+
+def _words(given: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted({word.strip() for word in given if word.strip()}))
+
+
+def _customers(given: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return tuple(sorted({str(UUID(word.strip())) for word in given}))
+    except ValueError as error:
+        raise SettingsError(
+            f"A customer is the id of a tenant or a subscription, not {', '.join(map(repr, given))}.",
+            hint="It looks like 22222222-2222-4222-8222-222222222222.",
+        ) from error
+
+
 def _matching_step(seed: str, code: str, now: datetime) -> int | None:
     """Return the time step a code belongs to: the current one, one before or one after."""
     current = int(now.timestamp()) // CODE_SECONDS
@@ -206,7 +255,7 @@ def _matching_step(seed: str, code: str, now: datetime) -> int | None:
 
 
 def _read_file(file: Path) -> dict[str, _FilePerson]:
-    hint = 'It is a JSON list of {"name", "roles", "totp_secret"}.'
+    hint = 'It is a JSON list of {"name", "roles", "totp_secret"}, where wanted with "playbooks" and "customers".'
     try:
         people = msgspec.json.decode(file.read_bytes(), type=list[_FilePerson])
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -219,6 +268,8 @@ def _read_file(file: Path) -> dict[str, _FilePerson]:
         )
     if not all(_is_base32(seed) for seed in seeds):
         raise SettingsError(f"The approvers' file {file} has a seed that is not base32.", hint=hint)
+    for person in people:
+        _customers(person.customers)
     return found
 
 

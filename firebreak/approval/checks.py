@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 
 from firebreak.approval.answers import Answer
 from firebreak.approval.approvers import Approver, person_key
@@ -18,6 +19,19 @@ DECISIONS = ("approve", "reject", "skip")
 def people_required(gate: Gate, plan: Plan) -> int:
     """How many different people must approve: what the playbook says, and never fewer than two for an irreversible plan."""
     return max(gate.required, 2 if plan.is_irreversible else 1)
+
+
+def escalates_at(gate: Gate, opened_at: datetime) -> datetime | None:
+    """When further roles may answer a gate that was first opened at this time; None when never."""
+    if not gate.escalate_after_minutes or not gate.escalate_to:
+        return None
+    return opened_at + timedelta(minutes=gate.escalate_after_minutes)
+
+
+def roles_at(gate: Gate, opened_at: datetime, now: datetime) -> tuple[str, ...]:
+    """The roles that may answer a gate at `now`: the playbook's, and after the escalation those it escalates to."""
+    at = escalates_at(gate, opened_at)
+    return gate.approvers if at is None or now < at else (*gate.approvers, *gate.escalate_to)
 
 
 def text_to_type(gate: Gate, plan: Plan) -> str:
@@ -51,13 +65,20 @@ def may_be_gated(incident: Incident, plan: Plan) -> None:
 
 
 def check_answer(
-    answer: Answer, approver: Approver, *, gate: Gate, plan: Plan, incident: Incident, given: Iterable[Approval]
+    answer: Answer,
+    approver: Approver,
+    *,
+    gate: Gate,
+    roles: Collection[str],
+    plan: Plan,
+    incident: Incident,
+    given: Iterable[Approval],
 ) -> None:
-    """Refuse an answer of a person whose code was right, if it breaks a rule.
+    """Refuse an answer of a person whose code was right, if it breaks a rule. `roles` are those that may answer now.
 
     Raises:
-        ApprovalError: bad_decision, wrong_digest, wrong_role, requester, same_person, missing_reason, not_optional, bad_confirm or
-            unknown_action.
+        ApprovalError: bad_decision, wrong_digest, wrong_role, out_of_scope, requester, same_person, missing_reason, not_optional,
+            bad_confirm or unknown_action.
     """
     me = person_key(approver.name)
     if answer.decision not in DECISIONS:
@@ -68,11 +89,17 @@ def check_answer(
             f"The answer is for plan {answer.plan_digest[:12]!r}, the gate asks about {plan.digest[:12]}.",
             "Read the plan that is shown now and answer again.",
         )
-    if not set(approver.roles) & set(gate.approvers):
+    if not set(approver.roles) & set(roles):
         raise _refused(
             "wrong_role",
-            f"{approver.name} has none of the roles {', '.join(gate.approvers)}.",
+            f"{approver.name} has none of the roles {', '.join(roles)}.",
             "Ask somebody who has one.",
+        )
+    if not approver.covers(incident):
+        raise _refused(
+            "out_of_scope",
+            f"{approver.name} may not answer for playbook {incident.playbook} and this customer.",
+            "Ask somebody who may; `firebreak approvers list` shows for what each person was enrolled.",
         )
     if answer.decision == "reject":
         if not answer.reason.strip():

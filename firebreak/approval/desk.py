@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from firebreak.approval import gate_rows
 from firebreak.approval.answers import Answer, GateView
 from firebreak.approval.approvers import Approvers, person_key
-from firebreak.approval.checks import check_answer, may_be_gated, people_required
+from firebreak.approval.checks import check_answer, may_be_gated, people_required, roles_at
 from firebreak.approval.gate_rows import GateRow, SealedApproval
 from firebreak.approval.views import place, said, view_of
 from firebreak.audit import AuditLog
@@ -201,7 +201,8 @@ class GateDesk:
         for late in [a for a in given if a.expires_at <= now]:
             gate_rows.void(tx, row.id, late.ask, "expired")
             given.remove(late)
-        check_answer(answer, approver, gate=row.gate, plan=plan, incident=incident, given=given)
+        roles = roles_at(row.gate, row.opened_at, now)
+        check_answer(answer, approver, gate=row.gate, roles=roles, plan=plan, incident=incident, given=given)
         data = {**place(row), **said(answer), "accepted": True}
         self._audit.append(row.incident, "gate.answered", who=approver.name, data=data, tx=tx)
         gate_rows.close_ask(tx, row, now, answer.decision)
@@ -252,8 +253,10 @@ class GateDesk:
         if approval.expires_at <= now:
             return "expired"
         person = self._approvers.find(approval.approver, tx=tx)
-        if person is None or not set(person.roles) & set(row.gate.approvers):
+        if person is None or not set(person.roles) & set(roles_at(row.gate, row.opened_at, approval.at)):
             return "unknown_person"
+        if not person.covers(incident):
+            return "out_of_scope"
         own = person_key(person.name) == person_key(incident.requested_by) and not row.gate.requester_may_approve
         return "requester" if own else ""
 
@@ -270,8 +273,8 @@ class GateDesk:
         return approval
 
     def _seal(self, row: GateRow, approval: Approval) -> str:
-        # With the gate's definition: nobody may lower its demands in the database after the answer.
-        return self._approvers.seal([approval, row.gate])
+        # With the gate's definition and age: nobody may lower its demands in the database after the answer.
+        return self._approvers.seal([approval, row.gate, row.opened_at])
 
     def _expiry(self, row: GateRow, now: datetime) -> datetime:
         return now + timedelta(minutes=row.gate.expires_after_minutes)

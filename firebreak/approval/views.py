@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from firebreak.approval.answers import Answer, GateView
-from firebreak.approval.checks import people_required, text_to_type
+from firebreak.approval.checks import escalates_at, people_required, roles_at, text_to_type
 from firebreak.approval.gate_rows import GateRow, SealedApproval
 from firebreak.model.plan import Plan
 
 
 def view_of(row: GateRow, plan: Plan, approvals: Sequence[SealedApproval], now: datetime) -> GateView:
     """Return the gate as it stands at `now`."""
+    escalated_since = escalates_at(row.gate, row.opened_at)
     late = row.state == "open" and row.expires_at <= now
     return GateView(
         id=row.id,
@@ -26,7 +27,9 @@ def view_of(row: GateRow, plan: Plan, approvals: Sequence[SealedApproval], now: 
         ask=row.ask,
         approvals=tuple(sealed.approval for sealed in approvals),
         required=people_required(row.gate, plan),
-        roles=row.gate.approvers,
+        roles=roles_at(row.gate, row.opened_at, now),
+        escalates_at=escalated_since,
+        escalated=escalated_since is not None and escalated_since <= now,
         opened_at=row.opened_at,
         expires_at=row.expires_at,
         last_problem=row.last_problem,

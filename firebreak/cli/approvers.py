@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
+
+import pyotp
+import segno
 import typer
 from rich.table import Table
 
+from firebreak.approval import Approver
+from firebreak.approval.approvers import person_key
 from firebreak.cli.output import Json, print_json, safe, say, stdout
 from firebreak.cli.rooms import engine_room
 from firebreak.errors import ContentError
@@ -16,36 +23,47 @@ app = typer.Typer(help="The people who may answer gates, each with a one-time co
 def enrol(
     name: str,
     role: list[str] = typer.Option(["responder"], "--role", help="What the person may answer for; may be given again."),
+    playbook: list[str] = typer.Option([], "--playbook", help="Only incidents of this playbook; may be given again."),
+    customer: list[str] = typer.Option(
+        [], "--customer", help="Only this customer: id of a tenant or a subscription; may be given again."
+    ),
+    qr: bool | None = typer.Option(
+        None, "--qr/--no-qr", help="Print the seed as a QR code. Not given: on a terminal only.", show_default=False
+    ),
     as_json: bool = Json,
 ) -> None:
     """Enrol a person and print the TOTP seed once; it goes into their authenticator and nowhere else."""
-    import pyotp
-
     with engine_room() as room:
-        seed = room.approvers.enrol(name, role)
+        for wanted in playbook:
+            room.playbook(wanted)  # a mistyped one would leave the person out of everything
+        seed = room.approvers.enrol(name, role, playbooks=playbook, customers=customer)
+        person = next(p for p in room.approvers.list() if person_key(p.name) == person_key(name))
     uri = pyotp.TOTP(seed).provisioning_uri(name=name, issuer_name="Firebreak")
     if as_json:
-        print_json({"name": name, "roles": list(role), "totp_secret": seed, "uri": uri})
+        print_json({**_as_json(person), "totp_secret": seed, "uri": uri})
         return
-    stdout.print(f"{safe(name)} may answer for: {', '.join(safe(r) for r in role)}")
+    stdout.print(f"{safe(name)} may answer for: {', '.join(safe(r) for r in role)}{_scope_in_words(person)}")
+    if qr or (qr is None and sys.stdout.isatty()):
+        segno.make(uri, micro=False).terminal(out=sys.stdout, compact=True)
     stdout.print(f"Seed (shown once): [bold]{seed}[/]\n{uri}")
-    say("Enter the seed in an authenticator app now; it cannot be shown again.")
+    say("Scan it or enter the seed in an authenticator app now; it cannot be shown again. Then clear the screen.")
 
 
 @app.command("list")
 def list_people(as_json: bool = Json) -> None:
-    """List who may answer gates."""
+    """List who may answer gates, and for what."""
     with engine_room() as room:
         people = room.approvers.list()
     if as_json:
-        print_json([{"name": p.name, "roles": list(p.roles)} for p in people])
+        print_json([_as_json(p) for p in people])
         return
     if not people:
         stdout.print("Nobody is enrolled. Enrol people with: firebreak approvers enrol NAME --role responder")
         return
-    table = Table("name", "roles", box=None)
+    table = Table("name", "roles", "playbooks", "customers", box=None)
     for p in people:
-        table.add_row(safe(p.name), ", ".join(safe(r) for r in p.roles))
+        scope = (p.roles, p.playbooks or ("all",), p.customers or ("all",))
+        table.add_row(safe(p.name), *(_listed(words) for words in scope))
     stdout.print(table)
 
 
@@ -59,3 +77,22 @@ def revoke(name: str, as_json: bool = Json) -> None:
         print_json({"name": name, "revoked": True})
     else:
         stdout.print(f"{safe(name)} may no longer answer gates.")
+
+
+def _as_json(person: Approver) -> dict[str, object]:
+    return {
+        "name": person.name,
+        "roles": list(person.roles),
+        "playbooks": list(person.playbooks),
+        "customers": list(person.customers),
+    }
+
+
+def _scope_in_words(person: Approver) -> str:
+    kinds = {"playbooks": person.playbooks, "customers": person.customers}
+    limits = [f"{kind} {_listed(words)}" for kind, words in kinds.items() if words]
+    return f"; only {' and '.join(limits)}" if limits else ""
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(safe(word) for word in words)

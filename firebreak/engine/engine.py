@@ -252,7 +252,9 @@ class Engine:
         """The gate's current question about the stage's plan; `page` writes what its approvers read."""
         plan, gate = self.plan(stage, attempt, number), self.gate_of(stage)
         view = self.room.desk.open(self.incident, plan, gate, attempt)
-        people = [p.name for p in self.room.approvers.list() if set(p.roles) & set(gate.approvers)]
+        people = [
+            p.name for p in self.room.approvers.list() if set(p.roles) & set(view.roles) and p.covers(self.incident)
+        ]
         return Question(view, plan, gate, page(self, view), tuple(people))
 
     # Acting -------------------------------------------------------------------------------------------------------------------

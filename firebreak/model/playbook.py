@@ -11,11 +11,25 @@ from firebreak.model.canonical import digest_of
 from firebreak.model.plan import Limits
 
 
+class PreAuthorised(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be done at a gate without asking anybody, if the operator has switched it on for exactly this playbook.
+
+    A plan qualifies as a whole or not at all: only actions of `steps`, each reversible, within the limits, and on a target that
+    attribution takes for the attacker's with at least `min_score` points. `firebreak.approval.pre_authorised` has the whole rule.
+    """
+
+    steps: tuple[str, ...]
+    min_score: int = 80
+
+
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """Who must agree before a stage is carried out.
 
     `required` different people; `approvers` are roles that may answer; `optional` gates have the extra answer "skip" and nothing
     preselected; `expires_after_minutes` after the plan was shown, the gate is asked again.
+
+    Counted from when the gate was first opened (0: never): after `remind_after_minutes` people are reminded once; from
+    `escalate_after_minutes` on, people with a role of `escalate_to` may answer as well.
     """
 
     id: str
@@ -26,6 +40,10 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     optional: bool = False
     confirm: bool = False  # typed confirmation of the subscription id
     expires_after_minutes: int = 24 * 60
+    remind_after_minutes: int = 0
+    escalate_after_minutes: int = 0
+    escalate_to: tuple[str, ...] = ()
+    pre_authorised: PreAuthorised | None = None
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from ruamel.yaml.nodes import Node
 
 from firebreak.errors import PlaybookError
 from firebreak.model.plan import Limits
-from firebreak.model.playbook import Gate, GuardRails, Playbook, Stage
+from firebreak.model.playbook import Gate, GuardRails, Playbook, PreAuthorised, Stage
 from firebreak.model.step import Step
 from firebreak.playbook.forms import Reading
 from firebreak.playbook.rules import check
@@ -119,6 +119,12 @@ def _build(values: dict[str, Any]) -> Playbook:
 
 def _gate(name: str, values: dict[str, Any]) -> Gate:
     rest = dict(values)
-    if "expires_after" in rest:
-        rest["expires_after_minutes"] = rest.pop("expires_after")
+    for key in ("expires_after", "remind_after", "escalate_after"):
+        if key in rest:
+            rest[f"{key}_minutes"] = rest.pop(key)
+    if "pre_authorised" in rest:
+        given = rest["pre_authorised"]
+        rest["pre_authorised"] = PreAuthorised(**(given | {"steps": tuple(given["steps"])}))
+    if "escalate_to" in rest:
+        rest["escalate_to"] = tuple(rest["escalate_to"])
     return Gate(id=name, **(rest | {"approvers": tuple(rest["approvers"])}))

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from firebreak.model.playbook import Gate
 from firebreak.model.step import Effect, Step
 from firebreak.playbook.forms import Path, Reading, nearest
+
+_EXPIRES = Gate(id="", title="", approvers=()).expires_after_minutes  # when a file does not say
 
 Placed = tuple[Path, str]
 Stages = Sequence[tuple[Path, dict[str, Any]]]
@@ -21,9 +24,11 @@ def check(values: dict[str, Any], reading: Reading, steps: Mapping[str, Step] | 
     gates = values.get("gates") or {}
     _unique_stage_ids(stages, reading)
     _gates_fit(stages, gates, reading)
+    _times_fit(gates, reading)
     if steps is not None:
         _steps_exist(stages, reading, steps)
         _changes_are_gated(stages, gates, reading, steps)
+        _only_the_reversible_is_pre_authorised(stages, gates, reading, steps)
         _order_is_kept(stages, reading, steps)
         _facts_come_first(stages, reading, steps)
         _parameters_are_known(values.get("parameters") or {}, reading, steps)
@@ -62,6 +67,48 @@ def _gates_fit(stages: Stages, gates: dict[str, Any], reading: Reading) -> None:
             reading.problem(
                 place, f"Gate {name!r} needs several people; the requester is not one of them.", "Set it to false."
             )
+
+
+def _times_fit(gates: dict[str, Any], reading: Reading) -> None:
+    """Reminder and escalation come before the question expires, and an escalation says when and to whom."""
+    for name, gate in gates.items():
+        if not isinstance(gate, dict):
+            continue
+        expires = gate.get("expires_after") or _EXPIRES
+        for key in ("remind_after", "escalate_after"):
+            if (gate.get(key) or 0) >= expires:
+                place = reading.places[("gates", name, key)]
+                reading.problem(place, f"{key!r} of gate {name!r} is not before it expires.", "Make it shorter.")
+        pair = {"escalate_after", "escalate_to"} & set(gate)
+        if len(pair) == 1:
+            (given,) = pair
+            other = "escalate_to" if given == "escalate_after" else "escalate_after"
+            place = reading.places[("gates", name, given)]
+            reading.problem(place, f"Gate {name!r} has {given!r} and no {other!r}.", f"Add {other!r}.")
+        again = sorted(set(gate.get("escalate_to") or ()) & set(gate.get("approvers") or ()))
+        if again:
+            place = reading.places[("gates", name, "escalate_to")]
+            reading.problem(place, f"Role {again[0]!r} may answer gate {name!r} from the beginning.", "Remove it here.")
+
+
+def _only_the_reversible_is_pre_authorised(
+    stages: Stages, gates: dict[str, Any], reading: Reading, steps: Mapping[str, Step]
+) -> None:
+    """P6: what may go without people is a step of a stage behind that gate, and can be taken back."""
+    for name, gate in gates.items():
+        given = gate.get("pre_authorised") if isinstance(gate, dict) else None
+        if not isinstance(given, dict):
+            continue
+        behind = {step for _, stage in stages if stage.get("gate") == name for step in stage.get("steps") or []}
+        for index, step in enumerate(given.get("steps") or []):
+            place = reading.places.get(("gates", name, "pre_authorised", "steps", index))
+            if step not in behind:
+                reading.problem(
+                    place, f"No stage with gate {name!r} has the step {step!r}.", nearest(str(step), behind)
+                )
+            elif step in steps and steps[step].effect is not Effect.REVERSIBLE:
+                message = f"{step} is {steps[step].effect.value}; only what can be taken back may go without people."
+                reading.problem(place, message, "Remove it.")
 
 
 def _named_steps(stages: Stages) -> Iterator[Placed]:

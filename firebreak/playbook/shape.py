@@ -22,6 +22,24 @@ STAGE = Record(
     doc="Steps that are carried out together.",
 )
 
+PRE_AUTHORISED = Record(
+    {
+        "steps": Each(
+            Text(STEP_ID, "contain.deallocate_machines"),
+            least=1,
+            unique=True,
+            doc="Steps whose actions need nobody; only steps that can be taken back.",
+        ),
+        "min_score": Whole(
+            70,
+            1000,
+            doc="Points that attribution must give each target, and the attack, as the attacker's. 80 when not given.",
+        ),
+    },
+    required=("steps",),
+    doc="What may be done without asking anybody; has no effect until the operator switches it on for this playbook.",
+)
+
 GATE = Record(
     {
         "title": Text(doc="The question, as people read it."),
@@ -31,6 +49,12 @@ GATE = Record(
         "optional": Flag(doc="Whether the gate may be answered with 'skip'."),
         "confirm": Flag(doc="Whether the subscription id must be typed."),
         "expires_after": Duration(doc="How long an answer may take before the gate is asked again: 90m, 24h, 2d."),
+        "remind_after": Duration(doc="When people are reminded of a gate that still waits: 15m, 1h."),
+        "escalate_after": Duration(doc="From when on the roles of 'escalate_to' may answer as well: 30m, 2h."),
+        "escalate_to": Each(
+            Text(NAME, "lead"), least=1, unique=True, doc="Further roles that may answer from then on."
+        ),
+        "pre_authorised": PRE_AUTHORISED,
     },
     required=("title", "approvers"),
     doc="Who must agree before a stage is carried out.",

@@ -8,6 +8,7 @@ import pytest
 
 from firebreak.errors import PlaybookError
 from firebreak.model.facts import AccessFacts, Inventory
+from firebreak.model.playbook import PreAuthorised
 from firebreak.model.step import Effect, Step
 from firebreak.playbook import InvalidPlaybookError, load_playbook, read_playbook
 
@@ -81,9 +82,19 @@ def test_a_good_playbook_becomes_values_without_floats() -> None:
     assert playbook.gates["stopping"].expires_after_minutes == 90
     assert playbook.gates["stopping"].required == 1
     assert playbook.gates["removing"].confirm is True
+    assert playbook.gates["removing"].pre_authorised is None
+    assert playbook.gates["removing"].remind_after_minutes == 0
     assert playbook.stage("stop").rounds == 2
     assert playbook.parameters["contain.stop"] == {"head_room": 3, "factor": Decimal("1.5")}
     assert len(playbook.digest) == 64
+
+
+def test_a_gate_says_when_it_reminds_and_to_whom_it_escalates_and_what_needs_nobody() -> None:
+    keys = "remind_after: 15m, escalate_after: 1h, escalate_to: [boss], pre_authorised: {steps: [contain.stop], min_score: 95}"
+    playbook = load_playbook(changed("expires_after: 90m", f"expires_after: 90m, {keys}").encode(), steps=STEPS)
+    gate = playbook.gates["stopping"]
+    assert (gate.remind_after_minutes, gate.escalate_after_minutes, gate.escalate_to) == (15, 60, ("boss",))
+    assert gate.pre_authorised == PreAuthorised(steps=("contain.stop",), min_score=95)
 
 
 def test_the_digest_follows_the_content_and_not_the_layout() -> None:
@@ -124,6 +135,16 @@ def test_the_digest_follows_the_content_and_not_the_layout() -> None:
         ("rounds: 2\n    steps", "steps", ""),
         ("steps: [investigate.inventory]", "rounds: 3\n    steps: [investigate.inventory]", "p.yaml:9:13: Only a stage with a gate has rounds. Remove it."),
         ("required: 2, confirm", "required: 2, requester_may_approve: true, confirm", "p.yaml:21:101: Gate 'removing' needs several people; the requester is not one of them. Set it to false."),
+        ("expires_after: 90m", "expires_after: 90m, remind_after: 90m", "p.yaml:20:86: 'remind_after' of gate 'stopping' is not before it expires. Make it shorter."),
+        ("expires_after: 90m", "expires_after: 90m, escalate_after: 2h, escalate_to: [boss]", "p.yaml:20:88: 'escalate_after' of gate 'stopping' is not before it expires. Make it shorter."),
+        ("expires_after: 90m", "escalate_after: 25h, escalate_to: [boss]", "p.yaml:20:68: 'escalate_after' of gate 'stopping' is not before it expires. Make it shorter."),
+        ("expires_after: 90m", "escalate_after: 1h", "p.yaml:20:68: Gate 'stopping' has 'escalate_after' and no 'escalate_to'. Add 'escalate_to'."),
+        ("expires_after: 90m", "escalate_to: [boss]", "p.yaml:20:65: Gate 'stopping' has 'escalate_to' and no 'escalate_after'. Add 'escalate_after'."),
+        ("expires_after: 90m", "escalate_after: 1h, escalate_to: [lead]", "p.yaml:20:85: Role 'lead' may answer gate 'stopping' from the beginning. Remove it here."),
+        ("expires_after: 90m", "pre_authorised: {}", "p.yaml:20:68: Key 'steps' is missing."),
+        ("expires_after: 90m", "pre_authorised: {steps: [contain.stop], min_score: 60}", "p.yaml:20:103: 'min_score' must be from 70 to 1000, not 60."),
+        ("expires_after: 90m", "pre_authorised: {steps: [notify.tell]}", "p.yaml:20:77: No stage with gate 'stopping' has the step 'notify.tell'. Known here: contain.block, contain.stop."),
+        ("confirm: true", "confirm: true, pre_authorised: {steps: [eradicate.remove]}", "p.yaml:21:118: eradicate.remove is irreversible; only what can be taken back may go without people. Remove it."),
         ("confirm: true", "confirm: yes", "p.yaml:21:87: 'confirm' must be true or false, not text 'yes'."),
         ("title: Stop\n", "title: ''\n", "p.yaml:11:12: 'title' is empty."),
         ("protected_tags: [keep]", "protected_tags: [!!python/name:os.system keep]", "p.yaml:24:20: 'protected_tags' must be text, not a value tagged python/name:os.system 'keep'. Put it in quotes."),

@@ -1,0 +1,75 @@
+"""Enrolling people through the command line: the seed is shown once, the QR code only to a screen, the scope as it was sealed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyotp
+import pytest
+
+from firebreak.cli.main import main
+
+TENANT = "22222222-2222-4222-8222-222222222222"
+Firebreak = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def firebreak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Firebreak:
+    monkeypatch.setenv("FIREBREAK_HOME", str(tmp_path / "home"))
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["firebreak", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return run
+
+
+def test_a_person_is_enrolled_for_one_playbook_and_customer(firebreak: Firebreak) -> None:
+    words = ("--role", "lead", "--playbook", "compromised-subscription", "--customer", TENANT.upper())
+    code, out, _ = firebreak("approvers", "enrol", "Ann", *words, "--json")
+    person = json.loads(out)
+    assert code == 0
+    assert person["uri"] == pyotp.TOTP(person["totp_secret"]).provisioning_uri(name="Ann", issuer_name="Firebreak")
+    scope = {"name": "Ann", "roles": ["lead"], "playbooks": ["compromised-subscription"], "customers": [TENANT]}
+    assert {name: person[name] for name in scope} == scope
+    code, out, _ = firebreak("approvers", "list", "--json")
+    assert json.loads(out) == [scope]
+    code, out, _ = firebreak("approvers", "list")
+    assert TENANT in out
+
+
+@pytest.mark.parametrize(
+    ("words", "what"), [(("--playbook", "compromised"), "compromised"), (("--customer", "contoso"), "contoso")]
+)
+def test_a_scope_that_is_none_enrols_nobody(firebreak: Firebreak, words: tuple[str, str], what: str) -> None:
+    code, out, _ = firebreak("approvers", "enrol", "Ann", *words, "--json")
+    assert code == 1
+    assert what in json.loads(out)["error"]["message"]
+    assert json.loads(firebreak("approvers", "list", "--json")[1]) == []
+
+
+def test_a_qr_code_is_printed_on_a_terminal_or_when_asked_for(
+    firebreak: Firebreak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = "▄▀█"
+    assert not set(blocks) & set(firebreak("approvers", "enrol", "File")[1])
+    assert set(blocks) & set(firebreak("approvers", "enrol", "Asked", "--qr")[1])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert set(blocks) & set(firebreak("approvers", "enrol", "Screen")[1])
+    assert not set(blocks) & set(firebreak("approvers", "enrol", "Declined", "--no-qr")[1])
+    assert not set(blocks) & set(firebreak("approvers", "enrol", "Machine", "--json")[1])
+
+
+def test_the_seed_is_on_standard_output_alone_and_not_in_the_home_folder(firebreak: Firebreak, tmp_path: Path) -> None:
+    _, out, err = firebreak("approvers", "enrol", "Ann", "--qr")
+    seed = out.split("Seed (shown once): ")[1].split()[0]
+    assert len(seed) == 32
+    assert seed not in err
+    assert all(seed.encode() not in file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file())
