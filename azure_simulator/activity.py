@@ -119,6 +119,8 @@ class Recorder:
         extra: dict[str, Any] = {}
         if request.claims.get("appid"):
             extra["app_id"] = request.claims["appid"]
+        if request.claims.get("uti"):
+            extra["token"] = request.claims["uti"]
         document = event(
             world.memory.setdefault("event_chance", world.chance.child("events")),
             at=world.clock.now(),

@@ -69,10 +69,11 @@ def call_as(
     address: str = "203.0.113.7",
     headers: dict[str, str] | None = None,
     session_started: datetime | None = None,
+    token: str = "",
 ) -> Response:
     """Do something as a simulated person, through RBAC, locks, policy and the activity log, but without token and request log.
 
-    `path` may have a query. A disabled principal, or one whose sessions were revoked after `session_started`, gets 401.
+    `path` may have a query; `token` is the id of the access token as the activity log shows it. A disabled principal, or one whose sessions were revoked after `session_started`, gets 401.
     """
     where, _, query = path.partition("?")
     principal = world.principals[object_id]
@@ -85,6 +86,7 @@ def call_as(
         principal=principal,
         target=path,
         address=address,
+        claims={"uti": token} if token else {},
     )
     revoked = principal.sessions_revoked_at
     if not principal.enabled or (session_started is not None and revoked is not None and session_started <= revoked):

@@ -110,7 +110,9 @@ class Attacker:
 
     def _call(self, row: Document, method: str, path: str, body: Document | None = None) -> int:
         """Act as one of the identities; returns the status."""
-        return call_as(self._world, row["principal_id"], method, path, body, address=row["addresses"][0]).status
+        return call_as(
+            self._world, row["principal_id"], method, path, body, address=row["addresses"][0], token=row["token"]
+        ).status
 
     def _subnet(self, row: Document, group_path: str, region: str) -> str:
         """A subnet of the group in that region, made when there is none."""

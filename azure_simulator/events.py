@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,9 +35,11 @@ def event(
     level: str = "",
     category: str = "Administrative",
     mfa: bool = True,
+    token: str = "",
 ) -> Document:
     """Return one event. `status` is Started, Accepted, Succeeded or Failed; only Started carries `httpRequest`, as in reality.
 
+    `token` is the id of the access token (claim `uti`); by default one that the principal uses at the address for an hour.
     `properties` is merged into the event's properties: put the request body there as the JSON string `requestbody` on Started.
     """
     parts = resource_id.split("/")
@@ -51,6 +55,7 @@ def event(
         "http://schemas.microsoft.com/identity/claims/objectidentifier": principal.object_id,
         "http://schemas.microsoft.com/identity/claims/tenantid": tenant_id,
         "idtyp": "user" if principal.kind == "User" else "app",
+        "uti": token or token_id(principal.object_id, address, f"{at:%Y%m%d%H}"),
     }
     if principal.kind == "User":
         claims["http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"] = principal.upn
@@ -101,3 +106,9 @@ def event(
     if status == "Started":
         document["httpRequest"] = {"clientRequestId": chance.guid(), "clientIpAddress": address, "method": method}
     return document
+
+
+def token_id(*parts: str) -> str:
+    """The id of an access token, in the shape of the claim `uti`: the same parts give the same id."""
+    digest = hashlib.sha256("\n".join(parts).encode()).digest()
+    return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")

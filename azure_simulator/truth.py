@@ -120,7 +120,7 @@ def can_sign_in(row: Document, principal: Principal) -> bool:
     """Whether the attacker still has this identity: enabled, and the stolen session, leaked secret or own account is good."""
     if not principal.enabled:
         return False
-    if row["kind"] == "leaked":
+    if row["kind"] in ("leaked", "hijacked"):
         return row["secret"] in principal.secrets
     return principal.sessions_revoked_at is None or row["kind"] == "created"
 

@@ -17,12 +17,12 @@ def raise_alert(attack: Attack) -> Document:
     """Put the alert into the world. It names only a few of the resources, as real ones do."""
     row = attack.script["alert"]
     compute = attack.rogue_compute or [each for each in attack.lookalikes if "/virtualmachine" in each.lower()]
-    named = attack.chance.sample(compute, min(row["names"], len(compute)))
+    named = attack.chance.sample(compute or attack.rogue, min(row["names"], len(compute or attack.rogue)))
     details = dict(row["details"])
     if row["type"] == "CryptoMining":
         details["VM_IP"] = json.dumps([_public_address(attack, each) for each in named])
         details["MiningPool_IP"] = json.dumps([f"203.0.113.{attack.chance.randrange(2, 250)}"])
-    else:
+    elif compute:
         details["VmCount"] = str(len(compute))
         details["RegionCount"] = str(len({attack.world.resources[each]["location"] for each in compute}))
     detected = attack.now - DETECTED_BEFORE - timedelta(seconds=attack.chance.randrange(240))

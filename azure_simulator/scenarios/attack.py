@@ -9,7 +9,7 @@ from typing import Any
 
 from azure_simulator.chance import Chance
 from azure_simulator.clock import stamp
-from azure_simulator.events import PORTAL_APP
+from azure_simulator.events import PORTAL_APP, token_id
 from azure_simulator.scenarios import ids
 from azure_simulator.scenarios.estate import Estate
 from azure_simulator.scenarios.log import Caller, Log
@@ -32,7 +32,9 @@ STEMS = (
 
 @dataclass
 class Intruder:
-    """An identity in the attacker's hands. `kind`: stolen (a session), leaked (a secret), created (the attacker's own)."""
+    """An identity in the attacker's hands. `kind`: stolen (a session), leaked (a secret), hijacked (a run of a pipeline, which acts from
+    the pipeline's own address with a token of its own), created (the attacker's own).
+    """
 
     key: str
     kind: str
@@ -50,7 +52,13 @@ class Intruder:
 
     def caller(self, chance: Chance, *, role: str = "") -> Caller:
         """The identity at one of its addresses, by `role` when it has several; a thief never has the second factor."""
-        return Caller(self.principal, chance.choice(self.addresses), role or self.role, PORTAL_APP, mfa=False)
+        address = chance.choice(self.addresses)
+        return Caller(self.principal, address, role or self.role, PORTAL_APP, mfa=False, token=self.token)
+
+    @property
+    def token(self) -> str:
+        """The id of the one token that a hijacked run has, "" for the others: theirs change by the hour."""
+        return token_id(self.key, self.principal.object_id) if self.kind == "hijacked" else ""
 
 
 @dataclass
@@ -66,13 +74,14 @@ class Attack:
     start: datetime
     script: dict[str, Any]
     scale: int
-    regions: tuple[str, ...] = ()  # where the attacker builds: none of them was used before
+    regions: tuple[str, ...] = ()  # where the attacker builds: never used before, unless the script says `regions: home`
     intruders: dict[str, Intruder] = field(default_factory=dict)
     rogue: list[str] = field(default_factory=list)
     rogue_compute: list[str] = field(default_factory=list)
     rogue_blobs: list[str] = field(default_factory=list)
     rogue_grants: list[str] = field(default_factory=list)
     rogue_locks: list[str] = field(default_factory=list)
+    rogue_roles: list[str] = field(default_factory=list)  # definitions
     rogue_groups: list[str] = field(default_factory=list)
     removed: list[Document] = field(default_factory=list)
     lookalikes: list[str] = field(default_factory=list)
@@ -119,16 +128,22 @@ def lay(
     scale: int,
 ) -> Attack:
     """Carry out the script's steps in the world's past and return what was done."""
-    from azure_simulator.scenarios import attack_access, attack_compute, bystanders
+    from azure_simulator.scenarios import attack_access, attack_compute, attack_persistence, bystanders
 
     low, high = script["starts_hours_before"]
     start = now - timedelta(hours=low + (high - low) * chance.random())
     attack = Attack(world, log, chance, staff, estate, now, start, script, scale)
     attack.stem = chance.choice(STEMS)
     unused = [region for region in ids.REGIONS if region not in staff.company.regions]
-    attack.regions = tuple(chance.sample(unused, 3))
+    home = script.get("regions") == "home"
+    attack.regions = staff.company.regions if home else tuple(chance.sample(unused, 3))
     _recruit(attack)
-    steps: dict[str, Step] = {**attack_access.STEPS, **attack_compute.STEPS, **bystanders.STEPS}
+    steps: dict[str, Step] = {
+        **attack_access.STEPS,
+        **attack_compute.STEPS,
+        **attack_persistence.STEPS,
+        **bystanders.STEPS,
+    }
     for row in script["legitimate"]:
         steps[row["do"]](attack, row)
     for row in script["steps"]:
@@ -141,12 +156,14 @@ def _recruit(attack: Attack) -> None:
     hosts = attack.chance.sample(range(3, 190), 8)
     for kind, row in attack.script["attackers"].items():
         addresses = tuple(f"203.0.113.{hosts.pop()}" for _ in range(row["addresses"]))
-        if kind == "accomplice":
+        if kind.startswith("accomplice"):
             principal = _outsider(attack, row["kind"])
             attack.intruders[row["key"]] = Intruder(row["key"], "created", principal, addresses, "", attack.start)
         else:
             actor = attack.staff[row["actor"]]
-            secret = actor.principal.secrets[0] if kind == "leaked" else ""
+            secret = actor.principal.secrets[0] if kind in ("leaked", "hijacked") else ""
+            if kind == "hijacked":
+                addresses = actor.addresses[:1]
             attack.intruders[row["key"]] = Intruder(
                 row["key"], kind, actor.principal, addresses, actor.role, attack.start, secret, actor.also
             )
@@ -188,6 +205,7 @@ def truth_of(attack: Attack) -> Document:
                 "caller": intruder.principal.upn or intruder.principal.object_id,
                 "kind": intruder.kind,
                 "addresses": list(intruder.addresses),
+                "token": intruder.token,
                 "since": stamp(intruder.since),
                 "secret": intruder.secret,
             }
@@ -199,6 +217,7 @@ def truth_of(attack: Attack) -> Document:
         "rogue_groups": attack.rogue_groups,
         "rogue_grants": attack.rogue_grants,
         "rogue_locks": attack.rogue_locks,
+        "rogue_roles": attack.rogue_roles,
         "removed": attack.removed,
         "lookalikes": attack.lookalikes,
         "comebacks": [],

@@ -138,11 +138,12 @@ def raise_quota(attack: Attack, row: dict[str, Any]) -> None:
 
 
 def lock_own_group(attack: Attack, row: dict[str, Any]) -> None:
-    """Lock an own group against deletion, as if it were production."""
+    """Lock an own group, as if it were production: against deletion or, with `level: ReadOnly`, against every change."""
     locker = attack.intruders[row["by"]]
     group = attack.groups[next(iter(attack.groups))]
     moment = attack.at(row["after"])
-    document = documents.lock(ids.group_id(group), "DoNotDelete", "CanNotDelete", "Production workload", moment)
+    level = row.get("level", "CanNotDelete")
+    document = documents.lock(ids.group_id(group), "DoNotDelete", level, "Production workload", moment)
     attack.world.locks[document["id"]] = document
     attack.rogue_locks.append(document["id"])
     request, response = creation_bodies(document)

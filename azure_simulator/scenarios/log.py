@@ -28,6 +28,7 @@ class Caller:
     role: str
     app_id: str = AZURE_CLI_APP
     mfa: bool = True
+    token: str = ""  # the id of the access token; by default one an hour
 
 
 def caller(actor: Actor, address: str = "", *, app_id: str = AZURE_CLI_APP, mfa: bool = True, role: str = "") -> Caller:
@@ -109,6 +110,7 @@ class Log:
                     level=level,
                     category=category,
                     mfa=by.mfa,
+                    token=by.token,
                 )
             )
         return correlation

@@ -13,7 +13,14 @@ from azure_simulator.scenarios import access, alerts, attack, commerce, costs, e
 from azure_simulator.scenarios.log import Log
 from azure_simulator.world import World
 
-SCENARIOS = ("crypto-mining", "service-principal-abuse", "false-alarm")
+SCENARIOS = (
+    "crypto-mining",
+    "service-principal-abuse",
+    "false-alarm",
+    "hijacked-owner",
+    "insider-automation",
+    "quiet-persistence",
+)
 
 
 def build_world(name: str, *, seed: int, now: datetime, scale: int = 1, real_time: bool = False) -> World:

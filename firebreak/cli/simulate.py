@@ -14,7 +14,14 @@ from firebreak.cli.output import Json
 from firebreak.errors import ContentError
 from firebreak.settings import Settings
 
-SCENARIOS = ("crypto-mining", "service-principal-abuse", "false-alarm")
+SCENARIOS = (
+    "crypto-mining",
+    "service-principal-abuse",
+    "false-alarm",
+    "hijacked-owner",
+    "insider-automation",
+    "quiet-persistence",
+)
 
 
 def check_scenario(name: str) -> str:

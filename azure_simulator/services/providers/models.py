@@ -49,7 +49,7 @@ _TYPES: dict[str, tuple[str, ...]] = {
         "roleAssignments",
         "roleDefinitions",
     ),
-    "Microsoft.Automation": ("automationAccounts", "automationAccounts/runbooks"),
+    "Microsoft.Automation": ("automationAccounts", "automationAccounts/runbooks", "automationAccounts/schedules"),
     "Microsoft.Batch": ("batchAccounts", "batchAccounts/pools"),
     "Microsoft.Compute": (
         "availabilitySets",
@@ -87,7 +87,8 @@ _TYPES: dict[str, tuple[str, ...]] = {
     ),
     "Microsoft.KeyVault": ("vaults",),
     "Microsoft.MachineLearningServices": ("workspaces", "workspaces/computes"),
-    "Microsoft.ManagedIdentity": ("userAssignedIdentities",),
+    "Microsoft.Logic": ("workflows",),
+    "Microsoft.ManagedIdentity": ("userAssignedIdentities", "userAssignedIdentities/federatedIdentityCredentials"),
     "Microsoft.Network": (
         "bastionHosts",
         "loadBalancers",

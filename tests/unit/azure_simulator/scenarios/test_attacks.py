@@ -187,3 +187,48 @@ def test_the_alert_is_active_and_names_a_few_existing_machines(name: str, read_o
     assert 2 <= len(named) <= 4
     expected = world.truth["rogue_compute"] or world.truth["lookalikes"]
     assert set(named) <= set(expected)
+
+
+def test_the_hijacked_owner_throws_others_out_and_locks_the_own_group(read_only: Worlds) -> None:
+    world = read_only("hijacked-owner")
+    gone = [row for row in world.truth["removed"] if "roleAssignments" in row["id"]]
+    assert {world.principals[row["properties"]["principalId"]].name for row in gone} >= {"Emergency Access 1"}
+    assert len(gone) == 2
+    assert not any(row["id"] in world.role_assignments for row in gone)
+    (lock,) = (world.locks[key] for key in world.truth["rogue_locks"])
+    assert lock["properties"]["level"] == "ReadOnly"
+    assert lock["id"].split("/providers/Microsoft.Authorization")[0] in world.truth["rogue_groups"]
+    assert len(world.truth["rogue_grants"]) == 2
+    assert len([row for row in world.truth["attackers"] if row["kind"] == "created"]) == 2
+
+
+def test_the_insiders_run_and_the_pipelines_share_address_and_hour_but_not_the_token(read_only: Worlds) -> None:
+    world = read_only("insider-automation")
+    (row,) = world.truth["attackers"]
+    events = acted(world, row["principal_id"])
+    start = moment(world.truth["attack_start"])
+    mine = [event for event in events if event["claims"]["uti"] == row["token"]]
+    others = [event for event in events if event["claims"]["uti"] != row["token"]]
+    assert {event["claims"]["ipaddr"] for event in mine} <= {event["claims"]["ipaddr"] for event in others}
+    hours = {event["eventTimestamp"][:13] for event in mine}
+    assert any(event["eventTimestamp"][:13] in hours for event in others if moment(event["eventTimestamp"]) > start)
+    rogue = {world.resources[key]["location"] for key in world.truth["rogue_compute"]}
+    rest = {row["location"] for key, row in world.resources.items() if row["id"] not in world.truth["rogue"]}
+    assert rogue <= rest
+
+
+def test_the_quiet_attack_has_ways_back_and_no_compute(read_only: Worlds) -> None:
+    world = read_only("quiet-persistence")
+    assert world.truth["rogue_compute"] == []
+    kinds = {world.resources[key]["type"] for key in world.truth["rogue"]}
+    assert kinds == {
+        "Microsoft.Automation/automationAccounts",
+        "Microsoft.Automation/automationAccounts/runbooks",
+        "Microsoft.Automation/automationAccounts/schedules",
+        "Microsoft.Logic/workflows",
+        "Microsoft.ManagedIdentity/userAssignedIdentities",
+        "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+    }
+    assert len(world.truth["rogue_grants"]) == 2
+    (role,) = world.truth["rogue_roles"]
+    assert world.role_definitions[role]["properties"]["permissions"][0]["actions"] == ["*"]
