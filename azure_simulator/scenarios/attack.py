@@ -74,7 +74,9 @@ class Attack:
     start: datetime
     script: dict[str, Any]
     scale: int
-    regions: tuple[str, ...] = ()  # where the attacker builds: never used before, unless the script says `regions: home`
+    regions: tuple[
+        str, ...
+    ] = ()  # where the attacker builds: never used before, unless the script says `regions: home`
     intruders: dict[str, Intruder] = field(default_factory=dict)
     rogue: list[str] = field(default_factory=list)
     rogue_compute: list[str] = field(default_factory=list)

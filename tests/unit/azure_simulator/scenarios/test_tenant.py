@@ -154,7 +154,9 @@ def test_partner_break_glass_and_responder_own_the_subscription_and_production_i
         for row in world.role_assignments.values()
         if row["properties"]["roleDefinitionId"].endswith("8e3af657-a8ff-443c-a75c-2fe8c4bcb635")
     }
-    thrown_out = {row["properties"]["principalId"] for row in world.truth["removed"] if "principalId" in row["properties"]}
+    thrown_out = {
+        row["properties"]["principalId"] for row in world.truth["removed"] if "principalId" in row["properties"]
+    }
     owners |= {world.principals[each].name: world.principals[each].kind for each in thrown_out}
     assert owners["AdminAgents"] == "ForeignGroup"
     assert owners["Emergency Access 1"] == "User"
