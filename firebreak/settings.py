@@ -237,6 +237,7 @@ class Settings(BaseSettings):
     database_url: str = Field(default="", repr=False)
     evidence_url: str = Field(default="", repr=False)
     approvers_file: Path | None = None
+    watch_gates_every_seconds: int = Field(default=60, ge=0)
     secret_key: SecretStr | None = None
     intake_key: SecretStr | None = None
     contact: ContactSettings | None = None

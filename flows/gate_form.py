@@ -20,7 +20,9 @@ from firebreak.report.gate_page import choice_label
 MOST_CHOICES = 200
 
 
-def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str], confirm: str = "") -> type[RunInput]:
+def gate_form(
+    plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str], confirm: str = "", question: str = ""
+) -> type[RunInput]:
     """Return the input type that `suspend_flow_run` waits for.
 
     Choices are JSON-schema enums on strings, not `Literal`: a Literal of one value becomes a const, which the UI disables, and a
@@ -31,7 +33,8 @@ def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str], co
     the new UI passes over; it joins lines at line feeds, which would break tables, but not at carriage returns.
 
     `confirm` is the text that has to be typed to approve, "" when none. `approvers` are the names of people who may answer; with none
-    enrolled the field is free text and the desk refuses every answer.
+    enrolled the field is free text and the desk refuses every answer. `question` names the question: a constant, so that the server
+    refuses a form that was opened for an earlier one.
     """
     decisions = ("approve", "reject", "skip") if gate.optional else ("approve", "reject")
     labels = tuple(choice_label(action) for action in plan.actions[:MOST_CHOICES])
@@ -96,6 +99,11 @@ def gate_form(plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str], co
                 description=f"To approve {what}, type: {confirm}",
                 json_schema_extra={"position": 4},
             ),
+        )
+    if question:
+        fields["question"] = (
+            Literal[question],
+            Field(default=question, title="The question you answer", json_schema_extra={"position": 7}),
         )
     form = cast("type[RunInput]", create_model("Gate", __base__=RunInput, **fields))
     form._description = page

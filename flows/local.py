@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 
+from firebreak.approval import GateWatch
 from firebreak.engine import Engine, EngineRoom, Question
 from firebreak.errors import ResponseError, WaitingError
 from flows.course import respond_to
@@ -29,7 +30,9 @@ class LocalRuntime:
                 f"{view.incident} waits at gate {view.id}.",
                 hint=f"Read it: firebreak gates show {view.id}. Then: firebreak gates approve {view.id} ... and firebreak respond --incident {view.incident}",
             )
+        watch = GateWatch(self._room.store, self._room.desk, self._room.audit)
         while True:
+            watch.look()  # nobody else may be watching the time here
             now = self._room.desk.view(view.id)
             if now.state != "open" or now.ask != view.ask:
                 return

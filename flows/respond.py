@@ -7,7 +7,7 @@ loaded from the incident store.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from prefect import flow, get_run_logger, runtime, task
@@ -22,10 +22,12 @@ from firebreak.approval import Answer
 from firebreak.engine import Engine, EngineRoom, Question, open_engine_room
 from firebreak.errors import ApprovalError, ResponseError
 from firebreak.model.mode import Mode
+from firebreak.model.plan import Plan
 from firebreak.settings import Settings
 from flows.course import respond_to
 from flows.gate_form import gate_form, left_out_ids
-from flows.start import PrefectError
+from flows.notices import SUSPENDED_AT, tell_people
+from flows.start import PrefectError, answer_under, is_wake
 from tasks.registry import load_steps
 
 
@@ -48,13 +50,24 @@ class PrefectRuntime:
     async def ask(self, question: Question) -> None:
         view = question.view
         form = gate_form(
-            question.plan, question.gate, page=question.page, approvers=question.approvers, confirm=view.confirm
+            question.plan,
+            question.gate,
+            page=question.page,
+            approvers=question.approvers,
+            confirm=view.confirm,
+            question=f"{view.id}, question {view.ask}",
         )
         values = self._room.store.values
         lost = int(values.get(self._incident, f"lost-{question.key}", 0))
         # run_count rises with each retry, so an answer left from an earlier attempt is never read again.
         key = f"{question.key}-a{runtime.flow_run.run_count}-{lost}"
         values.set(self._incident, "flow_run", str(runtime.flow_run.id))
+        values.set(
+            self._incident,
+            SUSPENDED_AT,
+            {"gate": view.id, "ask": view.ask, "key": key, "run": str(runtime.flow_run.id)},
+        )
+        await tell_people(self._room, self._log.warning)
         try:
             given: Any = await asuspend_flow_run(wait_for_input=form, key=key)
         except RuntimeError as error:
@@ -67,22 +80,44 @@ class PrefectRuntime:
             values.set(self._incident, f"lost-{question.key}", lost + 1)
             self._log.warning("The run was resumed without a usable answer (%s); asking again.", type(error).__name__)
             return
-        if self._room.desk.view(view.id).ask != view.ask or self._room.desk.view(view.id).state != "open":
-            return  # answered at the desk by the command line, which only woke this run
+        if is_wake(given.model_dump()):
+            # Woken, and yet the question still stands: it needs a new key.
+            values.set(self._incident, f"lost-{question.key}", lost + 1)
+            return
+        self._hand_in(view.id, view.ask, question.plan, given.model_dump())
+
+    async def hand_in_late(self) -> None:
+        """Hand in what the run was resumed with when its question had meanwhile been answered, escalated or reopened elsewhere.
+
+        The desk refuses it, records it and uses its code up; without this the answer would vanish, since the run asks the next question.
+        """
+        last = self._room.store.values.get(self._incident, SUSPENDED_AT)
+        if not last:
+            return
+        view = self._room.desk.view(last["gate"])
+        if view.state in ("open", "expired") and view.ask == last["ask"]:
+            return  # it is the question that is asked: its answer is read where it is asked
+        given = await answer_under(last["run"], last["key"])
+        if given is not None:
+            self._hand_in(view.id, last["ask"], self._room.store.plans.load(view.plan_digest), given)
+        self._room.store.values.set(self._incident, SUSPENDED_AT, None)
+
+    def _hand_in(self, gate: str, ask: int, plan: Plan, given: Mapping[str, Any]) -> None:
         answer = Answer(
-            approver=given.approver,
-            code=given.code,
-            decision=given.decision,
-            plan_digest=given.plan_digest,
-            reason=given.reason,
-            leave_out=left_out_ids(question.plan, getattr(given, "leave_out", [])),
-            confirm=getattr(given, "confirm", ""),
+            approver=given["approver"],
+            code=given["code"],
+            decision=given["decision"],
+            plan_digest=given.get("plan_digest", plan.digest),
+            reason=given.get("reason", ""),
+            leave_out=left_out_ids(plan, given.get("leave_out", [])),
+            confirm=given.get("confirm", ""),
             channel="ui",
         )
+        self._room.store.values.set(self._incident, SUSPENDED_AT, None)
         try:
-            self._room.desk.answer(view.id, answer, ask=view.ask)
+            self._room.desk.answer(gate, answer, ask=ask)
         except ApprovalError as error:
-            self._log.warning("Gate %s: %s Asking again.", view.id, error.message)
+            self._log.warning("Gate %s: %s", gate, error.message)
 
     async def show(self, key: str, page: str, title: str) -> None:
         await acreate_markdown_artifact(
@@ -128,7 +163,9 @@ async def respond(
             async with room.connect(name) as clouds:
                 engine = Engine(room, name, clouds, run_id=f"{runtime.flow_run.id}:{runtime.flow_run.run_count}")
                 room.store.values.set(name, "flow_run", str(runtime.flow_run.id))
-                state = await respond_to(engine, PrefectRuntime(room, name))
+                course = PrefectRuntime(room, name)
+                await course.hand_in_late()
+                state = await respond_to(engine, course)
         except ResponseError as error:
             log.error("%s", error)
             room.fail(name, error)

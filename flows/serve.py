@@ -1,15 +1,18 @@
-"""The runner: serves one deployment per playbook and starts a process for each run. `python -m flows.serve`."""
+"""The runner: serves one deployment per playbook and the clock of the gates, and starts a process for each run. `python -m flows.serve`."""
 
 from __future__ import annotations
 
 import asyncio
 
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from firebreak.playbook import find_playbooks
 from firebreak.settings import Settings
 from flows.respond import respond
+from flows.watch_gates import watch_gates
 from tasks.registry import load_steps
 
 LIMIT = 20
@@ -30,8 +33,21 @@ async def serve() -> None:
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
         await runner.aadd_deployment(deployment)
+    await runner.aadd_deployment(await _watcher(settings.watch_gates_every_seconds))
     print("ready", flush=True)
     await runner.start()
+
+
+async def _watcher(every_seconds: int) -> RunnerDeployment:
+    """The clock of the gates. After a night without a runner only one of the missed runs is carried out, not all."""
+    return await watch_gates.ato_deployment(
+        name="watch-gates",
+        interval=every_seconds or None,
+        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
+        description="Looks whether a gate has to remind, escalate or ask again.",
+        tags=["firebreak"],
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
 import httpx
@@ -13,12 +15,14 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.context import get_settings_context
 from prefect.exceptions import ObjectNotFound
+from prefect.input import keyset_from_paused_state
 
 from firebreak.engine import EngineRoom
 from firebreak.errors import ResponseError
 from firebreak.model.mode import Mode
 
 _WAKE_TRIES = 20
+_WAKE: Final = {"decision": "reject", "code": "000000", "reason": "(the run is woken: its question is no longer asked)"}
 
 
 class PrefectError(ResponseError):
@@ -100,10 +104,10 @@ async def resume_incident(room: EngineRoom, incident: str) -> str:
     return await start_run(room, incident, key=f"{incident}-resume-{number}")
 
 
-async def wake(room: EngineRoom, incident: str, *, approver: str) -> bool:
-    """Resume the suspended run of an incident whose gate was answered at the desk; False when no run is suspended.
+async def wake(room: EngineRoom, incident: str) -> bool:
+    """Resume the suspended run of an incident whose question is no longer the one it asks; False when no run is suspended.
 
-    The form's fields are filled as its schema asks; the run sees that the question is closed and reads none of them.
+    The form's fields are filled as its schema asks; the run looks at the desk again and reads none of them.
     """
     run_id = room.store.values.get(incident, "flow_run")
     if not run_id:
@@ -111,13 +115,7 @@ async def wake(room: EngineRoom, incident: str, *, approver: str) -> bool:
     async with _prefect() as client:
         for _ in range(_WAKE_TRIES):
             answer = await client.resume_flow_run(
-                UUID(str(run_id)),
-                run_input={
-                    "decision": "reject",
-                    "approver": approver,
-                    "code": "000000",
-                    "reason": "answered at the desk",
-                },
+                UUID(str(run_id)), run_input={**_WAKE, "approver": await _somebody(client, UUID(str(run_id)))}
             )
             if answer.status == SetStateStatus.ACCEPT:
                 return True
@@ -125,6 +123,34 @@ async def wake(room: EngineRoom, incident: str, *, approver: str) -> bool:
                 return False
             await asyncio.sleep(0.5)  # the form's schema is saved just after the state
     return False
+
+
+def is_wake(given: Mapping[str, Any]) -> bool:
+    """Whether what a run was resumed with is `wake`'s and no person's answer."""
+    return all(given.get(name) == value for name, value in _WAKE.items())
+
+
+async def answer_under(run_id: str, key: str) -> dict[str, Any] | None:
+    """What a person answered to the suspension of a run under this key, None when nobody did."""
+    async with _prefect() as client:
+        try:
+            found = await client.read_flow_run_input(UUID(run_id), f"suspended-{key}-response")
+        except ObjectNotFound:
+            return None
+    given = json.loads(found)
+    return None if not isinstance(given, dict) or is_wake(given) else given
+
+
+async def _somebody(client: PrefectClient, run_id: UUID) -> str:
+    """A name that the form of a suspended run offers: the server takes no other."""
+    state = (await client.read_flow_run(run_id)).state
+    if state is None or not state.is_paused():
+        return "nobody"
+    try:
+        schema = json.loads(await client.read_flow_run_input(run_id, keyset_from_paused_state(state)["schema"]))
+    except ObjectNotFound:
+        return "nobody"
+    return str((schema["properties"]["approver"].get("enum") or ["nobody"])[0])
 
 
 async def run_state(run_id: str) -> tuple[str, bool]:

@@ -9,6 +9,18 @@ approved = desk.bind(view.id, store.plans.load(view.plan_digest))
 from firebreak.approval.answers import Answer, GateView
 from firebreak.approval.approvers import Approver, Approvers
 from firebreak.approval.desk import GateDesk
+from firebreak.approval.notices import Notice
+from firebreak.approval.watch import GateWatch
 from firebreak.model.approval import Approval, ApprovedPlan
 
-__all__ = ["Answer", "Approval", "ApprovedPlan", "Approver", "Approvers", "GateDesk", "GateView"]
+__all__ = [
+    "Answer",
+    "Approval",
+    "ApprovedPlan",
+    "Approver",
+    "Approvers",
+    "GateDesk",
+    "GateView",
+    "GateWatch",
+    "Notice",
+]

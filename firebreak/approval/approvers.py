@@ -139,6 +139,10 @@ class Approvers:
         people += [_of_file(p) for p in self._file.values()]
         return sorted(people, key=lambda p: person_key(p.name))
 
+    def who_may_answer(self, roles: Sequence[str], incident: Incident) -> tuple[Approver, ...]:
+        """Everybody with one of these roles whose scope covers the incident, by name."""
+        return tuple(p for p in self.list() if set(p.roles) & set(roles) and p.covers(incident))
+
     def find(self, name: str, *, tx: Connection | None = None) -> Approver | None:
         """Return the person with this name (any case and spacing), or None. Raises IntegrityError as `check`."""
         if tx is None:

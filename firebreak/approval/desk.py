@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from firebreak.approval import gate_rows
+from firebreak.approval import gate_rows, notices
 from firebreak.approval.answers import Answer, GateView
 from firebreak.approval.approvers import Approvers, person_key
 from firebreak.approval.checks import check_answer, may_be_gated, people_required, roles_at
 from firebreak.approval.gate_rows import GateRow, SealedApproval
+from firebreak.approval.notices import EXPIRED, Notice
 from firebreak.approval.views import place, said, view_of
 from firebreak.audit import AuditLog
 from firebreak.errors import ApprovalError, IntegrityError
@@ -124,6 +125,7 @@ class GateDesk:
                 self._audit.append(row.incident, "gate.expired", who="engine", data=place(row), tx=tx)
                 gate_rows.close_ask(tx, row, now, "expired")
                 self._ask_again(tx, row, now, "The question expired without enough answers.")
+                self._note_expired(tx, row, now)
         return tuple(self.view(row.id) for row in late)
 
     def bind(self, gate_id: str, plan: Plan) -> ApprovedPlan:
@@ -241,6 +243,7 @@ class GateDesk:
         gate_rows.close_ask(tx, row, now, error.reason)
         if error.reason == "expired":
             self._ask_again(tx, row, now, error.message)
+            self._note_expired(tx, row, now)
         else:
             gate_rows.ask_again(tx, row, now, self._expiry(row, now), str(error))
 
@@ -248,6 +251,11 @@ class GateDesk:
         for sealed in gate_rows.load_approvals(tx, row.id):
             gate_rows.void(tx, row.id, sealed.approval.ask, "expired")
         gate_rows.ask_again(tx, row, now, self._expiry(row, now), problem)
+
+    def _note_expired(self, tx: Connection, row: GateRow, now: datetime) -> None:
+        text = f"{row.gate.title} Question {row.ask} expired at {row.expires_at:%Y-%m-%d %H:%M} UTC; it is asked again."
+        notice = Notice(gate=row.id, kind=EXPIRED, number=row.ask, incident=row.incident, text=text, at=now)
+        notices.add(tx, notice)
 
     def _why_void(self, tx: Connection, row: GateRow, approval: Approval, incident: Incident, now: datetime) -> str:
         if approval.expires_at <= now:

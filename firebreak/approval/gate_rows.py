@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, select, update
 
+from firebreak.approval import notices
+from firebreak.approval.notices import Notice
 from firebreak.errors import ApprovalError, ContentError
 from firebreak.model.approval import Approval
 from firebreak.model.playbook import Gate
@@ -47,6 +49,7 @@ def insert(tx: Connection, row: GateRow) -> bool:
     if not insert_once(tx, gates, {**fields, "definition": msgspec.json.encode(row.gate).decode()}):
         return False
     insert_once(tx, asks, {"gate": row.id, "ask": row.ask, "asked_at": row.asked_at, "outcome": ""})
+    _note_waiting(tx, row, row.ask, row.asked_at, row.gate.title)
     return True
 
 
@@ -86,6 +89,7 @@ def ask_again(tx: Connection, row: GateRow, now: datetime, expires_at: datetime,
     """Open the next question."""
     number = row.ask + 1
     insert_once(tx, asks, {"gate": row.id, "ask": number, "asked_at": now, "outcome": ""})
+    _note_waiting(tx, row, number, now, f"{row.gate.title} {problem}")
     tx.execute(
         update(gates)
         .where(gates.c.id == row.id)
@@ -121,6 +125,11 @@ def open_actions(tx: Connection, incident: str, plan_digest: str) -> int | None:
     total = tx.execute(select(func.count()).where(mine)).scalar_one()
     still = tx.execute(select(func.count()).where(mine, journal.c.state.in_(("intended", "started")))).scalar_one()
     return int(still) if total else None
+
+
+def _note_waiting(tx: Connection, row: GateRow, number: int, now: datetime, text: str) -> None:
+    notice = Notice(gate=row.id, kind=notices.WAITING, number=number, incident=row.incident, text=text, at=now)
+    notices.add(tx, notice)
 
 
 def _gate(row: Any) -> GateRow:

@@ -33,6 +33,8 @@ def _as_json(view: GateView) -> dict[str, object]:
         "roles": list(view.roles),
         "approvers": [a.approver for a in view.approvals],
         "question": view.ask,
+        "escalated": view.escalated,
+        "escalates_at": view.escalates_at,
         "asked_again_because": view.last_problem,
         "expires_at": view.expires_at,
         "confirm": view.confirm,
@@ -61,7 +63,7 @@ def list_gates(
     for v in views:
         table.add_row(
             v.id,
-            v.state,
+            f"{v.state}, escalated" if v.escalated and v.state in ("open", "expired") else v.state,
             ", ".join(safe(a.approver) for a in v.approvals),
             str(v.required),
             f"{v.expires_at:%m-%d %H:%M}",
@@ -201,4 +203,4 @@ def answer_gate(
         if wake_run:
             from flows.start import wake
 
-            asyncio.run(wake(room, view.incident, approver=approver))
+            asyncio.run(wake(room, view.incident))

@@ -252,9 +252,7 @@ class Engine:
         """The gate's current question about the stage's plan; `page` writes what its approvers read."""
         plan, gate = self.plan(stage, attempt, number), self.gate_of(stage)
         view = self.room.desk.open(self.incident, plan, gate, attempt)
-        people = [
-            p.name for p in self.room.approvers.list() if set(p.roles) & set(view.roles) and p.covers(self.incident)
-        ]
+        people = [p.name for p in self.room.approvers.who_may_answer(view.roles, self.incident)]
         return Question(view, plan, gate, page(self, view), tuple(people))
 
     # Acting -------------------------------------------------------------------------------------------------------------------
@@ -360,7 +358,9 @@ class Engine:
 
     def closing_note(self, state: str) -> str:
         if state == "stopped":
-            return "A person rejected a plan; nothing after it was done."
+            rejected = [v for v in self.room.desk.list() if v.incident == self.incident.id and v.state == "rejected"]
+            said = "".join(f" {v.closed_by} at {v.id}: {v.closing_reason}" for v in rejected)
+            return f"A person rejected a plan; nothing after it was done.{said}"
         if bad := self._ended_badly():
             left = " The attacker's compute still runs and is billed." if state == "failed" else ""
             return f"{len(bad)} of {len(self._ended())} actions did not end well; the report says why.{left}"

@@ -153,6 +153,12 @@ def _in_words(kind: str, who: str, data: Mapping[str, Any], titles: Mapping[str,
             return f"Plan for {said.get('stage')} refused: {said.get('problems')}"
         case "gate.opened":
             return f"Gate {said.get('gate')} asks; it needs {said.get('required')} approvals"
+        case "gate.reminded":
+            return f"Gate {said.get('gate')} still waits; people are reminded"
+        case "gate.escalated":
+            return f"Gate {said.get('gate')} escalates; role {' or '.join(data.get('roles', ()))} may answer as well"
+        case "gate.expired":
+            return f"Gate {said.get('gate')} expired without enough answers; it asks again"
         case "gate.answered":
             ended = (
                 "accepted" if data.get("accepted") else f"refused ({said.get('refused_because', '').replace('_', ' ')})"

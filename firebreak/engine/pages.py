@@ -31,6 +31,7 @@ def gate_page(engine: Engine, view: GateView) -> str:
         approvals=[a.approver for a in view.approvals],
         required=view.required,
         problem=view.last_problem,
+        escalated=view.escalated,
         attribution=case.get(Attribution),
         burn=_burn(engine, number),
         subscription=case.get(SubscriptionFacts),

@@ -76,6 +76,7 @@ def gate_page(
     approvals: Sequence[str] = (),
     required: int = 0,
     problem: str = "",
+    escalated: bool = False,
     attribution: Attribution | None = None,
     burn: BurnRate | None = None,
     subscription: SubscriptionFacts | None = None,
@@ -84,7 +85,7 @@ def gate_page(
     """Return the Markdown shown with the form.
 
     `approvals` are people who have approved this gate so far, `required` how many are needed (0: what the gate says), `problem` says why
-    it is asked again, `demo_hint` is only set by the demo (whose approvers are invented).
+    it is asked again, `escalated` that those it escalates to may answer now, `demo_hint` is only set by the demo (whose approvers are invented).
     """
     lines: list[str] = []
     if problem:
@@ -100,7 +101,7 @@ def gate_page(
         lines += [f"- {markdown(reason, 240)}" for reason in attribution.verdict_reasons[:_FEW]] + [""]
     lines += _actions(plan)
     lines += _left_alone(plan)
-    lines += _who(gate, required or gate.required, approvals)
+    lines += _who(gate, required or gate.required, approvals, escalated=escalated)
     if demo_hint:
         lines += ["", f"> {demo_hint}"]
     lines += ["", f"Plan `{plan.digest[:16]}` · case {markdown(plan.case)} · round {plan.round}"]
@@ -265,11 +266,20 @@ def _left_alone(plan: Plan) -> list[str]:
     return [*lines, ""]
 
 
-def _who(gate: Gate, required: int, approvals: Sequence[str]) -> list[str]:
+def _who(gate: Gate, required: int, approvals: Sequence[str], *, escalated: bool) -> list[str]:
     people = "one person" if required == 1 else f"{required} different people"
-    text = f"**Needs** {people} with role {' or '.join(markdown(r) for r in gate.approvers)}."
+    text = f"**Needs** {people} with role {_or(gate.approvers)}."
+    if escalated:
+        text += f" **Escalated:** people with role {_or(gate.escalate_to)} may answer as well now."
+    elif gate.escalate_to:
+        minutes = gate.escalate_after_minutes
+        text += f" {minutes} minutes after it was opened, people with role {_or(gate.escalate_to)} may answer as well."
     if approvals:
         text += f" Approved so far by {', '.join(markdown(a) for a in approvals)}."
     if not gate.requester_may_approve:
         text += " Whoever requested this run cannot approve it."
     return [text]
+
+
+def _or(words: Sequence[str]) -> str:
+    return " or ".join(markdown(word) for word in words)

@@ -129,6 +129,19 @@ asks = Table(
     Column("outcome", String(32), nullable=False),
 )
 
+notices = Table(
+    "notices",
+    metadata,
+    Column("gate", String(160), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("incident", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("claimed_at", UtcTime),
+    Column("told_at", UtcTime),
+)
+
 approvals = Table(
     "approvals",
     metadata,

@@ -32,7 +32,8 @@ def machine(number: int, **fields: object) -> Action:
 
 
 def page_of(plan: Plan, **fields: object) -> str:
-    return gate_page(plan, make_incident(), make_gate(), burn=BURN, **fields)  # type: ignore[arg-type]
+    gate = fields.pop("gate", None) or make_gate()
+    return gate_page(plan, make_incident(), gate, burn=BURN, **fields)  # type: ignore[arg-type]
 
 
 def plan_of(*actions: Action, **fields: object) -> Plan:
@@ -126,6 +127,22 @@ def test_an_answer_without_a_decision_or_with_another_digest_does_not_fit_the_fo
     ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**good, **bad}, schema)
+
+
+def test_a_form_opened_for_an_earlier_question_does_not_fit_the_form_of_the_present_one() -> None:
+    plan = plan_of(machine(1))
+    two = gate_form(plan, make_gate(), page="", approvers=["alice"], question="INC-1.contain.1, question 2")
+    answer = {"decision": "approve", "approver": "alice", "code": "123456", "question": "INC-1.contain.1, question 1"}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(answer, two.model_json_schema())
+    jsonschema.validate({**answer, "question": "INC-1.contain.1, question 2"}, two.model_json_schema())
+
+
+def test_the_page_says_who_may_answer_now_and_later() -> None:
+    gate = make_gate(approvers=("responder",), escalate_to=("lead",), escalate_after_minutes=45)
+    assert "45 minutes after it was opened, people with role lead may answer" in page_of(plan_of(machine(1)), gate=gate)
+    page = page_of(plan_of(machine(1)), gate=gate, escalated=True)
+    assert "**Escalated:** people with role lead may answer as well now." in page
 
 
 def test_labels_lead_back_to_their_actions_also_when_names_are_alike() -> None:
