@@ -1,7 +1,8 @@
 """The audit log: append-only records per incident, each holding the hash of the one before.
 
 `export` writes JSON lines; `verify` needs that file and nothing else. The last line, kind `chain.end`, says how many records there
-are, so that a file cut short at a line is found too.
+are, so that a file cut short at a line is found too. With a signing key it also holds a signature over the number of records and the hash
+of the last one: whoever controls the host can write a whole new chain, but not sign it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, select, update
 
 from firebreak.errors import IntegrityError
 from firebreak.model.canonical import canonical_bytes
+from firebreak.signatures import SigningKey, VerifyingKey
 from firebreak.store import Clock, Store
 from firebreak.store.database import insert_once
 from firebreak.store.schema import audit as audit_table
@@ -52,13 +54,28 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VerifiedChain(msgspec.Struct, frozen=True, kw_only=True):
-    """A chain that adds up. `head` is the hash of the last record: compare it with one kept elsewhere (report, mail, ticket)."""
+    """A chain that adds up. `head` is the hash of the last record: compare it with one kept elsewhere (report, mail, ticket).
+
+    `signed_by` is the fingerprint of the key whose signature was checked, "" when none was. `claimed_key` is the fingerprint that the file
+    itself names; on its own it proves nothing.
+    """
 
     incident: str
     records: int
     head: str
     first_at: str
     last_at: str
+    signed_by: str = ""
+    claimed_key: str = ""
+
+    @property
+    def proven(self) -> str:
+        """What was proven, in one sentence."""
+        if self.signed_by:
+            return f"chain intact and signed by key fingerprint {self.signed_by}"
+        if self.claimed_key:
+            return f"chain intact; the signature by key fingerprint {self.claimed_key} was not checked (give its --public-key)"
+        return "chain intact; not signed"
 
 
 class AuditLog:
@@ -119,46 +136,99 @@ class AuditLog:
             raise _broken(f"Record {found[0] + 1} of {incident}", "the chain's end is missing in the database")
         return records
 
-    def export(self, incident: str, path: Path) -> VerifiedChain:
+    def export(self, incident: str, path: Path, key: SigningKey | None = None) -> VerifiedChain:
         """Write the incident's chain as JSON lines to `path` and return what `verify` would.
 
         Raises:
             IntegrityError: the chain in the database does not add up; nothing is written.
         """
+        content = self.exported(incident, key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return verify_bytes(content, str(path), key.public if key else None)
+
+    def exported(self, incident: str, key: SigningKey | None = None) -> bytes:
+        """Return the incident's chain as JSON lines, signed when there is a key. The same chain and key give the same bytes.
+
+        Raises:
+            IntegrityError: the chain in the database does not add up.
+        """
         records = self.records(incident)
         head = records[-1].hash if records else _genesis(incident)
         at = records[-1].at if records else _text(self._clock())
-        end = Entry(kind=_END, who="engine", data={"records": len(records), "format": FORMAT})
-        lines = [canonical_bytes(record) for record in [*records, _sealed(len(records) + 1, at, incident, end, head)]]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"".join(line + b"\n" for line in lines))
-        return verify(path)
+        end = _end(incident, len(records), head, at, key)
+        return b"".join(canonical_bytes(record) + b"\n" for record in [*records, end])
 
 
-def verify(path: Path) -> VerifiedChain:
+def verify(path: Path, public_key: VerifyingKey | None = None) -> VerifiedChain:
     """Check an exported chain from its file alone: no network, no database, no trust in the host that wrote it.
 
+    With a public key the file must also be signed by that key.
+
     Raises:
-        IntegrityError: a byte was changed, a line removed, added or moved; names the line.
+        IntegrityError: a byte was changed, a line removed, added or moved (names the line), or the signature is not there or not of that key.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        content = path.read_bytes()
     except OSError as error:
         raise IntegrityError(f"The audit log {path} cannot be read: {error.strerror}.") from error
+    return verify_bytes(content, str(path), public_key)
+
+
+def verify_bytes(content: bytes, place: str, public_key: VerifyingKey | None = None) -> VerifiedChain:
+    """Check an exported chain that was read already; `place` names it in errors. Otherwise as `verify`."""
+    lines = content.split(b"\n")
     if lines[-1]:
-        raise _broken(f"{path}:{len(lines)}", "the file does not end with a whole line")
-    records = list(_checked(lines[:-1], None, f"{path}:"))
+        raise _broken(f"{place}:{len(lines)}", "the file does not end with a whole line")
+    records = list(_checked(lines[:-1], None, f"{place}:"))
     if not records or records[-1].kind != _END:
-        raise _broken(f"{path}:{len(records) + 1}", "the end of the chain is missing")
+        raise _broken(f"{place}:{len(records) + 1}", "the end of the chain is missing")
     for line, record in enumerate(records[:-1], start=1):
         if record.kind == _END:
-            raise _broken(f"{path}:{line}", "the end of the chain is not at the end")
+            raise _broken(f"{place}:{line}", "the end of the chain is not at the end")
     end, body = records[-1], records[:-1]
-    if end.data != {"records": len(body), "format": FORMAT}:
-        raise _broken(f"{path}:{len(records)}", "the number of records or the format is not what the end says")
+    fingerprint, signature = end.data.get("key", ""), end.data.get("signature", "")
+    told = {"records": len(body), "format": FORMAT}
+    if end.data not in (told, {**told, "key": fingerprint, "signature": signature}) or end.who != "engine":
+        raise _broken(f"{place}:{len(records)}", "the number of records or the format is not what the end says")
+    if body and end.at != body[-1].at:
+        raise _broken(f"{place}:{len(records)}", "the end has another time than the last record")
+    if public_key is not None:
+        _check_signature(end, len(body), public_key, place)
     return VerifiedChain(
-        incident=end.incident, records=len(body), head=end.previous, first_at=records[0].at, last_at=end.at
+        incident=end.incident,
+        records=len(body),
+        head=end.previous,
+        first_at=records[0].at,
+        last_at=end.at,
+        signed_by=public_key.fingerprint if public_key else "",
+        claimed_key=str(fingerprint),
     )
+
+
+def _check_signature(end: AuditRecord, records: int, public_key: VerifyingKey, place: str) -> None:
+    hint = "Without --public-key only the chain is checked, which whoever controlled the host could have written anew."
+    signature, claimed = end.data.get("signature"), end.data.get("key")
+    if not isinstance(signature, str) or not signature:
+        raise IntegrityError(f"The audit log {place} is not signed.", hint=hint)
+    if not public_key.has_signed(_statement(end.incident, records, end.previous, end.at), signature):
+        whose = "another key's" if claimed != public_key.fingerprint else "not over this chain"
+        raise IntegrityError(
+            f"The signature of the audit log {place} is {whose}: it does not fit the key {public_key.fingerprint}.",
+            hint="Compare the fingerprint with the one the operator published. " + hint,
+        )
+
+
+def _end(incident: str, records: int, head: str, at: str, key: SigningKey | None) -> AuditRecord:
+    data: dict[str, Any] = {"records": records, "format": FORMAT}
+    if key is not None:
+        data |= {"key": key.public.fingerprint, "signature": key.sign(_statement(incident, records, head, at))}
+    return _sealed(records + 1, at, incident, Entry(kind=_END, who="engine", data=data), head)
+
+
+def _statement(incident: str, records: int, head: str, at: str) -> bytes:
+    """What is signed: the format, whose chain it is, how many records, and the hash of the last, which covers all before it."""
+    return canonical_bytes({"format": FORMAT, "incident": incident, "records": records, "head": head, "at": at})
 
 
 def _checked(lines: Iterable[bytes], incident: str | None, place: str) -> Iterator[AuditRecord]:
@@ -167,7 +237,7 @@ def _checked(lines: Iterable[bytes], incident: str | None, place: str) -> Iterat
         where = f"{place}{number}" if place.endswith(":") else f"{place} {number}"
         try:
             record = msgspec.json.decode(line, type=AuditRecord)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _broken(where, f"not an audit record ({error})") from error
         incident = record.incident if incident is None else incident
         previous = _genesis(incident) if previous is None else previous
@@ -176,7 +246,7 @@ def _checked(lines: Iterable[bytes], incident: str | None, place: str) -> Iterat
         if record.previous != previous:
             raise _broken(where, "it does not continue the record before it")
         # Equal bytes, not only an equal value: white space or a doubled key is a change too.
-        if record.hash != _hash(record) or canonical_bytes(record) != line:
+        if not record.hash or record.hash != _hash(record) or canonical_bytes(record) != line:
             raise _broken(where, "its content was changed")
         previous = record.hash
         yield record

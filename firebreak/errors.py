@@ -4,7 +4,8 @@ ResponseError
 ├── ContentError            own files: playbook, settings, alert (also ValueError)
 │   ├── PlaybookError       carries file, line, column
 │   ├── SettingsError
-│   └── AlertError
+│   ├── AlertError
+│   └── BundleError
 ├── AccessError             credential or permission (also PermissionError)
 │   ├── CredentialError
 │   └── MissingPermissionError
@@ -75,6 +76,12 @@ class AlertError(ContentError):
     """An alert could not be understood; its raw bytes are kept."""
 
     code = "bad_alert"
+
+
+class BundleError(ContentError):
+    """An incident bundle is not what it must be; nothing of it was used."""
+
+    code = "bad_bundle"
 
 
 class AccessError(ResponseError, PermissionError):

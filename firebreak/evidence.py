@@ -14,11 +14,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import itertools
 import os
 import re
 import threading
 import uuid
 import zlib
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -37,9 +39,12 @@ _GZIP_LEVEL = 3
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One recorded answer. `digest` and `bytes` are of the body as kept; `redacted` says that a secret was taken out of it.
+    """One recorded answer, and what a replay finds it by: `method`, `url`, `request`, `round` and `order`.
 
-    `request` is the digest of the body of a read-only POST.
+    `digest` and `bytes` are of the body as kept; `redacted` says that a secret was taken out of it. `request` is the digest of the body of a
+    read-only POST. `step` is the reading step that asked, or the stage whose actions were looked at before and after their writes. `round` is
+    the look whose facts it made or was planned from, `order` the place among the answers of its connection, from 1. `status` is 0 when no
+    answer came; `failure` then says why.
     """
 
     at: datetime
@@ -52,6 +57,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     content_type: str = ""
     request: str = ""
     redacted: bool = False
+    round: int = 0
+    order: int = 0
+    failure: str = ""
 
 
 class EvidenceStore:
@@ -109,13 +117,23 @@ class EvidenceStore:
     def has(self, digest: str) -> bool:
         return bool(self._fs.exists(self._object(digest)))
 
-    def recorder(self, incident_id: str, step: str) -> Recorder:
-        """Return a recorder for one connection: each answer is kept and entered in the incident's manifest before it is used.
+    def recorder(
+        self,
+        incident_id: str,
+        step: str,
+        *,
+        round: int = 0,  # noqa: A002
+        orders: Iterator[int] | None = None,
+    ) -> Recorder:
+        """Return a recorder for one step of one connection: each answer is kept and entered in the incident's manifest before it is used.
+
+        `orders` numbers the answers; recorders of one connection share it.
 
         Raises:
             ScopeError: the incident id or the step cannot be part of a file name.
         """
-        return _Segment(self, self._manifest_folder(incident_id), _checked(step, "step")).record
+        folder, name = self._manifest_folder(incident_id), _checked(step, "step")
+        return _Segment(self, folder, name, round, orders or itertools.count(1)).record
 
     def manifest(self, incident_id: str) -> list[Entry]:
         """Return every entry of an incident, oldest first.
@@ -138,7 +156,7 @@ class EvidenceStore:
                         f"Line {number} of the manifest {Path(str(path)).name} of {incident_id} is damaged.",
                         hint="Restore it from a bundle or a backup.",
                     ) from exc
-        return sorted(entries, key=lambda entry: entry.at)
+        return sorted(entries, key=lambda entry: (entry.at, entry.order))
 
     def verify(self, incident_id: str) -> list[str]:
         """Return what is wrong with the evidence of an incident, one sentence each; nothing when all of it is there and unchanged."""
@@ -183,10 +201,12 @@ class EvidenceStore:
 class _Segment:
     """The part of a manifest that one connection writes. Whoever comes first writes the lines of all who wait: a write costs a disk flush."""
 
-    def __init__(self, store: EvidenceStore, folder: str, step: str) -> None:
+    def __init__(self, store: EvidenceStore, folder: str, step: str, number: int, orders: Iterator[int]) -> None:
         self._store = store
         self._folder = folder
         self._step = step
+        self._round = number
+        self._orders = orders
         self._lines: list[bytes] = []
         self._path = ""
         self._waiting: list[Entry] = []
@@ -194,9 +214,10 @@ class _Segment:
         self._writing = threading.Lock()
 
     async def record(self, answer: Recorded) -> None:
-        await asyncio.to_thread(self._record, answer)
+        # Numbered here, where answers come one after another, not in the threads that write them.
+        await asyncio.to_thread(self._record, answer, next(self._orders))
 
-    def _record(self, answer: Recorded) -> None:
+    def _record(self, answer: Recorded, order: int) -> None:
         entry = Entry(
             at=answer.at,
             step=self._step,
@@ -208,6 +229,9 @@ class _Segment:
             content_type=answer.content_type,
             request=self._store.put(answer.request) if answer.request else "",
             redacted=answer.redacted,
+            round=self._round,
+            order=order,
+            failure=answer.failure,
         )
         with self._entering:
             self._waiting.append(entry)

@@ -32,6 +32,7 @@ PREFIX = "FIREBREAK_"
 FILE_VARIABLE = "FIREBREAK_SETTINGS_FILE"
 
 Preset = Literal["public", "usgovernment", "china", "simulator"]
+LogFormat = Literal["text", "json"]
 Kind = Literal["default", "client_secret", "certificate", "managed_identity", "secure_application_model"]
 
 _SIMULATOR = "https://localhost:8443"
@@ -240,6 +241,8 @@ class Settings(BaseSettings):
     watch_gates_every_seconds: int = Field(default=60, ge=0)
     secret_key: SecretStr | None = None
     intake_key: SecretStr | None = None
+    audit_signing_key: SecretStr | None = None
+    log_format: LogFormat = "text"
     contact: ContactSettings | None = None
     cloud: CloudSettings = CloudSettings()
     credential: CredentialSettings = CredentialSettings()
@@ -292,6 +295,24 @@ class Settings(BaseSettings):
                 f"A setting cannot be read: {exc}.",
                 hint="Sections are set key by key, as in FIREBREAK_CLOUD__PRESET=public.",
             ) from None
+
+    def that_shape_a_plan(self) -> dict[str, Any]:
+        """The settings that a plan depends on, without secrets and without what is of this machine alone, as JSON values: kept with each
+        round, so that a replay can have the same.
+        """
+        cloud = self.cloud.model_dump(mode="json", exclude={"ca_bundle"})
+        contact = self.contact.model_dump(mode="json", exclude_none=True) if self.contact else None
+        price = self.operations.fallback_machine_per_hour
+        return {
+            "cloud": cloud,
+            "tenant_id": self.credential.tenant_id,
+            "partner_tenant_id": self.credential.partner_tenant,
+            "alerts_api": self.operations.alerts_api,
+            "currency": self.operations.currency,
+            "max_pages": self.operations.max_pages,
+            "fallback_machine_per_hour": None if price is None else str(price),
+            "contact": contact,
+        }
 
     def seal_key(self) -> bytes:
         """Return the key that seals approvers' seeds: 32 bytes as url-safe base64, from `secret_key`, else from `secret.key` in the home

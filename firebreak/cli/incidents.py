@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 from rich.markdown import Markdown
 from rich.table import Column, Table
 
-from firebreak.audit import verify as verify_audit
+from firebreak.cli import record
 from firebreak.cli.output import Json, print_json, safe, stdout
 from firebreak.cli.rooms import dossier_of, engine_room
 from firebreak.errors import ContentError
 from firebreak.report.dossier import money, run_json
 from firebreak.report.markdown import report_markdown
 
-app = typer.Typer(help="What happened: list, show, report, audit.", no_args_is_help=True)
+app = typer.Typer(help="What happened: list, show, report, export, verify.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -108,23 +106,6 @@ def report(
         stdout.print(Markdown(report_markdown(dossier)), soft_wrap=False)
 
 
-@app.command("verify")
-def verify(
-    incident: str = typer.Argument("", help="The incident, or nothing with --file."),
-    file: Path | None = typer.Option(None, help="An exported audit log; no store is opened."),
-    as_json: bool = Json,
-) -> None:
-    """Check the audit chain: in the store, or of an exported file alone."""
-    if file is not None:
-        chain = verify_audit(file)
-        records = chain.records
-    elif incident:
-        with engine_room() as room:
-            room.store.incidents.get(incident)
-            records = len(room.audit.records(incident))
-    else:
-        raise ContentError("Either an incident or --file is needed.", hint="See: firebreak incidents verify --help")
-    if as_json:
-        print_json({"incident": incident, "records": records, "intact": True})
-    else:
-        stdout.print(f"{records} records, the chain is intact.")
+app.command("verify")(record.verify)
+app.command("export")(record.export)
+app.command("public-key")(record.public_key)

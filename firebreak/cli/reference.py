@@ -30,6 +30,11 @@ MEANINGS = {
     "watch_gates_every_seconds": "How often the runner of `firebreak up` looks whether a gate has to remind, escalate or ask again. 0: never.",
     "secret_key": "Key that seals approvers' seeds in the store: 32 bytes in url-safe base64. Empty: `secret.key` in the home folder, made on first use.",
     "intake_key": "Secret that deliveries to the intake are signed with, at least 16 bytes. Empty: `intake.key` in the home folder, made on first use.",
+    "audit_signing_key": (
+        "Ed25519 key that exported audit logs and bundles are signed with: a PEM private key or 32 bytes in url-safe base64; by `keyvault:` reference "
+        "too. Empty: exports are not signed."
+    ),
+    "log_format": "How log lines are written: `text` for people, `json` with one object for each line; both name incident, step and action.",
     "contact": "Whom Microsoft may call back about a support ticket. Without it no ticket is filed; its text is prepared for a person.",
     "contact.first_name": "First name.",
     "contact.last_name": "Last name.",
@@ -141,7 +146,7 @@ def settings_page() -> str:
         "In the file the sections are mappings: `FIREBREAK_CLOUD__PRESET=public` is\n",
         "```yaml\ncloud:\n  preset: public\n```\n",
         (
-            "A *secret* is the value itself or a reference: `env:NAME`, `file:/path`, and in the section `credential` also "
+            "A *secret* is the value itself or a reference: `env:NAME`, `file:/path`, and in the section `credential` and for `audit_signing_key` also "
             "`keyvault:https://VAULT.vault.azure.net/secrets/NAME`.\n"
         ),
     ]

@@ -4,8 +4,20 @@
 """
 
 from firebreak.clients.checkup import Check, doctor
-from firebreak.clients.connection import Connection, connect, utc_now
+from firebreak.clients.connection import CloudEyes, Connection, connect, utc_now
 from firebreak.clients.policies.recording import Recorded, Recorder
+from firebreak.clients.secrets import reveal
 from firebreak.clients.transports import Transports
 
-__all__ = ["Check", "Connection", "Recorded", "Recorder", "Transports", "connect", "doctor", "utc_now"]
+__all__ = [
+    "Check",
+    "CloudEyes",
+    "Connection",
+    "Recorded",
+    "Recorder",
+    "Transports",
+    "connect",
+    "doctor",
+    "reveal",
+    "utc_now",
+]

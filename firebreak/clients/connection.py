@@ -144,7 +144,8 @@ async def connect(
     transports = transport or network(settings)
     cloud, operations = settings.cloud, settings.operations
     buckets = _SHARED.buckets(settings) if transport is None else Buckets(operations.throttle, monotonic)
-    prices = _SHARED.prices if transport is None else PriceCache()
+    # Who records reads the prices anew: an answer that was kept from another incident would be missing in the evidence of this one.
+    prices = _SHARED.prices if transport is None and recorder is None else PriceCache()
 
     def policies(names: tuple[str, str], last: Policy | None = None) -> list[Policy]:
         found: list[Policy] = [RequestIds(correlation_id, names=names)]

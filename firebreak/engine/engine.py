@@ -85,8 +85,9 @@ class Engine:
         return tuple(self.room.steps[s] for s in stage.steps if self.room.steps[s].step.effect is not Effect.READ)
 
     def begin_round(self, number: int) -> None:
-        """Fix the time of a round, once: everything in it is judged as of then."""
+        """Fix the time of a round, once: everything in it is judged as of then. What the settings add to it is kept with it."""
         if not self.value(f"round-{number}"):
+            self.remember(f"settings-{number}", self.room.settings.that_shape_a_plan())
             self.remember(f"round-{number}", self.room.clock().isoformat())
 
     def has_looked(self, stage: Stage, number: int) -> bool:
@@ -116,7 +117,7 @@ class Engine:
         self._store.steps.begin(incident, number, stage.id, step.id)
         case = self.case(number)
         try:
-            self._clouds.note_step(step.id)
+            self._clouds.note_step(step.id, number)
             facts = await loaded.collect(self._clouds.eyes, case) if loaded.collect else _conclude(loaded, case)
         except (CredentialError, UnreachableError) as error:
             self._failed(number, stage, step.id, error)
@@ -310,7 +311,7 @@ class Engine:
                 self._store.steps.begin(self.incident.id, attempt, stage.id, loaded.step.id)
             # The newest run writes: one that was called crashed and goes on loses its lease here and stops before its next write.
             lease = Lease.acquire(self._store, self.incident.id, self._run_id, clock=self.room.clock, take_over=True)
-            self._clouds.note_step(stage.id)
+            self._clouds.note_step(stage.id, number)
             outcomes = await execute(
                 approved,
                 case=self.case(number),

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 from sqlalchemy.exc import DatabaseError
 
 from firebreak.approval import Approvers, GateDesk
 from firebreak.audit import AuditLog
-from firebreak.clients import Recorded, Recorder, Transports, connect
+from firebreak.clients import CloudEyes, Recorded, Recorder, Transports, connect
 from firebreak.errors import ContentError, LeaseLostError, ResponseError, SettingsError
 from firebreak.evidence import EvidenceStore
 from firebreak.intake.alerts import open_incident, parse_alert
@@ -42,13 +44,17 @@ class Opened:
     state: str
 
 
+class NoteStep(Protocol):
+    def __call__(self, step: str, round: int = 0) -> None: ...  # noqa: A002
+
+
 @dataclass(frozen=True)
 class Clouds:
-    """Eyes and hands of one incident; `note_step` says which step asks from now on, for the evidence."""
+    """Eyes and hands of one incident; `note_step` says which step asks from now on, and in which round, for the evidence."""
 
     eyes: Eyes
     hands: Hands
-    note_step: Callable[[str], None]
+    note_step: NoteStep
 
 
 @dataclass(frozen=True)
@@ -117,13 +123,19 @@ class EngineRoom:
     async def connect(self, incident_id: str) -> AsyncIterator[Clouds]:
         """Open the clouds for one incident in its mode. Every answer to a read is kept as evidence of the step that asked."""
         incident = self.store.incidents.get(incident_id)
-        step = ["intake"]
-        recorders: dict[str, Recorder] = {}
+        asking = ("intake", 0)
+        orders = itertools.count(1)
+        recorders: dict[tuple[str, int], Recorder] = {}
 
         async def record(answer: Recorded) -> None:
-            name = step[0]
-            recorders[name] = recorders.get(name) or self.evidence.recorder(incident.id, name)
-            await recorders[name](answer)
+            step, number = asking
+            if asking not in recorders:
+                recorders[asking] = self.evidence.recorder(incident.id, step, round=number, orders=orders)
+            await recorders[asking](answer)
+
+        def note_step(step: str, round: int = 0) -> None:  # noqa: A002
+            nonlocal asking
+            asking = (step, round)
 
         async with connect(
             self.settings,
@@ -136,7 +148,7 @@ class EngineRoom:
             sleep=self.sleep,
             monotonic=self.monotonic,
         ) as connection:
-            yield Clouds(connection.eyes, connection.hands, lambda name: step.__setitem__(0, name))
+            yield Clouds(_remembering(self.store, incident.id, connection.eyes), connection.hands, note_step)
 
     def fail(self, incident_id: str, error: ResponseError) -> None:
         """Note that a run ended with an error; a person or a new run goes on from here.
@@ -164,8 +176,24 @@ class EngineRoom:
                 "playbook": playbook.id,
                 "playbook_digest": playbook.digest,
                 "raw": alert.raw_digest,
+                "correlation_id": _correlation(incident),
             },
         )
+
+
+OWN_IDS = "own-principal-ids"
+
+
+def _remembering(store: Store, incident_id: str, eyes: CloudEyes) -> Eyes:
+    """Eyes that keep whom the run signed in as: it comes from a token, so that no recorded answer tells it."""
+
+    async def own_ids() -> tuple[str, ...]:
+        found = await eyes.own_ids()
+        if store.values.get(incident_id, OWN_IDS) != list(found):
+            store.values.set(incident_id, OWN_IDS, list(found))
+        return found
+
+    return replace(eyes, own_ids=own_ids)
 
 
 def _correlation(incident: Incident) -> str:

@@ -188,7 +188,7 @@ class Journal:
         now = self._clock()
         with self._store.write() as tx:
             lease.check(tx)
-            entries = [entry for change in changes if (entry := _entry(change))]
+            entries = [_entry(change) for change in changes]
             self._audit.append_all(lease.incident, entries, tx=tx)
             self._move(tx, changes, lease, now)
 
@@ -240,14 +240,15 @@ class Journal:
                 tx.execute(_MOVES[kind], batch)
 
 
-def _entry(change: Change) -> Entry | None:
+def _entry(change: Change) -> Entry:
     data = {"action": change.action_id, "state": change.state.value}
     if change.state.is_final:
         data |= {"reason": change.reason, "read_back": change.state_read_back, "request_id": change.request_id}
         return Entry(kind="action.ended", who="engine", data=data)
     if change.attempt:
         return Entry(kind="action.started", who="engine", data={**data, "attempt": change.attempt})
-    return None
+    # What ties the record to the cloud's own logs; the end of the action is only a look that needs no id.
+    return Entry(kind="action.answered", who="engine", data={**data, "request_id": change.request_id})
 
 
 def _row(row: Any) -> JournalRow:

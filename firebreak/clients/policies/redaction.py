@@ -81,10 +81,16 @@ def shown(text: str, limit: int = _LIMIT) -> str:
 
 
 def shown_url(url: str) -> str:
-    """Return a URL fit for a message or a manifest: user info and secrets out, the query kept."""
+    """Return a URL fit for a message: user info and secrets out, the query kept, at most 2,000 characters."""
+    return shown(recorded_url(url), 2000)
+
+
+def recorded_url(url: str) -> str:
+    """Return a URL as it stands in a manifest: whole, for a replay finds the answer by it, but without user info and secrets."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    return shown(parts._replace(netloc=host, fragment="").geturl(), 2000)
+    clean = _CONTROL.sub(" ", without_secrets(parts._replace(netloc=host, fragment="").geturl()))
+    return clean.strip()
 
 
 class SecretFilter(logging.Filter):

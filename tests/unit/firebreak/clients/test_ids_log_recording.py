@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from firebreak.clients.policies.exchange import Call, NoAnswerError, Reply, Send
+from firebreak.clients.policies.exchange import Call, NoAnswerError, NotSentError, Reply, Send
 from firebreak.clients.policies.recording import Recorded, Recording
 from firebreak.clients.policies.request_ids import RequestIds, correlation_guid
 from firebreak.clients.policies.request_log import RequestLog
@@ -100,14 +100,32 @@ async def test_a_secret_in_an_answer_is_taken_out_and_said() -> None:
     assert b"topsecret" not in kept.content
 
 
-@pytest.mark.parametrize("status", [401, 408, 429, 500, 503])
-async def test_an_answer_that_says_nothing_of_the_world_is_not_evidence(status: int) -> None:
-    assert await record(read(), answering(status=status)) == []
-
-
-@pytest.mark.parametrize("status", [200, 204, 403, 404])
-async def test_refusals_and_absence_are_evidence(status: int) -> None:
+@pytest.mark.parametrize("status", [200, 204, 401, 403, 404, 429, 503])
+async def test_every_answer_is_kept_for_a_refusal_is_evidence_too(status: int) -> None:
     assert [kept.status for kept in await record(read(), answering(status=status))] == [status]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(NotSentError("no route"), "not sent"), (NoAnswerError("reset"), "no answer")]
+)
+async def test_a_read_without_an_answer_is_kept_as_such(error: Exception, kind: str) -> None:
+    kept: list[Recorded] = []
+
+    async def keep(answer: Recorded) -> None:
+        kept.append(answer)
+
+    async def silent(_: Call) -> Reply:
+        raise error
+
+    with pytest.raises(type(error)):
+        await Recording(keep, lambda: NOW)(read(), silent)
+    assert [(one.status, one.content, one.failure.split(":")[0]) for one in kept] == [(0, b"", kind)]
+
+
+async def test_a_long_address_is_kept_whole() -> None:
+    url = "https://localhost/x?$skiptoken=" + "a" * 5000
+    (kept,) = await record(read(url), answering())
+    assert kept.url == url
 
 
 async def test_answers_to_writes_and_to_unrecorded_reads_are_not_kept() -> None:
