@@ -45,7 +45,6 @@ bench: $(VENV)/.installed  ## what is claimed about speed, measured
 docs: $(VENV)/.installed  ## write the generated reference pages anew
 	$(BIN)/python -m tasks.coverage
 	$(BIN)/python -m firebreak.cli.reference
-	$(BIN)/python -m firebreak.bundle.schema
 
 clean:  ## remove what was installed and built
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

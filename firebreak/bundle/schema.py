@@ -1,11 +1,7 @@
-"""JSON schemas of a bundle's documents, made from the values that read them.
-
-python -m firebreak.bundle.schema        write docs/reference/bundle/*.schema.json
-"""
+"""JSON schemas of a bundle's documents, made from the values that read them; `make docs` writes them."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -29,7 +25,7 @@ DOCUMENTS: Final[dict[str, type[Any]]] = {
 }
 
 
-def schemas() -> dict[str, bytes]:
+def schemas() -> dict[str, str]:
     """File name -> JSON schema; for the documents in JSON lines it is the schema of one line."""
     found = {}
     for name, kind in DOCUMENTS.items():
@@ -38,15 +34,3 @@ def schemas() -> dict[str, bytes]:
             msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2) + b"\n"
         )
     return found
-
-
-def main() -> None:
-    """Write the schemas below the checkout."""
-    folder = Path(__file__).parent.parent.parent / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in schemas().items():
-        (folder / name).write_bytes(content)
-
-
-if __name__ == "__main__":
-    main()

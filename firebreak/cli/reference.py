@@ -1,6 +1,6 @@
-"""Reference pages of the commands and the settings, written from what the program itself declares.
+"""Reference pages of the commands and the settings, and the schemas of the bundle, written from what the program itself declares.
 
-python -m firebreak.cli.reference            write docs/reference/cli.md and docs/reference/settings.md
+python -m firebreak.cli.reference            write docs/reference/cli.md, docs/reference/settings.md and docs/reference/bundle/*.json
 python -m firebreak.cli.reference --check    exit code 1 when one of them is out of date
 """
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from firebreak.bundle.schema import FOLDER, schemas
 from firebreak.cli.main import app
 from firebreak.errors import ContentError
 from firebreak.settings import FILE_VARIABLE, PREFIX, Settings
@@ -237,6 +238,7 @@ def pages() -> dict[Path, str]:
     return {
         Path("docs/reference/cli.md"): cli_page(),
         Path("docs/reference/settings.md"): settings_page(),
+        **{Path(FOLDER, name): text for name, text in schemas().items()},
     }
 
 
