@@ -31,6 +31,6 @@ def schemas() -> dict[str, str]:
     for name, kind in DOCUMENTS.items():
         schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(kind)}
         found[f"{name}.schema.json"] = (
-            msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2) + b"\n"
+            msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2).decode() + "\n"
         )
     return found
