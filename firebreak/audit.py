@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, select, update
 
+from firebreak.clients.policies.redaction import without_secrets
 from firebreak.errors import IntegrityError
 from firebreak.model.canonical import canonical_bytes
 from firebreak.signatures import SigningKey, VerifyingKey
@@ -254,11 +255,21 @@ def _checked(lines: Iterable[bytes], incident: str | None, place: str) -> Iterat
 
 def _sealed(seq: int, at: str, incident: str, entry: Entry, previous: str) -> AuditRecord:
     # Through builtins, so that what is hashed is what a reader of the file gets (tuples are lists, Decimals are text).
-    data = msgspec.json.decode(canonical_bytes(entry.data))
+    data = _clean(msgspec.json.decode(canonical_bytes(entry.data)))
+    who = without_secrets(entry.who)
     record = AuditRecord(
-        seq=seq, at=at, incident=incident, kind=entry.kind, who=entry.who, data=data, previous=previous, hash=""
+        seq=seq, at=at, incident=incident, kind=entry.kind, who=who, data=data, previous=previous, hash=""
     )
     return msgspec.structs.replace(record, hash=_hash(record))
+
+
+def _clean(value: Any) -> Any:
+    """What may be kept for ever: a record cannot be mended later."""
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, dict):
+        return {key: _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list) else value
 
 
 def _hash(record: AuditRecord) -> str:

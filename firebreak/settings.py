@@ -33,6 +33,7 @@ FILE_VARIABLE = "FIREBREAK_SETTINGS_FILE"
 
 Preset = Literal["public", "usgovernment", "china", "simulator"]
 LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 Kind = Literal["default", "client_secret", "certificate", "managed_identity", "secure_application_model"]
 
 _SIMULATOR = "https://localhost:8443"
@@ -243,6 +244,7 @@ class Settings(BaseSettings):
     intake_key: SecretStr | None = None
     audit_signing_key: SecretStr | None = None
     log_format: LogFormat = "text"
+    log_level: LogLevel = "warning"
     contact: ContactSettings | None = None
     cloud: CloudSettings = CloudSettings()
     credential: CredentialSettings = CredentialSettings()

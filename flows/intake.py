@@ -19,6 +19,7 @@ from firebreak.engine import open_engine_room
 from firebreak.errors import AlertError, ResponseError
 from firebreak.intake.alerts import LARGEST
 from firebreak.intake.signature import SIGNATURE_HEADER, TIME_HEADER, why_refused
+from firebreak.logs import configure
 from firebreak.settings import Settings
 from flows.start import start_from_alert
 from tasks.registry import load_steps
@@ -26,6 +27,7 @@ from tasks.registry import load_steps
 
 def application(settings: Settings) -> Starlette:
     """The ASGI application."""
+    configure(settings.log_format, settings.log_level)
     key = settings.intake_secret()
 
     async def alerts(request: Request) -> JSONResponse:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from firebreak.approval import GateWatch
 from firebreak.engine import Engine, EngineRoom, Question
 from firebreak.errors import ResponseError, WaitingError
+from firebreak.logs import configure
 from flows.course import respond_to
 
 POLL_SECONDS = 0.5
@@ -55,6 +56,7 @@ async def respond_here(room: EngineRoom, incident: str, say: Callable[[str], Non
         WaitingError: a gate waits and `wait` is false.
         ResponseError: the run cannot go on.
     """
+    configure(room.settings.log_format, room.settings.log_level)
     try:
         async with room.connect(incident) as clouds:
             engine = Engine(room, incident, clouds, run_id=f"local-{uuid.uuid4()}")

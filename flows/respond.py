@@ -19,16 +19,20 @@ from prefect.flow_runs import asuspend_flow_run
 from prefect.states import Completed, Failed
 
 from firebreak.approval import Answer
+from firebreak.clients.policies.redaction import without_secrets
 from firebreak.engine import Engine, EngineRoom, Question, open_engine_room
 from firebreak.errors import ApprovalError, ResponseError
+from firebreak.logs import configure, working_on
 from firebreak.model.mode import Mode
 from firebreak.model.plan import Plan
 from firebreak.settings import Settings
 from flows.course import respond_to
 from flows.gate_form import gate_form, left_out_ids
 from flows.notices import SUSPENDED_AT, tell_people
-from flows.start import PrefectError, answer_under, is_wake
+from flows.start import PrefectError, answer_under, forget_answer, is_wake
 from tasks.registry import load_steps
+
+_GO_ON = "Nothing is lost. Look at the run's log, then go on with: firebreak respond --incident"
 
 
 class PrefectRuntime:
@@ -52,7 +56,7 @@ class PrefectRuntime:
         form = gate_form(
             question.plan,
             question.gate,
-            page=question.page,
+            page=without_secrets(question.page),
             approvers=question.approvers,
             confirm=view.confirm,
             question=f"{view.id}, question {view.ask}",
@@ -85,6 +89,7 @@ class PrefectRuntime:
             values.set(self._incident, f"lost-{question.key}", lost + 1)
             return
         self._hand_in(view.id, view.ask, question.plan, given.model_dump())
+        await self._forget(str(runtime.flow_run.id), key)
 
     async def hand_in_late(self) -> None:
         """Hand in what the run was resumed with when its question had meanwhile been answered, escalated or reopened elsewhere.
@@ -100,7 +105,15 @@ class PrefectRuntime:
         given = await answer_under(last["run"], last["key"])
         if given is not None:
             self._hand_in(view.id, last["ask"], self._room.store.plans.load(view.plan_digest), given)
+            await self._forget(last["run"], last["key"])
         self._room.store.values.set(self._incident, SUSPENDED_AT, None)
+
+    async def _forget(self, run_id: str, key: str) -> None:
+        """Delete what was typed from Prefect's store, now that the desk has recorded it; the code in it is used up in any case."""
+        try:
+            await forget_answer(run_id, key)
+        except PrefectError as error:
+            self._log.warning("What was typed stays in Prefect's store: %s", error.message)
 
     def _hand_in(self, gate: str, ask: int, plan: Plan, given: Mapping[str, Any]) -> None:
         answer = Answer(
@@ -120,13 +133,13 @@ class PrefectRuntime:
             self._log.warning("Gate %s: %s", gate, error.message)
 
     async def show(self, key: str, page: str, title: str) -> None:
-        await acreate_markdown_artifact(
-            key=f"{self._incident}-{key}".lower().replace("_", "-"), markdown=page, description=title
-        )
+        name = f"{self._incident}-{key}".lower().replace("_", "-")
+        await acreate_markdown_artifact(key=name, markdown=without_secrets(page), description=title)
 
     async def show_table(self, key: str, rows: list[dict[str, str]], title: str) -> None:
         name = f"{self._incident}-{key}".lower().replace("_", "-")
-        await acreate_table_artifact(key=name, table=list(rows), description=title)
+        table = [{column: without_secrets(value) for column, value in row.items()} for row in rows]
+        await acreate_table_artifact(key=name, table=table, description=title)
 
     def say(self, text: str) -> None:
         self._log.info(text)
@@ -155,6 +168,7 @@ async def respond(
         dry_run: with `subscription`: look and plan, change nothing.
     """
     settings = Settings.load()
+    configure(settings.log_format, settings.log_level)
     log = get_run_logger()
     with open_engine_room(settings, load_steps()) as room:
         name = incident
@@ -164,12 +178,21 @@ async def respond(
                 engine = Engine(room, name, clouds, run_id=f"{runtime.flow_run.id}:{runtime.flow_run.run_count}")
                 room.store.values.set(name, "flow_run", str(runtime.flow_run.id))
                 course = PrefectRuntime(room, name)
-                await course.hand_in_late()
-                state = await respond_to(engine, course)
+                with working_on(incident=name):
+                    await course.hand_in_late()
+                    state = await respond_to(engine, course)
         except ResponseError as error:
             log.error("%s", error)
             room.fail(name, error)
-            return Failed(message=str(error))
+            return Failed(message=without_secrets(str(error)))
+        except Exception as error:
+            log.exception("%s: a mistake in Firebreak ended the run.", name)
+            room.fail(
+                name, ResponseError(f"A mistake in Firebreak ended the run ({type(error).__name__}).", hint=_GO_ON)
+            )
+            return Failed(
+                message=f"A mistake in Firebreak ended the run ({type(error).__name__}); its log has the place."
+            )
     if state == "failed":
         return Failed(message=f"{name}: the attack goes on; see the report.")
     return Completed(message=f"{name}: {state}")

@@ -141,6 +141,20 @@ async def answer_under(run_id: str, key: str) -> dict[str, Any] | None:
     return None if not isinstance(given, dict) or is_wake(given) else given
 
 
+async def forget_answer(run_id: str, key: str) -> None:
+    """Delete what a person answered to the suspension of a run under this key; nothing happens when nothing is there.
+
+    Raises:
+        PrefectError: the server does not do it.
+    """
+    async with _prefect() as client:
+        try:
+            await client.delete_flow_run_input(UUID(run_id), f"suspended-{key}-response")
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.NOT_FOUND:
+                raise
+
+
 async def _somebody(client: PrefectClient, run_id: UUID) -> str:
     """A name that the form of a suspended run offers: the server takes no other."""
     state = (await client.read_flow_run(run_id)).state

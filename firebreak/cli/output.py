@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from firebreak.clients.policies.redaction import without_secrets
 from firebreak.errors import ResponseError
 from firebreak.report.hostile import plain
 
@@ -35,6 +36,7 @@ def print_line(value: Any) -> None:
 
 def print_error(error: ResponseError, *, as_json: bool) -> None:
     """What was refused or failed, then what to do next."""
+    error.message, error.hint = without_secrets(error.message), without_secrets(error.hint)
     if as_json:
         print_json({"error": {"code": error.code, "message": error.message, "hint": error.hint}})
         return

@@ -36,6 +36,7 @@ MEANINGS = {
         "too. Empty: exports are not signed."
     ),
     "log_format": "How log lines are written: `text` for people, `json` with one object for each line; both name incident, step and action.",
+    "log_level": "From which level on log lines are written to standard error. `debug` has one for each request to a cloud.",
     "contact": "Whom Microsoft may call back about a support ticket. Without it no ticket is filed; its text is prepared for a person.",
     "contact.first_name": "First name.",
     "contact.last_name": "Last name.",

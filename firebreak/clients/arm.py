@@ -18,6 +18,7 @@ from firebreak.clients.failures import error_of, is_absent, unreadable
 from firebreak.clients.management import Management
 from firebreak.clients.policies.exchange import Call, Reply, encode
 from firebreak.clients.policies.mode_guard import ARM_READ_POSTS, ModeGuard
+from firebreak.clients.policies.redaction import shown
 from firebreak.clients.scope import Scope
 from firebreak.errors import ScopeError, WriteRefusedError
 from firebreak.model.mode import Mode
@@ -195,7 +196,8 @@ class ArmWrite:
             return {"status": "Succeeded"}
         found: dict[str, Any] = {"status": _FINAL.get(status.lower(), "InProgress")}
         if isinstance(document.get("error"), dict):
-            found["error"] = document["error"]
+            error = document["error"]
+            found["error"] = {name: shown(str(error.get(name) or "")) for name in ("code", "message")}
         return found
 
     async def _send(

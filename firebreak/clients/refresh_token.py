@@ -15,6 +15,7 @@ from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOpt
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
 
 from firebreak.clients.policies.exchange import decode
+from firebreak.clients.policies.redaction import know_secret
 
 _RENEW_BEFORE_SECONDS = 300
 
@@ -32,6 +33,7 @@ class RefreshToken:
 
     async def replace(self, value: str) -> None:
         if value != self._value:
+            know_secret(value)
             self._value = value
             if self._rotated:
                 await self._rotated(value)

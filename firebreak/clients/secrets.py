@@ -11,6 +11,7 @@ from azure.identity.aio import ManagedIdentityCredential
 from pydantic import SecretStr
 
 from firebreak.clients.policies.exchange import decode
+from firebreak.clients.policies.redaction import know_secret
 from firebreak.errors import CredentialError, SettingsError, UnreachableError
 from firebreak.settings import Settings, plain_secret
 
@@ -28,6 +29,14 @@ async def reveal(
         CredentialError: Key Vault or the managed identity refused.
         UnreachableError: Key Vault was not reached.
     """
+    value = await _revealed(secret, name, settings, transport)
+    know_secret(value)
+    return value
+
+
+async def _revealed(
+    secret: SecretStr, name: str, settings: Settings, transport: httpx.AsyncBaseTransport | None
+) -> str:
     text = secret.get_secret_value()
     if not text.startswith("keyvault:"):
         return plain_secret(secret, name)

@@ -17,6 +17,7 @@ from firebreak.approval import GateView
 from firebreak.engine.room import Clouds, EngineRoom
 from firebreak.errors import CredentialError, GuardRailError, NotCollectedError, ResponseError, UnreachableError
 from firebreak.execution import Journal, Lease, execute
+from firebreak.logs import working_on
 from firebreak.model.alert import Incident
 from firebreak.model.case import Case
 from firebreak.model.facts import BurnRate, Facts
@@ -118,7 +119,8 @@ class Engine:
         case = self.case(number)
         try:
             self._clouds.note_step(step.id, number)
-            facts = await loaded.collect(self._clouds.eyes, case) if loaded.collect else _conclude(loaded, case)
+            with working_on(incident=incident, step=step.id):
+                facts = await loaded.collect(self._clouds.eyes, case) if loaded.collect else _conclude(loaded, case)
         except (CredentialError, UnreachableError) as error:
             self._failed(number, stage, step.id, error)
             raise
@@ -312,19 +314,20 @@ class Engine:
             # The newest run writes: one that was called crashed and goes on loses its lease here and stops before its next write.
             lease = Lease.acquire(self._store, self.incident.id, self._run_id, clock=self.room.clock, take_over=True)
             self._clouds.note_step(stage.id, number)
-            outcomes = await execute(
-                approved,
-                case=self.case(number),
-                steps=self.room.steps,
-                eyes=self._clouds.eyes,
-                hands=self._clouds.hands,
-                store=self._store,
-                lease=lease,
-                audit=self.room.audit,
-                clock=self.room.clock,
-                sleep=self.room.sleep,
-                progress=lambda done, total, text: say(f"{stage.title}: {done}/{total} {text}".rstrip()),
-            )
+            with working_on(incident=self.incident.id, step=stage.id):
+                outcomes = await execute(
+                    approved,
+                    case=self.case(number),
+                    steps=self.room.steps,
+                    eyes=self._clouds.eyes,
+                    hands=self._clouds.hands,
+                    store=self._store,
+                    lease=lease,
+                    audit=self.room.audit,
+                    clock=self.room.clock,
+                    sleep=self.room.sleep,
+                    progress=lambda done, total, text: say(f"{stage.title}: {done}/{total} {text}".rstrip()),
+                )
             by_step: dict[str, list[Outcome]] = {}
             steps_of = {a.id: a.step for a in plan.actions}
             for outcome in outcomes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from firebreak.approval import GateView
+from firebreak.clients.policies.redaction import without_secrets
 from firebreak.engine.engine import Engine
 from firebreak.engine.gather import gather
 from firebreak.engine.permissions import not_allowed
@@ -64,10 +65,11 @@ def write_report(engine: Engine, number: int, state: str) -> str:
     engine.remember("last-round", number)
     engine.remember("report", {kind: str(path) for kind, path in files.items()})
     dossier = msgspec.structs.replace(gather(engine, number), state=state, note=engine.closing_note(state))
-    page = report_markdown(dossier)
-    files["html"].write_text(report_html(dossier), encoding="utf-8")
+    page = without_secrets(report_markdown(dossier))
+    files["html"].write_text(without_secrets(report_html(dossier)), encoding="utf-8")
     files["markdown"].write_text(page, encoding="utf-8")
-    files["json"].write_bytes(msgspec.json.format(msgspec.json.encode(run_json(dossier)), indent=2))
+    told = msgspec.json.format(msgspec.json.encode(run_json(dossier)), indent=2).decode()
+    files["json"].write_text(without_secrets(told), encoding="utf-8")
     engine.room.audit.append(engine.incident.id, "report.written", who="engine", data={"round": number})
     return page
 

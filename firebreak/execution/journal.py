@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from firebreak.audit import AuditLog, Entry
+from firebreak.clients.policies.redaction import without_secrets
 from firebreak.errors import IntegrityError
 from firebreak.execution.lease import Lease
 from firebreak.model.outcome import ActionState, Outcome
@@ -227,7 +228,8 @@ class Journal:
             kind = "end" if change.state.is_final else "send" if change.attempt else "answer"
             values = {name: getattr(change, name) for name in ("state", "reason", "request_id", "operation_url")}
             values |= {
-                "read_back": change.state_read_back,
+                "reason": without_secrets(change.reason),
+                "read_back": without_secrets(change.state_read_back),
                 "attempt": change.attempt,
                 "run_id": lease.run_id,
                 "now": now,

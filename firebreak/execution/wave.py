@@ -16,6 +16,7 @@ from firebreak.execution.group_commit import JournalWriter
 from firebreak.execution.journal import Change
 from firebreak.execution.looking import Looker, Sleep, Unreadable, why_stale
 from firebreak.execution.patience import Patience
+from firebreak.logs import working_on
 from firebreak.model.clouds import Hands
 from firebreak.model.outcome import ActionState
 from firebreak.model.plan import Action
@@ -148,7 +149,8 @@ class Wave:
         )
         flight.started_at = self._clock()
         try:
-            answer = await apply(action, self._hands)
+            with working_on(action=action.id):
+                answer = await apply(action, self._hands)
         except SafetyError as error:
             await self._end(flight, ActionState.REFUSED, str(error))
             raise

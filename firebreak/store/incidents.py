@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy import Engine, select, update
 
+from firebreak.clients.policies.redaction import without_secrets
 from firebreak.errors import ContentError
 from firebreak.model.alert import Incident
 from firebreak.store.database import Clock, insert_once, reading, writing
@@ -88,7 +89,7 @@ class IncidentRepository:
             changed = tx.execute(
                 update(incidents)
                 .where(incidents.c.id == incident_id)
-                .values(state=state, note=note, updated_at=self._clock())
+                .values(state=state, note=without_secrets(note), updated_at=self._clock())
             )
         if changed.rowcount != 1:
             raise _unknown(incident_id)

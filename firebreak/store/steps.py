@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Engine, and_, func, select, update
 
+from firebreak.clients.policies.redaction import without_secrets
 from firebreak.errors import ContentError
 from firebreak.store.database import Clock, insert_once, reading, writing
 from firebreak.store.schema import steps
@@ -55,6 +56,7 @@ class StepRepository:
     ) -> None:
         """Note how a step ended; `seconds` defaults to the time since it began. A step never begun is entered as well."""
         _check(state)
+        note = without_secrets(note)
         key: dict[str, Any] = {"incident": incident, "round": round, "stage": stage, "step": step}
         now = self._clock()
         with writing(self._engine) as tx:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import re
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 _MARK = "[redacted]"
 _LIMIT = 400
@@ -54,8 +56,29 @@ _FRAGMENTS = sorted({fragment for fragments, _, _, _ in _RULES for fragment in f
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
 
 
+_SHORTEST_KNOWN = 8
+_known: tuple[str, ...] = ()
+
+
+def know_secret(value: str) -> None:
+    """Have a secret of this process taken out wherever it turns up, also without a word that gives it away: as it is, and as URLs, JSON
+    and base64 write it. Values shorter than 8 characters are passed over.
+    """
+    global _known
+    value = value.strip()
+    if len(value) < _SHORTEST_KNOWN or value in _known:
+        return
+    coded = base64.b64encode(value.encode()).decode()
+    spellings = {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], coded.rstrip("=")}
+    # The longest first: a spelling may hold another.
+    _known = tuple(sorted({*_known, *spellings}, key=len, reverse=True))
+
+
 def without_secrets(text: str) -> str:
     """Return `text` with every token, key, SAS signature and password replaced by a mark; all else stays byte for byte."""
+    for value in _known:
+        if value in text:
+            text = text.replace(value, _MARK)
     lowered = text.lower()
     found = {fragment for fragment in _FRAGMENTS if fragment in lowered}
     for fragments, words, pattern, replacement in _RULES if found else ():

@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+import base64
+import json
 import logging
+from urllib.parse import quote, quote_plus
 
 import pytest
 
-from firebreak.clients.policies.redaction import SecretFilter, body_without_secrets, shown, shown_url, without_secrets
+from firebreak.clients.policies.redaction import (
+    SecretFilter,
+    body_without_secrets,
+    know_secret,
+    shown,
+    shown_url,
+    without_secrets,
+)
 from firebreak.clients.policies.request_ids import correlation_guid
 
 
@@ -55,3 +65,15 @@ def test_any_incident_id_gives_one_correlation_guid() -> None:
     guid = "aaaaaaaa-0000-4000-8000-000000000001"
     assert correlation_guid(guid) == guid
     assert correlation_guid("INC-7") == correlation_guid("INC-7") != correlation_guid("INC-8")
+
+
+def test_a_known_secret_is_taken_out_however_it_is_spelled() -> None:
+    secret = 'p/q+ "TOP~SECRET" '
+    know_secret(secret)
+    plain = secret.strip()
+    for spelling in (plain, quote(plain, safe=""), quote_plus(plain), json.dumps(plain)):
+        assert "SECRET" not in without_secrets(f"it said {spelling} to me")
+    coded = base64.b64encode(plain.encode()).decode()
+    assert coded not in without_secrets(f"Basic? {coded}")
+    know_secret("short")
+    assert without_secrets("a short word") == "a short word"
