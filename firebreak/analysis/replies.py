@@ -6,17 +6,19 @@ spend = review_spend(json.loads(text))
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from firebreak.analysis import documents as doc
 from firebreak.analysis.detections import Thresholds, find
 from firebreak.analysis.operations import LogReview
-from firebreak.analysis.spend import Sensitivity, read_rows, review
+from firebreak.analysis.spend import Sensitivity, drivers, review
+from firebreak.analysis.spend_rows import Table, read_table
 from firebreak.errors import ContentError
 from firebreak.model.facts import ActivityFacts, SpendFacts
-from firebreak.model.finding import Finding
+from firebreak.model.finding import Finding, NotLookedAt
 
 _WINDOW = timedelta(days=7)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,18 +52,26 @@ def review_log(reply: Any, *, thresholds: Thresholds | None = None) -> tuple[Act
     return activity, find(activity, thresholds=thresholds)
 
 
-def review_spend(reply: Mapping[str, Any], *, sensitivity: Sensitivity | None = None) -> SpendFacts:
-    """Review a daily Cost Management query reply; its newest day counts as complete, for a file does not say when it was made.
+def review_spend(reply: Any, *, as_of: date | None = None, sensitivity: Sensitivity | None = None) -> SpendFacts:
+    """Review a daily Cost Management query reply, a list of its pages, or a `Table`; nothing later than `as_of` is looked at.
+
+    The newest day counts as incomplete: a file does not say when it was made.
 
     Raises:
-        ContentError: the document has no columns.
+        ContentError: the document is no such reply, or a row of it cannot be read; names the place.
     """
-    if not doc.items(reply, "properties", "columns") and not doc.items(reply, "columns"):
-        raise ContentError(
-            "This is no Cost Management reply: it has no columns.",
-            hint='Expected {"properties": {"columns": [...], "rows": [...]}}.',
-        )
-    return review(read_rows(reply), sensitivity=sensitivity)
+    table = reply if isinstance(reply, Table) else read_table(reply, strict=True)
+    if not table.daily:
+        why = "the reply is not daily: ask with granularity Daily"
+        return SpendFacts(status="too_little_history", currency="", not_looked_at=(NotLookedAt("daily spend", why),))
+    facts = review(table.rows, as_of=as_of, sensitivity=sensitivity, by=", ".join(table.grouping))
+    found = (
+        drivers(facts.series, dict(enumerate(table.grouping)), facts.start_day, facts.end_day)
+        if facts.start_day and facts.end_day
+        else []
+    )
+    newest = facts.total.days[-1:] if facts.total else ()
+    return msgspec.structs.replace(facts, drivers=tuple(found), incomplete_days=newest)
 
 
 def _empty(log: LogReview) -> ActivityFacts:

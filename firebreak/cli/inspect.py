@@ -1,6 +1,7 @@
 """`firebreak inspect`: the investigation alone, over a file; no settings, no store, no network.
 
 firebreak inspect activity-log log.json
+firebreak inspect spend reply.json
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from typing import Any
 import typer
 
 from firebreak.analysis.replies import review_log
+from firebreak.cli.inspect_spend import spend
 from firebreak.cli.output import Json, print_json, safe, stdout
 from firebreak.errors import ContentError
 
 app = typer.Typer(help="Look into a file: an activity log or a cost query's reply. Offline.", no_args_is_help=True)
+
+app.command("spend")(spend)
 
 File = typer.Argument(help="The file, or - for standard input.")
 

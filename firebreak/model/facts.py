@@ -284,12 +284,22 @@ class SpendSeries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SpendFlag(msgspec.Struct, frozen=True, kw_only=True):
-    """A flagged day of a series with the baseline it was judged against."""
+    """A flagged day of a series with the baseline it was judged against; `by` names what the parts of `key` are."""
 
     key: tuple[str, ...]
     day: date
     amount: Decimal
     expected: Decimal
+    by: str = ""
+
+
+class SpendDriver(msgspec.Struct, frozen=True, kw_only=True):
+    """A service, region, resource group or resource (`by`) that cost `extra` more than before; `new` when it had cost nothing before."""
+
+    by: str
+    name: str
+    extra: Decimal
+    new: bool = False
 
 
 class SpendFacts(Facts, frozen=True, kw_only=True):
@@ -304,8 +314,14 @@ class SpendFacts(Facts, frozen=True, kw_only=True):
     total: SpendSeries | None = None
     flagged: tuple[SpendFlag, ...] = ()
     start_day: date | None = None
+    end_day: date | None = None  # the last flagged day of the same episode
     extra_spend: Decimal = Decimal(0)
     incomplete_days: tuple[date, ...] = ()
+    baseline: tuple[
+        Decimal | None, ...
+    ] = ()  # what was expected of the total on each of its days; None without history
+    bounds: tuple[Decimal | None, ...] = ()  # the amount from which on that day stands out
+    drivers: tuple[SpendDriver, ...] = ()  # the largest first, for each `by`
     by_resource: dict[str, Decimal] = {}  # lower-case resource id -> cost in the window
     budgets: tuple[dict[str, Any], ...] = ()
 

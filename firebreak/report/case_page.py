@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from firebreak.model.facts import Attribution, BurnRate, Class, Judgement
 from firebreak.report.charts import data_uri, spend_chart
-from firebreak.report.dossier import Dossier, money
+from firebreak.report.dossier import Dossier, money, spend_in_words
 from firebreak.report.hostile import markdown, without_links
 
 _MOST = 40
@@ -99,12 +99,13 @@ def _spend(dossier: Dossier) -> list[str]:
     spend = dossier.spend
     if spend is None:
         return []
-    said = {
-        "ok": "Spend is within what these weekdays usually cost.",
-        "anomaly": f"Spend is unusual since {spend.start_day}: {money(spend.extra_spend, spend.currency)} more than expected so far.",
-        "too_little_history": "Too little cost history to judge spend.",
-    }.get(spend.status, markdown(spend.status))
-    lines = ["### Spend", "", said, ""]
+    lines = ["### Spend", "", f"{spend_in_words(spend)}", ""]
+    for driver in spend.drivers:
+        new = ", nothing before" if driver.new else ""
+        name = markdown(driver.name.rsplit("/", 1)[-1] or "none", 80)
+        lines.append(f"- {markdown(driver.by)} **{name}**: {money(driver.extra, spend.currency)} more{new}")
+    if spend.drivers:
+        lines.append("")
     picture = spend_chart(spend)
     if picture is not None:
         lines += [f"![daily spend]({data_uri(picture)})", ""]

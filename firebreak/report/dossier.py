@@ -194,3 +194,17 @@ def run_json(dossier: Dossier) -> dict[str, Any]:
         "not_looked_at": [{"what": n.what, "why": n.why} for n in dossier.not_looked_at],
         "report": {kind: dossier.report_files.get(kind, "") for kind in ("html", "markdown", "json")},
     }
+
+
+def spend_in_words(spend: SpendFacts) -> str:
+    """One or two sentences on the spend: since when, how much too much so far, which days are not complete yet."""
+    said = {
+        "ok": "Spend is within its usual course.",
+        "anomaly": f"Spend is unusual since {spend.start_day}: {money(spend.extra_spend, spend.currency)} more than expected so far.",
+        "too_little_history": "Too little cost history to judge spend.",
+        "not_read": "Spend could not be read.",
+    }.get(spend.status, spend.status)
+    if not spend.incomplete_days:
+        return said
+    days = ", ".join(str(day) for day in spend.incomplete_days)
+    return f"{said} Not yet complete: {days}."

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from firebreak.model.facts import Class
 from firebreak.report.case_page import VERDICTS
 from firebreak.report.charts import data_uri, spend_chart
-from firebreak.report.dossier import Dossier, money
+from firebreak.report.dossier import Dossier, money, spend_in_words
 from firebreak.report.gate_page import kind_in_words
 from firebreak.report.hostile import plain
 from firebreak.report.markdown import STATES
@@ -26,6 +26,7 @@ def report_html(dossier: Dossier) -> str:
     environment.filters["plain"] = plain
     environment.filters["kind"] = kind_in_words
     environment.globals["money"] = money
+    environment.globals["spend_in_words"] = spend_in_words
     picture = spend_chart(dossier.spend) if dossier.spend else None
     judged = dossier.attribution.resources if dossier.attribution else ()
     prices = dossier.burn_before.per_resource if dossier.burn_before else {}

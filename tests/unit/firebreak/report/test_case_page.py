@@ -35,7 +35,7 @@ def dossier(**fields: object) -> Dossier:
 
 def test_money_then_the_chart_then_the_verdict_then_who_and_what() -> None:
     page = case_page(dossier())
-    order = ["**The attacker burns, an hour** | **120.00**", "data:image/png", "**Fraud.**", "### Who", "vm-1** ("]
+    order = ["**The attacker burns, an hour** | **120.00**", "data:image/svg+xml", "**Fraud.**", "### Who", "vm-1** ("]
     places = [page.index(text) for text in order]
     assert places == sorted(places)
 
@@ -48,7 +48,7 @@ def test_tables_are_two_short_columns_and_reasons_stand_in_lists() -> None:
 
 def test_hostile_text_makes_no_link_and_no_markup() -> None:
     page = case_page(dossier())
-    assert "://" not in page.replace("data:image/png", "")
+    assert "://" not in page.replace("data:image/svg+xml", "")
     assert "<b>" not in page
 
 
