@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import Engine, delete, select
 
+from firebreak.clients.policies.redaction import without_secrets
 from firebreak.errors import IntegrityError
 from firebreak.model.facts import Facts
 from firebreak.model.finding import Finding
@@ -28,7 +29,7 @@ class FactsRepository:
         table = facts_table
         with writing(self._engine) as tx:
             tx.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
-            insert_once(tx, table, {**key, "body": msgspec.json.encode(facts).decode(), "saved_at": self._clock()})
+            insert_once(tx, table, {**key, "body": _kept(facts), "saved_at": self._clock()})
 
     def load(self, incident: str, round: int, step: str, kind: type[F]) -> F | None:  # noqa: A002
         """Return what `save` was given, or None when nothing was saved.
@@ -57,8 +58,7 @@ class FactsRepository:
         table = findings_table
         with writing(self._engine) as tx:
             tx.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
-            body = msgspec.json.encode(tuple(findings)).decode()
-            insert_once(tx, table, {**key, "body": body, "saved_at": self._clock()})
+            insert_once(tx, table, {**key, "body": _kept(tuple(findings)), "saved_at": self._clock()})
 
     def load_findings(self, incident: str, round: int, step: str) -> tuple[Finding, ...] | None:  # noqa: A002
         """Return one step's findings, or None when none were saved (an empty tuple means: looked, found nothing)."""
@@ -78,3 +78,8 @@ class FactsRepository:
         with reading(self._engine) as tx:
             bodies = tx.execute(wanted).scalars().all()
         return tuple(f for body in bodies for f in msgspec.json.decode(body, type=tuple[Finding, ...]))
+
+
+def _kept(value: object) -> str:
+    """JSON without secrets: a tag or an address from Azure may hold one, and facts go into plans and pages."""
+    return without_secrets(msgspec.json.encode(value).decode())
