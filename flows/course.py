@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from firebreak.engine import Engine, Question, pages
+from firebreak.model.plan import UNDO
 from firebreak.model.playbook import Stage
 
 _DECIDED = ("approved", "rejected", "skipped")
@@ -53,10 +54,13 @@ async def respond_to(engine: Engine, runtime: Runtime) -> str:
     if engine.state in ("done", "stopped"):
         runtime.say(f"{engine.incident.id} has ended ({engine.state}); nothing to do.")
         return engine.state
+    if why := engine.why_undo_goes_first():
+        raise why
     engine.begin_run()
     round_of_facts = 1
     for stage in engine.playbook.stages:
         if engine.reads(stage) and not engine.has_looked(stage, round_of_facts):
+            engine.set_state("investigating", stage.title)
             await _look(engine, runtime, stage, round_of_facts)
             await runtime.show("case", pages.case_page(engine, round_of_facts), "What is happening")
             for key, (title, rows) in pages.evidence_tables(engine, round_of_facts).items():
@@ -74,7 +78,6 @@ async def respond_to(engine: Engine, runtime: Runtime) -> str:
 
 async def _look(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts: int) -> None:
     """All reading steps of a stage, in order; each once per round."""
-    engine.set_state("investigating", stage.title)
     engine.begin_round(round_of_facts)
     for step in engine.reads(stage):
         runtime.say(f"{engine.title(step)} ...")
@@ -83,12 +86,17 @@ async def _look(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts: 
 
 
 async def _look_again(engine: Engine, runtime: Runtime, round_of_facts: int) -> int:
-    fresh = round_of_facts + 1
+    engine.set_state("investigating", "Looking again")
+    await look_in_every_stage(engine, runtime, round_of_facts + 1)
+    return round_of_facts + 1
+
+
+async def look_in_every_stage(engine: Engine, runtime: Runtime, round_of_facts: int) -> None:
+    """All reading steps of the playbook for one round; the incident's state stays as it is."""
     runtime.say("Looking again ...")
     for stage in engine.playbook.stages:
-        if engine.reads(stage) and not engine.has_looked(stage, fresh):
-            await _look(engine, runtime, stage, fresh)
-    return fresh
+        if engine.reads(stage) and not engine.has_looked(stage, round_of_facts):
+            await _look(engine, runtime, stage, round_of_facts)
 
 
 async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts: int) -> tuple[bool, int]:
@@ -116,7 +124,7 @@ async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts
         # A plan that is only over its limits goes to the gate, which asks for a typed override.
         if not plan.applyable and not plan.over_limits:
             raise engine.refused(plan)
-        state = await _ask(engine, runtime, stage, attempt, round_of_facts)
+        state = await ask_at_gate(engine, runtime, stage, attempt, round_of_facts)
         if state == "rejected":
             engine.note_stage(stage, attempt, "skipped", "rejected in the gate")
             return False, round_of_facts
@@ -131,13 +139,14 @@ async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts
             return True, round_of_facts
 
 
-async def _ask(engine: Engine, runtime: Runtime, stage: Stage, attempt: int, round_of_facts: int) -> str:
-    """Ask until the gate is decided; an expired or refused answer is asked again."""
+async def ask_at_gate(engine: Engine, runtime: Runtime, stage: Stage, attempt: int, round_of_facts: int) -> str:
+    """Ask until the gate is decided, and return how; an expired or refused answer is asked again."""
     while True:
         question = engine.question(stage, attempt, round_of_facts, pages.gate_page)
         if question.view.state in _DECIDED:
             return question.view.state
-        engine.set_state("waiting", f"gate {question.view.id}")
+        if stage.id != UNDO:  # an undo leaves the state of the response as it is
+            engine.set_state("waiting", f"gate {question.view.id}")
         runtime.say(f"{stage.title}: waiting for an answer to gate {question.view.id} (question {question.view.ask}).")
         await runtime.ask(question)
 

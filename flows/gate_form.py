@@ -90,7 +90,8 @@ def gate_form(
             ),
         )
     if confirm:
-        what = "what is over the playbook's limits" if plan.over_limits else "what cannot be undone"
+        weighty = "what cannot be undone" if plan.is_irreversible else "what gives back to the attacker"
+        what = "what is over the playbook's limits" if plan.over_limits else weighty
         fields["confirm"] = (
             str,
             Field(

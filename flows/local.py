@@ -7,10 +7,14 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 from firebreak.approval import GateWatch
-from firebreak.engine import Engine, EngineRoom, Question
+from firebreak.engine import Engine, EngineRoom, Question, Undo, Undoing
+from firebreak.engine.undoing import begin_undo
 from firebreak.errors import ResponseError, WaitingError
 from firebreak.logs import configure
+from firebreak.model.mode import Mode
+from firebreak.model.plan import UNDO, Plan
 from flows.course import respond_to
+from flows.undo_course import plan_undo, take_back
 
 POLL_SECONDS = 0.5
 
@@ -26,10 +30,12 @@ class LocalRuntime:
 
     async def ask(self, question: Question) -> None:
         view = question.view
+        undo = view.stage == UNDO
+        then = f"firebreak incidents undo {view.incident}" if undo else f"firebreak respond --incident {view.incident}"
         if not self._wait:
             raise WaitingError(
                 f"{view.incident} waits at gate {view.id}.",
-                hint=f"Read it: firebreak gates show {view.id}. Then: firebreak gates approve {view.id} ... and firebreak respond --incident {view.incident}",
+                hint=f"Read it: firebreak gates show {view.id}. Then: firebreak gates approve {view.id} ... and {then}",
             )
         watch = GateWatch(self._room.store, self._room.desk, self._room.audit)
         while True:
@@ -47,6 +53,28 @@ class LocalRuntime:
 
     def say(self, text: str) -> None:
         self._say(text)
+
+
+async def undo_here(room: EngineRoom, incident: str, wanted: Undo, say: Callable[[str], None], *, wait: bool) -> Undo:
+    """Take back in this process what an incident did; return the undo as it ended.
+
+    Raises:
+        WaitingError: the gate waits and `wait` is false.
+        ResponseError: it cannot go on; it stays open.
+    """
+    async with room.connect(incident) as clouds:
+        engine = Engine(room, incident, clouds, run_id=f"local-{uuid.uuid4()}")
+        undoing = Undoing(engine, begin_undo(engine, wanted))
+        await take_back(undoing, LocalRuntime(room, say, wait=wait))
+        return undoing.undo
+
+
+async def try_undo_here(room: EngineRoom, incident: str, wanted: Undo, say: Callable[[str], None]) -> Plan:
+    """Look and plan an undo without asking or changing anything; return the plan, which is not kept."""
+    async with room.connect(incident, mode=Mode.DRY_RUN) as clouds:
+        engine = Engine(room, incident, clouds, run_id=f"local-{uuid.uuid4()}")
+        trial = Undoing(engine, wanted, trial=True)
+        return await plan_undo(trial, LocalRuntime(room, say, wait=False))
 
 
 async def respond_here(room: EngineRoom, incident: str, say: Callable[[str], None], *, wait: bool) -> str:

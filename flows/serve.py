@@ -9,9 +9,11 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
+from firebreak import __version__
 from firebreak.playbook import find_playbooks
 from firebreak.settings import Settings
 from flows.respond import respond
+from flows.undo import undo
 from flows.watch_gates import watch_gates
 from tasks.registry import load_steps
 
@@ -33,6 +35,14 @@ async def serve() -> None:
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
         await runner.aadd_deployment(deployment)
+    taking_back = await undo.ato_deployment(
+        name="undo",
+        description="Take back what an incident did: plans the inverses and asks at a gate of its own.",
+        tags=["firebreak"],
+        version=__version__,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    await runner.aadd_deployment(taking_back)
     await runner.aadd_deployment(await _watcher(settings.watch_gates_every_seconds))
     print("ready", flush=True)
     await runner.start()

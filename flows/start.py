@@ -104,6 +104,32 @@ async def resume_incident(room: EngineRoom, incident: str) -> str:
     return await start_run(room, incident, key=f"{incident}-resume-{number}")
 
 
+async def start_undo(room: EngineRoom, incident: str, number: int) -> str:
+    """Create the flow run of an open undo, or a further one when the last was lost; one that waits at the gate is returned."""
+    key = f"undo-{number}-run"
+    last = str(room.store.values.get(incident, key) or "")
+    if last and not (await run_state(last))[1]:
+        return last
+    tries = int(room.store.values.get(incident, f"undo-{number}-runs", 0)) + 1
+    room.store.values.set(incident, f"undo-{number}-runs", tries)
+    async with _prefect() as client:
+        try:
+            deployment = await client.read_deployment_by_name("undo/undo")
+        except ObjectNotFound as error:
+            raise PrefectError(
+                "The Prefect server has no deployment undo/undo.", hint="Is the runner up? Start it with: firebreak up"
+            ) from error
+        run = await client.create_flow_run_from_deployment(
+            deployment.id,
+            parameters={"incident": incident},
+            idempotency_key=f"{incident}-undo-{number}-{tries}",
+            name=f"{incident}-undo-{number}",
+        )
+    room.store.values.set(incident, key, str(run.id))
+    room.store.values.set(incident, "flow_run", str(run.id))
+    return str(run.id)
+
+
 async def wake(room: EngineRoom, incident: str) -> bool:
     """Resume the suspended run of an incident whose question is no longer the one it asks; False when no run is suspended.
 

@@ -10,8 +10,8 @@ from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import Disk, Inventory
 from firebreak.model.ids import ResourceId
-from firebreak.model.plan import Action, action_id
-from firebreak.model.step import Effect, Sent, Target
+from firebreak.model.plan import Action, NoOp, action_id
+from firebreak.model.step import FREE, Effect, Sent, Target
 from tasks.arm import (
     DISKS,
     FEW,
@@ -31,6 +31,24 @@ from tasks.words import name_of, per_hour, plain, slug
 SNAPSHOT = "disk.snapshot"
 DELETE = "disk.delete"
 RESTORE = "disk.restore"
+READY = "ready"
+_KEPT = (
+    "dataAccessAuthMode",
+    "diskAccessId",
+    "diskSizeGB",
+    "encryption",
+    "hyperVGeneration",
+    "maxShares",
+    "networkAccessPolicy",
+    "osType",
+    "publicNetworkAccess",
+    "purchasePlan",
+    "securityProfile",
+    "supportedCapabilities",
+    "supportsHibernation",
+)
+_KEPT_OF_PREMIUM = ("tier", "burstingEnabled")
+_KEPT_OF_FAST = ("diskIOPSReadWrite", "diskMBpsReadWrite", "diskIOPSReadOnly", "diskMBpsReadOnly")
 
 PERMISSIONS = (
     "Microsoft.Compute/disks/read",
@@ -93,6 +111,7 @@ def snapshot_of(disk: Disk, step: str, case: Case, reasons: Sequence[str]) -> Ac
         title=f"Snapshot disk {plain(disk.name, 80)} ({disk.size_gb} GB) as evidence",
         effect=Effect.REVERSIBLE,
         reasons=("Keeps the content before the disk is deleted.", *reasons),
+        irreversible_because="A snapshot is evidence: undo leaves it where it is.",
         fingerprint=known({"uniqueId": disk.unique_id.lower()}),
         params={"snapshot": path, "document": body},
         region=disk.region,
@@ -133,12 +152,7 @@ async def look_at_disks(actions: Sequence[Action], eyes: Eyes) -> dict[str, Targ
         if action.kind == SNAPSHOT:
             return _judge_snapshot(action, disk, snapshots.get(str(action.params["snapshot"]).lower()))
         if action.kind == RESTORE:
-            return Target(
-                exists=disk is not None,
-                already_so=disk is not None and not is_provisioning(disk),
-                in_progress=is_provisioning(disk),
-                state="absent" if disk is None else text_at(disk, "properties", "diskState"),
-            )
+            return _judge_restored(action, disk, snapshots.get(snapshot_path(action).lower()))
         if disk is None:
             return absent(action)
         return Target(
@@ -154,7 +168,7 @@ async def look_at_disks(actions: Sequence[Action], eyes: Eyes) -> dict[str, Targ
 
 
 async def _snapshots(actions: Sequence[Action], eyes: Eyes) -> Mapping[str, Document | None]:
-    paths = [str(action.params["snapshot"]) for action in actions if action.kind == SNAPSHOT]
+    paths = [snapshot_path(action) for action in actions if action.kind in (SNAPSHOT, RESTORE)]
     if len(paths) <= FEW:
         return await read_all(eyes, paths, DISKS)
     rows = await eyes.arm.list(
@@ -183,6 +197,32 @@ def _judge_snapshot(action: Action, disk: Document | None, snapshot: Document | 
     )
 
 
+def snapshot_path(action: Action) -> str:
+    """The snapshot that a disk's action makes, relies on or is made from."""
+    return str(action.params["snapshot"])
+
+
+def _judge_restored(action: Action, disk: Document | None, snapshot: Document | None) -> Target:
+    """A disk that is to stand again: its place is free, its snapshot is there; afterwards it was made from that snapshot."""
+    state = text_at(snapshot, "properties", "provisioningState").lower()
+    kept = READY if state == "succeeded" else f"{state or 'in an unknown state'}" if snapshot is not None else "gone"
+    if disk is None:
+        fingerprint = FREE | {"snapshot": kept}
+        return Target(exists=False, already_so=False, state="absent", fingerprint=fingerprint)
+    source = text_at(disk, "properties", "creationData", "sourceResourceId").lower()
+    ours = source == snapshot_path(action).lower()
+    provisioning = text_at(disk, "properties", "provisioningState").lower()
+    failed = ours and provisioning in ("failed", "canceled")
+    return Target(
+        exists=True,
+        already_so=ours and not failed and not is_provisioning(disk),
+        in_progress=ours and is_provisioning(disk),
+        failed=f"The disk ended {provisioning}." if failed else "",
+        state=state_of(disk),
+        fingerprint={"place": "taken by another disk of this name", "snapshot": kept},
+    )
+
+
 def state_of(disk: Document) -> str:
     """Return `attached` whenever anything holds the disk, else Azure's disk state in lower case."""
     held = text_at(disk, "managedBy") or items_at(disk, "managedByExtended")
@@ -190,8 +230,14 @@ def state_of(disk: Document) -> str:
 
 
 def _kept(disk: Document) -> dict[str, Any]:
-    names = ("location", "sku", "tags", "zones")
-    return {name: value_at(disk, name) for name in names if value_at(disk, name)}
+    """What has to be sent to make the disk again as it was; the content comes from its snapshot."""
+    top = {name: value_at(disk, name) for name in ("location", "tags", "zones", "extendedLocation")}
+    sku = text_at(disk, "sku", "name")
+    wanted = [*_KEPT, *(_KEPT_OF_PREMIUM if sku.lower().startswith("premium_") else ())]
+    wanted += _KEPT_OF_FAST if sku.lower() in ("ultrassd_lrs", "premiumv2_lrs") else ()
+    properties = {name: value_at(disk, "properties", name) for name in wanted}
+    document = {name: value for name, value in top.items() if value} | ({"sku": {"name": sku}} if sku else {})
+    return document | {"properties": {name: value for name, value in properties.items() if value is not None}}
 
 
 async def change_disk(action: Action, hands: Hands) -> Sent:
@@ -203,12 +249,19 @@ async def change_disk(action: Action, hands: Hands) -> Sent:
     return await hands.arm.delete(action.target, DISKS)
 
 
-def restoration_of(action: Action, prior: Mapping[str, Any]) -> Action | None:
-    """The inverse of a deletion: a new disk of the same name from the snapshot; it gets a new unique id."""
+def restoration_of(action: Action, prior: Mapping[str, Any]) -> Action | NoOp | None:
+    """The inverse of a deletion: a new disk of the same name from the snapshot; it gets a new unique id. Snapshots stay."""
+    if action.kind == SNAPSHOT:
+        reason = f"Evidence snapshot {name_of(snapshot_path(action))} stays, and is billed: delete it by hand when nobody needs it."
+        return NoOp(step=action.step, target=action.target, reason=reason)
+    if action.kind == RESTORE:
+        reason = "A disk that was created again stays: whoever wants it gone deletes it by hand."
+        return NoOp(step=action.step, target=action.target, reason=reason)
     document = prior.get("document")
-    if action.kind != DELETE or not isinstance(document, dict):
+    if action.kind != DELETE or not isinstance(document, dict) or not document:
         return None
-    source = {"createOption": "Copy", "sourceResourceId": action.params["snapshot"]}
+    source = {"createOption": "Copy", "sourceResourceId": snapshot_path(action)}
+    properties = {**(document.get("properties") or {}), "creationData": source}
     return Action(
         id=action_id(action.step, RESTORE, action.target),
         step=action.step,
@@ -216,7 +269,9 @@ def restoration_of(action: Action, prior: Mapping[str, Any]) -> Action | None:
         target=action.target,
         title=f"Create disk {name_of(action.target)} again from its snapshot",
         effect=Effect.REVERSIBLE,
-        reasons=("Restores the content that the snapshot kept; the disk is new to Azure.",),
-        params={"document": document | {"properties": {"creationData": source}}},
+        reasons=("Restores the content that the snapshot kept; the disk is new to Azure and attached to nothing.",),
+        fingerprint=FREE | {"snapshot": READY},
+        params={"document": {**document, "properties": properties}, "snapshot": snapshot_path(action)},
+        per_hour=action.per_hour,
         region=action.region,
     )

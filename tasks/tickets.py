@@ -15,6 +15,7 @@ from tasks.words import plain, slug
 
 CONTACT_OWNER = "notify.support_ticket"
 PERMISSIONS = ("Microsoft.Support/supportTickets/read", "Microsoft.Support/supportTickets/write")
+STAYS = "A filed ticket stays with Microsoft: close it there."
 SEVERITIES = ("minimal", "moderate", "critical", "highestcriticalimpact")
 
 # The names of our parameters and those of Microsoft.Support; country is ISO alpha-3.

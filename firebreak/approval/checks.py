@@ -34,11 +34,17 @@ def roles_at(gate: Gate, opened_at: datetime, now: datetime) -> tuple[str, ...]:
     return gate.approvers if at is None or now < at else (*gate.approvers, *gate.escalate_to)
 
 
+def requesters(gate: Gate, incident: Incident) -> set[str]:
+    """The keys of those who asked for the response or for what this gate is about."""
+    return {person_key(name) for name in (incident.requested_by, gate.requested_by) if name}
+
+
 def text_to_type(gate: Gate, plan: Plan) -> str:
     """The text an approver must type, "" when none: the subscription id, with "override " before it when limits are lifted (P5)."""
     if plan.over_limits:
         return f"override {plan.subscription_id}"
-    return plan.subscription_id if gate.confirm and plan.is_irreversible else ""
+    weighty = plan.is_irreversible or plan.gives_back_to_attacker
+    return plan.subscription_id if gate.confirm and weighty else ""
 
 
 def may_be_gated(incident: Incident, plan: Plan) -> None:
@@ -105,7 +111,7 @@ def check_answer(
         if not answer.reason.strip():
             raise _refused("missing_reason", "A rejection needs a reason.", "Say why; it goes into the record.")
         return
-    if me == person_key(incident.requested_by) and not gate.requester_may_approve:
+    if me in requesters(gate, incident) and not gate.requester_may_approve:
         raise _refused("requester", f"{approver.name} asked for this response.", "Another person has to answer.")
     if answer.decision == "skip":
         if not gate.optional:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from firebreak.approval import gate_rows, notices
 from firebreak.approval.answers import Answer, GateView
 from firebreak.approval.approvers import Approvers, person_key
-from firebreak.approval.checks import check_answer, may_be_gated, people_required, roles_at
+from firebreak.approval.checks import check_answer, may_be_gated, people_required, requesters, roles_at
 from firebreak.approval.gate_rows import GateRow, SealedApproval
 from firebreak.approval.notices import EXPIRED, Notice
 from firebreak.approval.views import place, said, view_of
@@ -265,7 +265,7 @@ class GateDesk:
             return "unknown_person"
         if not person.covers(incident):
             return "out_of_scope"
-        own = person_key(person.name) == person_key(incident.requested_by) and not row.gate.requester_may_approve
+        own = person_key(person.name) in requesters(row.gate, incident) and not row.gate.requester_may_approve
         return "requester" if own else ""
 
     def _unsealed(self, row: GateRow, sealed: SealedApproval) -> Approval:

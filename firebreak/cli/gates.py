@@ -14,6 +14,7 @@ from firebreak.cli.rooms import engine_room
 from firebreak.cli.services import find_services, use_services
 from firebreak.engine import Engine, EngineRoom, pages
 from firebreak.errors import ContentError
+from firebreak.model.plan import UNDO
 
 app = typer.Typer(help="See and answer approval gates without the UI; the same checks apply.", no_args_is_help=True)
 
@@ -162,7 +163,8 @@ def _answer(
     if view.state == "open":
         say(f"{len(view.approvals)} of {view.required} approvals; another person has to answer.")
     elif services is None:
-        say(f"No Prefect server runs here. Go on with: firebreak respond --incident {view.incident}")
+        then = "incidents undo" if view.stage == UNDO else "respond --incident"
+        say(f"No Prefect server runs here. Go on with: firebreak {then} {view.incident}")
 
 
 def answer_gate(

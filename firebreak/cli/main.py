@@ -12,7 +12,20 @@ from typing import Any
 import typer
 
 from firebreak import __version__
-from firebreak.cli import approvers, demo, doctor, gates, incidents, inspect, intake, playbooks, respond, simulate, up
+from firebreak.cli import (
+    approvers,
+    demo,
+    doctor,
+    gates,
+    incidents,
+    inspect,
+    intake,
+    playbooks,
+    respond,
+    simulate,
+    undo,
+    up,
+)
 from firebreak.cli.output import print_error
 from firebreak.errors import ContentError, ResponseError
 
@@ -36,6 +49,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(gates.app, name="gates")
 app.add_typer(approvers.app, name="approvers")
 app.add_typer(inspect.app, name="inspect")
+incidents.app.command("undo")(undo.undo)
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(playbooks.app, name="playbooks")
 app.add_typer(intake.app, name="intake")

@@ -68,13 +68,14 @@ def _open(room: EngineRoom, file: Path | None, playbook: str, dry_run: bool) -> 
     except OSError as error:
         raise AlertError(f"{file}: {error.strerror}.", hint="Name a file that holds the alert as JSON.") from error
     mode = Mode.DRY_RUN if dry_run else Mode.LIVE
-    opened = room.open(raw, place=str(file), mode=mode, requested_by=_who(), playbook=playbook)
+    opened = room.open(raw, place=str(file), mode=mode, requested_by=requester(), playbook=playbook)
     if not opened.is_new:
         say(f"This alert already has the incident {opened.incident.id} ({opened.state}).")
     return opened.incident.id
 
 
-def _who() -> str:
+def requester() -> str:
+    """The name under which the person at this terminal asks for things."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

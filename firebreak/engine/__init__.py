@@ -3,5 +3,7 @@
 from firebreak.engine.engine import Engine, Question
 from firebreak.engine.gather import gather
 from firebreak.engine.room import EngineRoom, open_engine_room
+from firebreak.engine.undoing import Undoing
+from firebreak.engine.undos import Undo
 
-__all__ = ["Engine", "EngineRoom", "Question", "gather", "open_engine_room"]
+__all__ = ["Engine", "EngineRoom", "Question", "Undo", "Undoing", "gather", "open_engine_room"]

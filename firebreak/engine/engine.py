@@ -15,7 +15,15 @@ import msgspec
 from firebreak import __version__
 from firebreak.approval import GateView
 from firebreak.engine.room import Clouds, EngineRoom
-from firebreak.errors import CredentialError, GuardRailError, NotCollectedError, ResponseError, UnreachableError
+from firebreak.engine.undos import undo_gate, undos_of
+from firebreak.errors import (
+    CredentialError,
+    GuardRailError,
+    LeaseLostError,
+    NotCollectedError,
+    ResponseError,
+    UnreachableError,
+)
 from firebreak.execution import Journal, Lease, execute
 from firebreak.logs import working_on
 from firebreak.model.alert import Incident
@@ -23,7 +31,7 @@ from firebreak.model.case import Case
 from firebreak.model.facts import BurnRate, Facts
 from firebreak.model.finding import NotLookedAt
 from firebreak.model.outcome import ActionState, Outcome
-from firebreak.model.plan import Plan
+from firebreak.model.plan import UNDO, Plan
 from firebreak.model.playbook import Gate, Playbook, Stage
 from firebreak.model.step import Effect, LoadedStep
 from firebreak.planning import make_plan
@@ -141,8 +149,8 @@ class Engine:
     def _failed(self, number: int, stage: Stage, step: str, error: ResponseError) -> None:
         self._store.steps.finish(self.incident.id, number, stage.id, step, "failed", note=error.message)
 
-    def case(self, number: int) -> Case:
-        """Everything known in a round, for pure functions."""
+    def case(self, number: int, *, respect_left_out: bool = True) -> Case:
+        """Everything known in a round, for pure functions. An undo passes over what was left out when it was to be done."""
         facts: dict[type[Any], Any] = {}
         for name, loaded in self.room.steps.items():
             kind = loaded.step.produces
@@ -165,7 +173,7 @@ class Engine:
             outcomes=self._ended(),
             round=number,
             installation=installation,
-            left_out=self._left_out(),
+            left_out=self._left_out() if respect_left_out else {},
         )
 
     def _left_out(self) -> dict[str, str]:
@@ -173,7 +181,7 @@ class Engine:
         return {
             row.action.target.lower(): "Left out by a person at an earlier gate of this incident: not proposed again."
             for row in rows
-            if row.state is ActionState.LEFT_OUT
+            if row.state is ActionState.LEFT_OUT and row.stage != UNDO
         }
 
     def not_looked_at(self, number: int) -> tuple[NotLookedAt, ...]:
@@ -249,7 +257,19 @@ class Engine:
         )
 
     def gate_of(self, stage: Stage) -> Gate:
-        return self.playbook.gates[stage.gate]
+        return self.gate(stage.gate)
+
+    def gate(self, gate_id: str) -> Gate:
+        """One of the playbook's gates; the gate of an undo is made when the playbook has none, and knows who asked for it."""
+        if gate_id != UNDO:
+            return self.playbook.gates[gate_id]
+        undos = undos_of(self._store, self.incident.id)
+        return undo_gate(self.playbook, undos[-1].requested_by if undos else "")
+
+    def rounds(self) -> tuple[int, ...]:
+        """The rounds in which anything was looked at, the oldest first."""
+        reads = {name for name, loaded in self.room.steps.items() if loaded.step.effect is Effect.READ}
+        return tuple(sorted({r.round for r in self._store.steps.list(self.incident.id) if r.step in reads}))
 
     def question(self, stage: Stage, attempt: int, number: int, page: Callable[[Engine, GateView], str]) -> Question:
         """The gate's current question about the stage's plan; `page` writes what its approvers read."""
@@ -265,6 +285,16 @@ class Engine:
 
     def note_acted(self, stage: Stage, attempt: int) -> None:
         self.remember(f"acted-{stage.id}-{attempt}", True)
+
+    def why_undo_goes_first(self) -> LeaseLostError | None:
+        """The error to raise when the response is to go on while an undo of it is open; nothing is noted of the incident."""
+        undos = undos_of(self._store, self.incident.id)
+        if not undos or undos[-1].has_ended:
+            return None
+        return LeaseLostError(
+            f"{self.incident.id} is being undone (undo {undos[-1].number}, asked for by {undos[-1].requested_by}).",
+            hint=f"Go on with it, or reject its gate: firebreak incidents undo {self.incident.id}",
+        )
 
     def begin_run(self) -> None:
         """Note that a run begins. One that follows a failed run may try once more what did not end well, at a new gate."""

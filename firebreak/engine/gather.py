@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from firebreak.engine.undos import undos_of
 from firebreak.execution import Journal
+from firebreak.execution.undo import standing
 from firebreak.model.facts import ActivityFacts, Attribution, BurnRate, Class, Inventory, SpendFacts, SubscriptionFacts
-from firebreak.model.plan import Plan
-from firebreak.report.dossier import ActionRow, ApprovalRow, Dossier, GateRow, StepRow, TimelineRow
+from firebreak.model.plan import UNDO, Plan
+from firebreak.report.dossier import ActionRow, ApprovalRow, Dossier, GateRow, StepRow, TimelineRow, UndoRow
 
 if TYPE_CHECKING:
     from firebreak.engine.engine import Engine
@@ -48,6 +50,7 @@ def gather(engine: Engine, last_round: int) -> Dossier:
         burn_after=last.get(BurnRate) if again else None,
         attribution_after=last.get(Attribution) if again else None,
         inventory_after=last.get(Inventory) if again else None,
+        undos=_undos(engine, actions),
         promises=_promises(engine, plans, actions, gates),
         report_files=store.values.get(incident.id, "report", {}),
     )
@@ -78,7 +81,9 @@ def _steps(engine: Engine) -> tuple[StepRow, ...]:
 
 
 def _actions(engine: Engine, plans: tuple[Plan, ...]) -> tuple[ActionRow, ...]:
-    outcomes = Journal(engine.room.store, engine.room.audit, engine.room.clock).outcomes(engine.incident.id)
+    journal = Journal(engine.room.store, engine.room.audit, engine.room.clock).rows(engine.incident.id)
+    outcomes = {row.action.id: row.outcome for row in journal if row.state.is_final}
+    stands = standing(journal)
     rows: dict[str, ActionRow] = {}
     for plan in plans:
         for action in plan.actions:
@@ -92,8 +97,32 @@ def _actions(engine: Engine, plans: tuple[Plan, ...]) -> tuple[ActionRow, ...]:
                 request_id=ended.request_id if ended else "",
                 started_at=ended.started_at if ended else None,
                 ended_at=ended.ended_at if ended else None,
+                taken_back=not stands.get(action.id, True),
             )
     return tuple(rows.values())
+
+
+def _undos(engine: Engine, actions: tuple[ActionRow, ...]) -> tuple[UndoRow, ...]:
+    store, incident = engine.room.store, engine.incident.id
+    by_id = {row.action.id: row for row in actions}
+    rows = []
+    for undo in undos_of(store, incident):
+        digest = store.plans.for_stage(incident, UNDO, undo.number)
+        plan = store.plans.load(digest) if digest is not None else None
+        rows.append(
+            UndoRow(
+                number=undo.number,
+                state=undo.state,
+                note=undo.note,
+                requested_by=undo.requested_by,
+                asked_at=undo.asked_at,
+                plan_digest=digest or "",
+                gate=f"{incident}.{UNDO}.{undo.number}" if plan is not None and plan.actions else "",
+                actions=tuple(by_id[action.id] for action in plan.actions) if plan is not None else (),
+                left=plan.no_ops if plan is not None else (),
+            )
+        )
+    return tuple(rows)
 
 
 def _gates(engine: Engine) -> tuple[GateRow, ...]:
@@ -172,6 +201,10 @@ def _in_words(kind: str, who: str, data: Mapping[str, Any], titles: Mapping[str,
             because = f" ({said['reason']})" if said.get("reason") else ""
             back = f", read back {said['read_back']}" if said.get("read_back") else ""
             return f"{titles.get(said.get('action', ''), said.get('action'))}: {said.get('state', '').replace('_', ' ')}{back}{because}"
+        case "undo.requested":
+            return f"{who} asks for undo {said.get('undo')}"
+        case "undo.ended":
+            return f"Undo {said.get('undo')} ended: {said.get('state')}, {said.get('note')}"
         case "run.failed":
             return f"The run ended with an error: {said.get('message')}"
         case _:

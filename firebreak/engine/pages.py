@@ -10,7 +10,7 @@ from firebreak.engine.engine import Engine
 from firebreak.engine.gather import gather
 from firebreak.engine.permissions import not_allowed
 from firebreak.model.facts import Attribution, BurnRate, SubscriptionFacts
-from firebreak.model.plan import Plan
+from firebreak.model.plan import UNDO, Plan
 from firebreak.report import case_page as case_pages
 from firebreak.report import gate_page as gate_pages
 from firebreak.report.dossier import run_json
@@ -28,7 +28,7 @@ def gate_page(engine: Engine, view: GateView) -> str:
     return not_allowed(plan, engine.room.steps, case.get(SubscriptionFacts)) + gate_pages.gate_page(
         plan,
         engine.incident,
-        engine.playbook.gates[view.gate],
+        engine.gate(view.gate),
         approvals=[a.approver for a in view.approvals],
         required=view.required,
         problem=view.last_problem,
@@ -42,7 +42,7 @@ def gate_page(engine: Engine, view: GateView) -> str:
 def plan_page(engine: Engine, plan: Plan, number: int) -> str:
     """A plan as an artifact: the gate's page before anybody answered. `number` is the round its facts are of."""
     subscription = engine.case(number).get(SubscriptionFacts)
-    gate = engine.playbook.gates[engine.playbook.stage(plan.stage).gate]
+    gate = engine.gate(UNDO if plan.stage == UNDO else engine.playbook.stage(plan.stage).gate)
     page = gate_pages.gate_page(plan, engine.incident, gate, burn=_burn(engine, number), subscription=subscription)
     return not_allowed(plan, engine.room.steps, subscription) + page
 
@@ -77,5 +77,6 @@ def write_report(engine: Engine, number: int, state: str) -> str:
 def _burn(engine: Engine, number: int) -> BurnRate | None:
     """The burn rate of a round. What was lost does not shrink because what cost it was stopped or deleted since."""
     burn = engine.case(number).get(BurnRate)
-    earlier = [b.lost for n in range(1, number) if (b := engine.case(n).get(BurnRate)) is not None]
+    rounds = [n for n in engine.rounds() if n < number]
+    earlier = [b.lost for n in rounds if (b := engine.case(n).get(BurnRate)) is not None]
     return msgspec.structs.replace(burn, lost=max([burn.lost, *earlier])) if burn is not None else None

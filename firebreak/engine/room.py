@@ -120,8 +120,8 @@ class EngineRoom:
         return Opened(incident, True, "open")
 
     @asynccontextmanager
-    async def connect(self, incident_id: str) -> AsyncIterator[Clouds]:
-        """Open the clouds for one incident in its mode. Every answer to a read is kept as evidence of the step that asked."""
+    async def connect(self, incident_id: str, *, mode: Mode | None = None) -> AsyncIterator[Clouds]:
+        """Open the clouds for one incident in its mode, or a stricter one that is given. Every answer to a read is kept as evidence of the step that asked."""
         incident = self.store.incidents.get(incident_id)
         asking = ("intake", 0)
         orders = itertools.count(1)
@@ -140,7 +140,7 @@ class EngineRoom:
         async with connect(
             self.settings,
             subscription_id=incident.subscription_id,
-            mode=incident.mode,
+            mode=incident.mode if mode is None or not incident.mode.may_write else mode,
             correlation_id=_correlation(incident),
             recorder=record,
             transport=self.transport,

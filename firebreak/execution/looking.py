@@ -12,7 +12,7 @@ from firebreak.errors import AccessError, NotCollectedError, RejectedError, Remo
 from firebreak.execution.patience import Patience
 from firebreak.model.clouds import Eyes
 from firebreak.model.plan import Action
-from firebreak.model.step import LoadedStep, Target
+from firebreak.model.step import FREE, LoadedStep, Target
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -94,7 +94,7 @@ def why_stale(action: Action, target: Target) -> str:
     """
     if not action.fingerprint:
         return ""
-    if not target.exists:
+    if not target.exists and FREE.items() - action.fingerprint.items():
         return "It no longer exists."
     differences = [
         f"{name} is {target.fingerprint.get(name, '') or 'unknown'} (was {value} when the plan was made)"

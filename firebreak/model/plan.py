@@ -6,13 +6,19 @@ The mode of the run is not part of a plan: live and dry run of the same case mak
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from firebreak.model.canonical import digest_of
 from firebreak.model.ids import PlanDigest
 from firebreak.model.step import Effect
+
+UNDO: Final = "undo"  # the stage of plans that take back; no playbook has a stage of this name
+UNDOES: Final = "undoes"  # parameter of an undo's action: ids of the actions that it takes back
+GIVES_BACK_TO: Final = (
+    "gives_back_to"  # parameter of an undo's action: customer or attacker, "" when an undo itself is undone
+)
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +93,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_irreversible(self) -> bool:
         return any(action.effect is Effect.IRREVERSIBLE for action in self.actions)
+
+    @property
+    def gives_back_to_attacker(self) -> bool:
+        """Whether an undo would start or restore what was judged the attacker's."""
+        return any(action.params.get(GIVES_BACK_TO) == "attacker" for action in self.actions)
 
 
 def action_id(step: str, kind: str, target: str) -> str:

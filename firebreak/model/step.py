@@ -9,7 +9,11 @@ A changing step has
     def plan(case: Case) -> list[Action | NoOp]                              pure
     async def look(actions, eyes: Eyes) -> dict[str, Target]                 reads the targets again, keyed by action id
     async def apply(action, hands: Hands) -> Sent                            one action, one request
-    def undo(action, prior: dict) -> Action | None                           pure: the inverse                (optional)
+    def undo(action, prior: dict) -> Action | NoOp | None                    pure: the inverse                (optional)
+    def whose(action, case: Case) -> Class                                   pure: who had the target         (optional)
+
+`undo` gives a no-op with the reason where there is nothing to take back, None where nothing can be. It is also put to its own inverse: an
+undo can be undone. `whose` says whether a target was the attacker's, for targets that attribution does not judge by themselves.
 
 `look` serves three times: before the write (fingerprint, already so), after a crash (did it happen?), and as proof (P8).
 """
@@ -18,9 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+# The fingerprint of an action that creates its target, as a `Target` that is absent tells it: nothing else may have taken the place.
+FREE: Final = {"place": "free"}
 
 
 class Effect(StrEnum):
@@ -87,3 +94,4 @@ class LoadedStep(msgspec.Struct, frozen=True, kw_only=True):
     look: Callable[..., Awaitable[dict[str, Target]]] | None = None
     apply: Callable[..., Awaitable[Sent]] | None = None
     undo: Callable[..., Any] | None = None
+    whose: Callable[..., Any] | None = None

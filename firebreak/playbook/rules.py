@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from firebreak.model.plan import UNDO
 from firebreak.model.playbook import Gate
 from firebreak.model.step import Effect, Step
 from firebreak.playbook.forms import Path, Reading, nearest
@@ -38,7 +39,10 @@ def _unique_stage_ids(stages: Stages, reading: Reading) -> None:
     seen: set[str] = set()
     for path, stage in stages:
         name = stage.get("id")
-        if name in seen:
+        if name == UNDO:
+            place = reading.places[(*path, "id")]
+            reading.problem(place, f"{UNDO!r} is the stage of `firebreak incidents undo`.", "Choose another id.")
+        elif name in seen:
             reading.problem(reading.places[(*path, "id")], f"Stage {name!r} is defined twice.", "Rename one.")
         elif name is not None:
             seen.add(name)
@@ -56,7 +60,7 @@ def _gates_fit(stages: Stages, gates: dict[str, Any], reading: Reading) -> None:
         if gate not in gates:
             reading.problem(reading.places[(*path, "gate")], f"Gate {gate!r} is not defined.", nearest(gate, gates))
     for name, gate in gates.items():
-        if name not in used:
+        if name not in used and name != UNDO:
             reading.problem(
                 reading.keys.get(("gates", name)),
                 f"Gate {name!r} is used by no stage.",

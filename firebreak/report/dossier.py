@@ -12,7 +12,7 @@ from firebreak.model.alert import Incident
 from firebreak.model.facts import ActivityFacts, Attribution, BurnRate, Inventory, SpendFacts, SubscriptionFacts
 from firebreak.model.finding import Finding, NotLookedAt
 from firebreak.model.outcome import ActionState
-from firebreak.model.plan import Action, Plan
+from firebreak.model.plan import GIVES_BACK_TO, UNDOES, Action, NoOp, Plan
 from firebreak.model.playbook import Playbook
 
 
@@ -45,7 +45,7 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An action with its end. `state` is a journal state, or "planned" in a dry run."""
+    """An action with its end. `state` is a journal state, or "planned" in a dry run. `taken_back`: an undo of it stands."""
 
     action: Action
     stage: str
@@ -55,10 +55,25 @@ class ActionRow(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    taken_back: bool = False
 
     @property
     def is_good(self) -> bool:
         return self.state in (ActionState.DONE, ActionState.ALREADY_SO)
+
+
+class UndoRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One undo: its own actions with their ends, and what its plan left with the reasons. `state` is that of `firebreak.engine.undos`."""
+
+    number: int
+    state: str
+    note: str
+    requested_by: str
+    asked_at: datetime
+    plan_digest: str = ""
+    gate: str = ""
+    actions: tuple[ActionRow, ...] = ()
+    left: tuple[NoOp, ...] = ()
 
 
 class TimelineRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +110,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     burn_after: BurnRate | None = None
     attribution_after: Attribution | None = None
     inventory_after: Inventory | None = None
+    undos: tuple[UndoRow, ...] = ()
     promises: tuple[tuple[str, str, bool], ...] = ()  # (id, what was checked, held)
     report_files: dict[str, str] = {}
 
@@ -175,8 +191,30 @@ def run_json(dossier: Dossier) -> dict[str, Any]:
                 "why": list(row.action.reasons),
                 "stage": row.stage,
                 "state_read_back": row.state_read_back,
+                "taken_back": row.taken_back,
             }
             for row in dossier.actions
+        ],
+        "undo": [
+            {
+                "number": u.number,
+                "state": u.state,
+                "note": u.note,
+                "requested_by": u.requested_by,
+                "plan_digest": u.plan_digest,
+                "gate": u.gate,
+                "actions": [
+                    {
+                        "id": row.action.id,
+                        "undoes": list(row.action.params.get(UNDOES, ())),
+                        "gives_back_to": row.action.params.get(GIVES_BACK_TO, ""),
+                        "state": row.state,
+                    }
+                    for row in u.actions
+                ],
+                "not_undone": [{"target": n.target, "reason": n.reason} for n in u.left],
+            }
+            for u in dossier.undos
         ],
         "findings": [
             {"id": f.id, "title": f.title, "severity": str(f.severity), "event_ids": list(f.event_ids)}

@@ -12,11 +12,12 @@ from decimal import Decimal
 
 from firebreak.model.alert import Incident
 from firebreak.model.facts import Attribution, BurnRate, SubscriptionFacts
-from firebreak.model.plan import Action, Plan
+from firebreak.model.plan import GIVES_BACK_TO, Action, Plan
 from firebreak.model.playbook import Gate
 from firebreak.model.step import Effect
 from firebreak.report.dossier import money
 from firebreak.report.hostile import markdown, plain, without_links
+from firebreak.report.undo_page import by_beneficiary, is_undo, money_again
 
 _MOST_ROWS = 200
 _MOST_NO_OPS = 12
@@ -45,7 +46,9 @@ KINDS = {
     "machine.start": "Start machine",
     "policy.deny_creation": "Block new compute",
     "policy.remove": "Lift the block of new compute",
+    "policy.restore": "Put the block of new compute back",
     "quota.reduce": "Lower quota",
+    "quota.restore": "Ask for the former quota",
     "quota.ticket": "Ticket: lower quota",
     "resource.delete": "Delete resource",
     "scale_set.deallocate": "Deallocate scale set",
@@ -91,7 +94,7 @@ def gate_page(
     if problem:
         lines += [f"> **Asked again:** {markdown(problem, 400)}", ""]
     lines += _headline(plan, incident, gate, subscription)
-    lines += _money(plan, burn)
+    lines += money_again(plan, burn) if is_undo(plan) else _money(plan, burn)
     lines += _over_limits(plan)
     lines += _undo(plan)
     if plan.problems:
@@ -99,7 +102,11 @@ def gate_page(
     if attribution is not None and attribution.verdict_reasons:
         lines += ["**Why we think it is an attack**", ""]
         lines += [f"- {markdown(reason, 240)}" for reason in attribution.verdict_reasons[:_FEW]] + [""]
-    lines += _actions(plan)
+    if is_undo(plan):
+        for heading, actions in by_beneficiary(plan.actions):
+            lines += [f"#### {heading}", "", *_actions(actions, plan.currency)]
+    else:
+        lines += ["#### What will be done", "", *_actions(plan.actions, plan.currency)]
     lines += _left_alone(plan)
     lines += _who(gate, required or gate.required, approvals, escalated=escalated)
     if demo_hint:
@@ -154,8 +161,11 @@ def _over_limits(plan: Plan) -> list[str]:
 
 def _undo(plan: Plan) -> list[str]:
     lost = [a for a in plan.actions if a.effect is Effect.IRREVERSIBLE]
-    if not lost:
+    kept = [a for a in plan.actions if a.effect is not Effect.IRREVERSIBLE and a.irreversible_because]
+    if not lost and not kept:
         return ["**Can be undone:** every action of this plan has an inverse; prior state is saved before each.", ""]
+    if not lost:
+        return ["**Can be undone:** all but what is named here; prior state is saved before each.", "", *_stays(kept)]
     by_kind: dict[str, list[Action]] = {}
     for action in lost:
         by_kind.setdefault(action.kind, []).append(action)
@@ -165,22 +175,34 @@ def _undo(plan: Plan) -> list[str]:
         said = f" {markdown(reasons[0], 240)}" if reasons else ""
         more = " The others likewise." if len(reasons) > 1 else ""
         lines.append(f"- **{kind_in_words(kind)}: {len(actions)}.**{said}{more}")
-    return [*lines, ""]
+    return [*lines, "", *_stays(kept)]
 
 
-def _actions(plan: Plan) -> list[str]:
+def _stays(kept: Sequence[Action]) -> list[str]:
+    """What does no harm and is nevertheless not taken back by an undo."""
+    by_kind: dict[str, list[Action]] = {}
+    for action in kept:
+        by_kind.setdefault(action.kind, []).append(action)
+    lines = [
+        f"- {kind_in_words(kind)}: {len(actions)}. {markdown(actions[0].irreversible_because, 240)}"
+        for kind, actions in by_kind.items()
+    ]
+    return [*lines, ""] if lines else []
+
+
+def _actions(chosen: Sequence[Action], currency: str) -> list[str]:
     """The actions kind by kind, in the plan's order; dearest first within a kind; at most `_MOST_ROWS` named."""
     by_kind: dict[str, list[Action]] = {}
-    for action in plan.actions:
+    for action in chosen:
         by_kind.setdefault(action.kind, []).append(action)
-    lines, room = ["#### What will be done", ""], _MOST_ROWS
+    lines, room = list[str](), _MOST_ROWS
     for kind, actions in by_kind.items():
         named = sorted(actions, key=lambda a: -(a.per_hour or Decimal(0)))[:room]
         room -= len(named)
         if len(actions) <= _FEW:
             lines += _one_by_one(named)
         else:
-            lines += [_group_title(kind, actions, plan.currency), "", *_table(named)]
+            lines += [_group_title(kind, actions, currency), "", *_table(named)]
         if len(named) < len(actions):
             lines += [f"… and {len(actions) - len(named)} more, all in the plan and the report.", ""]
         if len(actions) > _FEW:
@@ -189,7 +211,7 @@ def _actions(plan: Plan) -> list[str]:
 
 
 def _group_title(kind: str, actions: Sequence[Action], currency: str) -> str:
-    saves = _per_hour(actions)
+    saves = Decimal(0) if any(a.params.get(GIVES_BACK_TO) for a in actions) else _per_hour(actions)
     mark = "⚠ " if any(a.effect is Effect.IRREVERSIBLE for a in actions) else ""
     return f"**{mark}{kind_in_words(kind)}: {len(actions)}**" + (
         f", saves {money(saves, currency)} an hour" if saves else ""

@@ -7,6 +7,7 @@ from firebreak.report.dossier import Dossier, money
 from firebreak.report.gate_page import kind_in_words
 from firebreak.report.hostile import markdown
 from firebreak.report.todo import left_to_do, still_billed
+from firebreak.report.undone import undone
 
 STATES = {
     "done": "has ended: see what was done and what is left to do.",
@@ -34,6 +35,7 @@ def report_markdown(dossier: Dossier) -> str:
         *_todo(dossier),
         *_approvals(dossier),
         *_actions(dossier),
+        *undone(dossier),
         "---",
         "",
         case_page(dossier),
@@ -94,9 +96,10 @@ def _actions(dossier: Dossier) -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     for row in dossier.actions:
+        back = ", taken back" if row.taken_back else ""
         target = markdown("/".join(row.action.target.split("/")[4:5] + row.action.target.split("/")[-1:]), 80)
         rows.append(
-            f"| {row.stage} | {kind_in_words(row.action.kind)} | {target} | {row.state}{f': {markdown(row.reason, 160)}' if row.reason else ''} "
+            f"| {row.stage} | {kind_in_words(row.action.kind)} | {target} | {row.state}{back}{f': {markdown(row.reason, 160)}' if row.reason else ''} "
             f"| {markdown(row.state_read_back)} | {'; '.join(markdown(r, 120) for r in row.action.reasons[:2])} |"
         )
     return [*rows, ""]

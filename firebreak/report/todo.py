@@ -56,7 +56,8 @@ def _identities(dossier: Dossier) -> list[str]:
     apps = [
         f"Rotate the secrets of, or disable, the service principal {plain(who)}." for who in attackers if "@" not in who
     ]
-    blocked = any(row.is_good and row.action.kind == "policy.deny_creation" for row in dossier.actions)
+    blocks = [row for row in dossier.actions if row.action.kind == "policy.deny_creation" and not row.taken_back]
+    blocked = any(row.is_good for row in blocks)
     return (
         people + apps + (["Lift the policy that blocks new compute when the identities are clean."] if blocked else [])
     )
@@ -109,7 +110,10 @@ def still_billed(dossier: Dossier) -> list[str]:
     stopped = [
         row
         for row in dossier.actions
-        if row.is_good and row.action.kind == "machine.deallocate" and row.action.target.lower() not in deleted
+        if row.is_good
+        and row.action.kind == "machine.deallocate"
+        and row.action.target.lower() not in deleted
+        and not row.taken_back
     ]
     if stopped:
         lines.append(f"The disks and addresses of {len(stopped)} deallocated machines, until they are deleted.")

@@ -9,10 +9,10 @@ from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import AccessFacts, Attribution, Class, Inventory, SubscriptionFacts
 from firebreak.model.plan import Action, NoOp, action_id
-from firebreak.model.step import Effect, Sent, Step, Target
+from firebreak.model.step import FREE, Effect, Sent, Step, Target
 from tasks.arm import POLICY, items_at, look_at, text_at, value_at
 from tasks.judged import id_of_this_time
-from tasks.words import plain, slug
+from tasks.words import name_of, plain, slug
 
 # Built-in policy "Not allowed resource types".
 DEFINITION = "/providers/Microsoft.Authorization/policyDefinitions/6c112d4e-5bc7-47ae-a041-ea2d9dccd749"
@@ -23,6 +23,19 @@ TYPES = (
     "Microsoft.ContainerInstance/containerGroups",
     "Microsoft.ContainerService/managedClusters",
     "Microsoft.MachineLearningServices/workspaces/computes",
+)
+_DENIED = ("document", "properties", "parameters", "listOfResourceTypesNotAllowed", "value")
+_KEPT = (
+    "displayName",
+    "description",
+    "policyDefinitionId",
+    "parameters",
+    "enforcementMode",
+    "notScopes",
+    "metadata",
+    "nonComplianceMessages",
+    "resourceSelectors",
+    "overrides",
 )
 DENY = "policy.deny_creation"
 ALLOW = "policy.remove"
@@ -117,6 +130,19 @@ def denies(document: Any, types: Sequence[str]) -> bool:
     )
 
 
+def marks_of(document: Any) -> dict[str, str]:
+    """What tells one policy assignment from another in its place: somebody may have changed or replaced it since."""
+    properties = value_at(document, "properties")
+    types = sorted(str(t).lower() for t in items_at(document, *_DENIED[1:]))
+    return {
+        "definition": text_at(properties, "policyDefinitionId").rsplit("/", 1)[-1].lower(),
+        "denied": ", ".join(t.split("/", 1)[-1] for t in types) or "nothing by type",
+        "enforcement": (text_at(properties, "enforcementMode") or "Default").lower(),
+        "excluded": ", ".join(sorted(str(s).lower() for s in items_at(properties, "notScopes"))) or "nothing",
+        "place": f"taken by policy assignment {plain(text_at(properties, 'displayName') or 'without a name', 80)}",
+    }
+
+
 def _equal(document: Any, wanted: Any) -> bool:
     keys = ("policyDefinitionId", "parameters", "enforcementMode", "notScopes")
     return all(value_at(document, "properties", key) == value_at(wanted, "properties", key) for key in keys)
@@ -130,15 +156,16 @@ async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
                 exists=document is not None,
                 already_so=document is None,
                 state=state,
+                fingerprint=marks_of(document) if document is not None else FREE,
                 prior={"document": document or {}},
             )
-        wanted = items_at(
-            action.params, "document", "properties", "parameters", "listOfResourceTypesNotAllowed", "value"
-        )
+        wanted = items_at(action.params, *_DENIED)
+        as_before = action.params.get("as_before") or not wanted
         return Target(
             exists=document is not None,
-            already_so=denies(document, wanted) if wanted else _equal(document, action.params["document"]),
+            already_so=_equal(document, action.params["document"]) if as_before else denies(document, wanted),
             state=state,
+            fingerprint=marks_of(document) if document is not None else FREE,
             prior={"document": document or {}},
         )
 
@@ -160,14 +187,33 @@ async def apply(action: Action, hands: Hands) -> Sent:
 def undo(action: Action, prior: dict[str, Any]) -> Action | None:
     """Remove the assignment, or put back the one that stood there before under the same name."""
     document = prior.get("document") or {}
-    kind = DENY if document else ALLOW
+    now = marks_of(action.params["document"]) if action.kind == DENY else FREE
+    if not document and action.kind == ALLOW:
+        return None  # nothing stood there, so nothing was removed
+    if document:
+        kind, title = DENY, f"Put policy assignment {name_of(action.target)} back as it was"
+        reasons: tuple[str, ...] = ("Restores the assignment that stood there before.",)
+    else:
+        kind, title = ALLOW, "Allow the creation of compute again"
+        reasons = (
+            "Takes back the block of this incident.",
+            "Be sure that the attacker is out: whoever may create compute can do so again within minutes.",
+        )
     return Action(
         id=action_id(STEP.id, kind, f"{action.target}#undo"),
         step=STEP.id,
         kind=kind,
         target=action.target,
-        title="Allow the creation of compute again",
+        title=title,
         effect=Effect.REVERSIBLE,
-        reasons=("Takes back the block of this incident.",),
-        params={"document": {"properties": document["properties"]}} if document else {},
+        reasons=reasons,
+        fingerprint={name: value for name, value in now.items() if action.kind == ALLOW or name != "place"},
+        params={"document": kept_of(document), "as_before": True} if document else {},
     )
+
+
+def kept_of(document: Any) -> dict[str, Any]:
+    """What has to be sent to make a policy assignment again as it was; what Azure adds by itself is left out."""
+    properties = value_at(document, "properties") or {}
+    top = {name: document[name] for name in ("location", "identity") if document.get(name)}
+    return top | {"properties": {name: properties[name] for name in _KEPT if properties.get(name) is not None}}

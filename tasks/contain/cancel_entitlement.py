@@ -80,10 +80,14 @@ async def apply(action: Action, hands: Hands) -> Sent:
     return await change_entitlement(action, hands)
 
 
-def undo(action: Action, prior: dict[str, Any]) -> Action | None:
+def undo(action: Action, prior: dict[str, Any]) -> Action | NoOp | None:
     """Reactivate it, while Microsoft still allows that."""
-    if action.kind != CANCEL or prior.get("status") != "active":
-        return None
+    if action.kind != CANCEL:
+        reason = "Cancelling it once more is a last resort of its own: ask for it with a response, not with an undo."
+        return NoOp(step=STEP.id, target=action.target, reason=reason)
+    if prior.get("status") != "active":
+        reason = "It was not active before it was cancelled, so it is not reactivated."
+        return NoOp(step=STEP.id, target=action.target, reason=reason)
     return Action(
         id=action_id(STEP.id, REACTIVATE, action.target),
         step=STEP.id,
@@ -91,7 +95,11 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | None:
         target=action.target,
         title=action.title.replace("Cancel", "Reactivate", 1),
         effect=Effect.REVERSIBLE,
-        reasons=("It was active before this incident cancelled it.",),
+        reasons=(
+            "It was active before this incident cancelled it.",
+            "Microsoft names no deadline: count on at most 30 days from the moment of cancelling; after that ask Microsoft first.",
+            "Machines that were running may start again and are billed.",
+        ),
         fingerprint=action.fingerprint,
         params=action.params,
     )

@@ -113,18 +113,33 @@ async def apply(action: Action, hands: Hands) -> Sent:
     return await hands.arm.post(f"{action.target}/{verb}", COMPUTE)
 
 
-def undo(action: Action, prior: dict[str, Any]) -> Action | None:
-    """Start it again when it was running."""
-    if action.kind != DEALLOCATE or prior.get("power") not in ("running", "starting"):
+def undo(action: Action, prior: dict[str, Any]) -> Action | NoOp | None:
+    """Start it again when it was running, deallocate it again when it was not."""
+    power = str(prior.get("power") or "unknown")
+    was_running = power in ("running", "starting")
+    if action.kind == DEALLOCATE and not was_running:
+        reason = f"It was {plain(power, 40)} before, not running: it is not started."
+        return NoOp(step=STEP.id, target=action.target, reason=reason)
+    if action.kind == START and was_running:
         return None
+    kind, title, reason = (
+        (START, "Start {} again", "It was running before it was deallocated; it is billed again from now on.")
+        if action.kind == DEALLOCATE
+        else (
+            DEALLOCATE,
+            "Deallocate {} again",
+            "It was deallocated before it was started; its compute costs nothing then.",
+        )
+    )
     return Action(
-        id=action_id(STEP.id, START, action.target),
+        id=action_id(STEP.id, kind, action.target),
         step=STEP.id,
-        kind=START,
+        kind=kind,
         target=action.target,
-        title=f"Start {name_of(action.target)} again",
+        title=title.format(name_of(action.target)),
         effect=Effect.REVERSIBLE,
-        reasons=("It was running before it was deallocated; it is billed again from now on.",),
+        reasons=(reason,),
         fingerprint=action.fingerprint,
+        per_hour=action.per_hour,
         region=action.region,
     )

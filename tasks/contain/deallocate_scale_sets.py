@@ -17,6 +17,7 @@ from tasks.words import name_of, per_hour, plain
 
 DEALLOCATE = "scale_set.deallocate"
 START = "scale_set.start"
+ALL_THERE = "all there"
 
 STEP = Step(
     id="contain.deallocate_scale_sets",
@@ -92,16 +93,23 @@ async def _look(action: Action, document: dict[str, Any] | None, eyes: Eyes) -> 
     if document is None:
         return absent(action) if action.kind == DEALLOCATE else Target(exists=False, already_so=False, state="absent")
     instances = await eyes.arm.list(f"{action.target}/virtualMachines", COMPUTE, {"$expand": "instanceView"})
-    powers = [_power(items_at(instance, "properties", "instanceView", "statuses")) for instance in instances]
+    named = {str(one) for one in action.params.get("instances", ())}
+    power_of = {
+        text_at(instance, "instanceId"): _power(items_at(instance, "properties", "instanceView", "statuses"))
+        for instance in instances
+    }
+    powers = [power for instance, power in power_of.items() if not named or instance in named]
+    gone = sorted(named - set(power_of))
     wanted, on_the_way = ("running", "starting") if action.kind == START else ("deallocated", "deallocating")
-    settled = all(power == wanted for power in powers)
+    settled = all(power == wanted for power in powers) and not gone
     return Target(
         exists=True,
         already_so=settled,
         in_progress=not settled and all(power in (wanted, on_the_way) for power in powers),
         state=", ".join(f"{powers.count(power)} {power}" for power in sorted(set(powers))) or "no instances",
-        fingerprint=known({"uniqueId": text_at(document, "properties", "uniqueId").lower()}),
-        prior={"running": powers.count("running")},
+        fingerprint=known({"uniqueId": text_at(document, "properties", "uniqueId").lower()})
+        | {"instances": f"{len(gone)} of {len(named)} no longer there" if gone else ALL_THERE},
+        prior={"running": sorted(i for i, power in power_of.items() if power in ("running", "starting"))},
     )
 
 
@@ -112,21 +120,37 @@ def _power(statuses: Sequence[Any]) -> str:
 
 async def apply(action: Action, hands: Hands) -> Sent:
     verb = "start" if action.kind == START else "deallocate"
-    return await hands.arm.post(f"{action.target}/{verb}", COMPUTE)
+    instances = action.params.get("instances")
+    return await hands.arm.post(f"{action.target}/{verb}", COMPUTE, {"instanceIds": instances} if instances else None)
 
 
-def undo(action: Action, prior: dict[str, Any]) -> Action | None:
-    """Start all instances when any was running."""
-    if action.kind != DEALLOCATE or not prior.get("running"):
+def undo(action: Action, prior: dict[str, Any]) -> Action | NoOp | None:
+    """Start exactly the instances that were running; deallocate exactly those again that an undo started."""
+    running = prior.get("running")
+    if not isinstance(running, list):
         return None
+    before = {str(instance) for instance in running}
+    if action.kind == DEALLOCATE:
+        if not before:
+            return NoOp(step=STEP.id, target=action.target, reason="No instance was running before: none is started.")
+        kind, title, instances = START, "Start {} instances of scale set {} again", sorted(before)
+        reason = "They were running before they were deallocated; they are billed again from now on."
+    else:
+        instances = sorted({str(one) for one in action.params.get("instances", ())} - before)
+        if not instances:
+            return None
+        kind, title = DEALLOCATE, "Deallocate {} instances of scale set {} again"
+        reason = "They were deallocated before they were started; their compute costs nothing then."
     return Action(
-        id=action_id(STEP.id, START, action.target),
+        id=action_id(STEP.id, kind, action.target),
         step=STEP.id,
-        kind=START,
+        kind=kind,
         target=action.target,
-        title=f"Start scale set {name_of(action.target)} again",
+        title=title.format(len(instances), name_of(action.target)),
         effect=Effect.REVERSIBLE,
-        reasons=(f"{prior['running']} instances were running before; they are billed again from now on.",),
-        fingerprint=action.fingerprint,
+        reasons=(reason,),
+        fingerprint=action.fingerprint | {"instances": ALL_THERE},
+        params={"instances": instances},
+        per_hour=action.per_hour,
         region=action.region,
     )

@@ -95,12 +95,13 @@ def _judge(action: Action, document: dict[str, Any] | None) -> Target:
     enabled = value_at(document, "properties", "enabled") is not False
     scaled = text_at(document, "properties", "targetResourceUri")
     rogue = {s.lower() for s in action.params.get("scale_sets", ())}
+    scales = ROGUE if scaled.lower() in rogue else scaled
     return Target(
         exists=True,
         already_so=enabled if action.kind == ENABLE else not enabled,
         state="enabled" if enabled else "disabled",
-        fingerprint={"scales": ROGUE if scaled.lower() in rogue else scaled},
-        prior={"enabled": enabled},
+        fingerprint={"scales": scales},
+        prior={"enabled": enabled, "scales": scales},
     )
 
 
@@ -109,17 +110,27 @@ async def apply(action: Action, hands: Hands) -> Sent:
 
 
 def undo(action: Action, prior: dict[str, Any]) -> Action | None:
-    """Switch it on again when it was on."""
-    if action.kind != DISABLE or not prior.get("enabled"):
+    """Switch it to what it was."""
+    if "enabled" not in prior or bool(prior["enabled"]) != (action.kind == DISABLE):
         return None
+    kind, word = (ENABLE, "on") if action.kind == DISABLE else (DISABLE, "off")
     return Action(
-        id=action_id(STEP.id, ENABLE, action.target),
+        id=action_id(STEP.id, kind, action.target),
         step=STEP.id,
-        kind=ENABLE,
+        kind=kind,
         target=action.target,
-        title=action.title.replace("off", "on again", 1),
+        title=f"Switch autoscale setting {name_of(action.target)} {word} again",
         effect=Effect.REVERSIBLE,
         reasons=("Restores the setting as it was before.",),
+        fingerprint={"scales": str(prior.get("scales", action.fingerprint.get("scales", "")))},
         params=action.params,
         region=action.region,
     )
+
+
+def whose(action: Action, case: Case) -> Class:
+    """A setting beside a scale set of the attacker works for the attacker, whoever made it."""
+    judged = case[Attribution].of(action.target)
+    if judged is not None and judged.cls is not Class.UNKNOWN:
+        return judged.cls
+    return Class.ATTACKER if action.params.get("scale_sets") else Class.UNKNOWN

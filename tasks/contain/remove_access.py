@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from firebreak.errors import AccessError, RejectedError
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import AccessFacts, ActivityFacts, Attribution, Class, RoleAssignment, SubscriptionFacts
 from firebreak.model.plan import Action, NoOp, action_id
-from firebreak.model.step import Effect, Sent, Step, Target
+from firebreak.model.step import FREE, Effect, Sent, Step, Target
 from tasks.arm import AUTHORIZATION, absent, known, look_at, text_at, value_at
 from tasks.judged import Judged, id_of_this_time
 from tasks.words import name_of, plain
@@ -17,7 +18,16 @@ from tasks.words import name_of, plain
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 REMOVE = "access.remove"
 RESTORE = "access.restore"
-_KEPT = ("roleDefinitionId", "principalId", "principalType", "condition", "conditionVersion", "description")
+THERE = "there"
+_KEPT = (
+    "roleDefinitionId",
+    "principalId",
+    "principalType",
+    "condition",
+    "conditionVersion",
+    "delegatedManagedIdentityResourceId",
+    "description",
+)
 
 STEP = Step(
     id="contain.remove_access",
@@ -171,24 +181,45 @@ def _where(assignment: RoleAssignment) -> str:
 
 
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
+    holders = {_identity(a.params.get("document"))["principalId"] for a in actions if a.kind == RESTORE}
+    deleted = {holder for holder in sorted(holders) if await _is_deleted(holder, eyes)}
+
     def judge(action: Action, document: dict[str, Any] | None) -> Target:
+        wanted = _identity(action.params.get("document"))
+        gone = "deleted from the directory" if wanted["principalId"] in deleted else THERE
         if document is None:
-            return absent(action) if action.kind == REMOVE else Target(exists=False, already_so=False, state="absent")
-        fingerprint = {
-            "principalId": text_at(document, "properties", "principalId").lower(),
-            "roleDefinitionId": text_at(document, "properties", "roleDefinitionId").rsplit("/", 1)[-1].lower(),
-        }
+            free = FREE | {"principal": gone}
+            left = Target(exists=False, already_so=False, state="absent", fingerprint=free, prior={"document": {}})
+            return absent(action) if action.kind == REMOVE else left
+        found = _identity(document)
+        taken = f"taken by role {found['roleDefinitionId']} of {found['principalId']}"
         return Target(
             exists=True,
-            already_so=action.kind == RESTORE,
+            already_so=action.kind == RESTORE and found == wanted,
             state="assigned",
-            fingerprint=fingerprint,
+            fingerprint=found | {"place": taken, "principal": gone},
             prior={"document": document},
         )
 
     return await look_at(
         actions, eyes, judge, version=AUTHORIZATION, list_path="providers/Microsoft.Authorization/roleAssignments"
     )
+
+
+def _identity(document: Any) -> dict[str, str]:
+    """Whom a role assignment gives which role."""
+    return {
+        "principalId": text_at(document, "properties", "principalId").lower(),
+        "roleDefinitionId": text_at(document, "properties", "roleDefinitionId").rsplit("/", 1)[-1].lower(),
+    }
+
+
+async def _is_deleted(principal: str, eyes: Eyes) -> bool:
+    """Whether the directory says that there is no such principal; one that may not be read is left to Azure to judge."""
+    try:
+        return await eyes.graph.get(f"/v1.0/directoryObjects/{principal}") is None
+    except (AccessError, RejectedError):
+        return False
 
 
 async def apply(action: Action, hands: Hands) -> Sent:
@@ -198,8 +229,19 @@ async def apply(action: Action, hands: Hands) -> Sent:
 
 
 def undo(action: Action, prior: dict[str, Any]) -> Action | None:
-    """Grant the same role again, under the same id."""
+    """Grant the same role again, under the same id, or remove what an undo granted."""
     properties = value_at(prior, "document", "properties")
+    if action.kind == RESTORE and not isinstance(properties, dict):
+        return Action(
+            id=action_id(STEP.id, REMOVE, action.target),
+            step=STEP.id,
+            kind=REMOVE,
+            target=action.target,
+            title=action.title.replace("Give back", "Remove", 1),
+            effect=Effect.REVERSIBLE,
+            reasons=("It was not there before it was given back.",),
+            fingerprint=_identity(action.params["document"]),
+        )
     if action.kind != REMOVE or not isinstance(properties, dict):
         return None
     return Action(
@@ -210,5 +252,16 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | None:
         title=action.title.replace("Remove", "Give back", 1),
         effect=Effect.REVERSIBLE,
         reasons=("Restores the role assignment as it was before.",),
+        fingerprint=FREE | {"principal": THERE},
         params={"document": {"properties": {k: properties[k] for k in _KEPT if properties.get(k) is not None}}},
     )
+
+
+def whose(action: Action, case: Case) -> Class:
+    """A role assignment is the attacker's when the attacker holds or granted it."""
+    assignments = case[AccessFacts].role_assignments
+    assignment = next((one for one in assignments if one.id.lower() == action.target.lower()), None)
+    judged = case[Attribution].of(action.target)
+    if assignment is None or (judged is not None and judged.cls is Class.LEGITIMATE):
+        return judged.cls if judged is not None else Class.UNKNOWN
+    return Class.ATTACKER if _why(assignment, case, Judged(case)) else Class.UNKNOWN

@@ -7,9 +7,9 @@ from typing import Any
 
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
-from firebreak.model.facts import AccessFacts, ActivityFacts, Attribution, Lock
+from firebreak.model.facts import AccessFacts, ActivityFacts, Attribution, Class, Lock
 from firebreak.model.plan import Action, NoOp, action_id
-from firebreak.model.step import Effect, Sent, Step, Target
+from firebreak.model.step import FREE, Effect, Sent, Step, Target
 from tasks.arm import LOCKS, absent, known, look_at, text_at, value_at
 from tasks.judged import Judged, id_of_this_time
 from tasks.words import name_of, plain
@@ -71,12 +71,15 @@ def _remove(lock: Lock, case: Case, judged: Judged) -> Action:
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
     def judge(action: Action, document: dict[str, Any] | None) -> Target:
         if document is None:
-            return absent(action) if action.kind == REMOVE else Target(exists=False, already_so=False, state="absent")
+            gone = Target(exists=False, already_so=False, state="absent", fingerprint=FREE, prior={"document": {}})
+            return absent(action) if action.kind == REMOVE else gone
+        level = text_at(document, "properties", "level")
+        same = level.lower() == text_at(action.params, "document", "properties", "level").lower()
         return Target(
             exists=True,
-            already_so=action.kind == RESTORE,
+            already_so=action.kind == RESTORE and same,
             state="locked",
-            fingerprint={"level": text_at(document, "properties", "level")},
+            fingerprint={"level": level, "place": f"taken by a lock of level {plain(level, 40)}"},
             prior={"document": document},
         )
 
@@ -90,8 +93,19 @@ async def apply(action: Action, hands: Hands) -> Sent:
 
 
 def undo(action: Action, prior: dict[str, Any]) -> Action | None:
-    """Place the same lock again."""
+    """Place the same lock again, or remove the one that an undo placed."""
     properties = value_at(prior, "document", "properties")
+    if action.kind == RESTORE and not isinstance(properties, dict):
+        return Action(
+            id=action_id(STEP.id, REMOVE, action.target),
+            step=STEP.id,
+            kind=REMOVE,
+            target=action.target,
+            title=action.title.replace("Place again", "Remove", 1),
+            effect=Effect.REVERSIBLE,
+            reasons=("It was not there before it was placed again.",),
+            fingerprint={"level": text_at(action.params, "document", "properties", "level")},
+        )
     if action.kind != REMOVE or not isinstance(properties, dict):
         return None
     kept = {key: properties[key] for key in ("level", "notes", "owners") if properties.get(key)}
@@ -103,5 +117,12 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | None:
         title=action.title.replace("Remove", "Place again", 1),
         effect=Effect.REVERSIBLE,
         reasons=("Restores the lock as it was before.",),
+        fingerprint=FREE,
         params={"document": {"properties": kept}},
     )
+
+
+def whose(action: Action, case: Case) -> Class:
+    """A lock is the attacker's when the attacker placed it."""
+    lock = next((one for one in case[AccessFacts].locks if one.id.lower() == action.target.lower()), None)
+    return Class.ATTACKER if lock is not None and Judged(case).made_lock(lock) else Class.UNKNOWN

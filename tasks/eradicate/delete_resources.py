@@ -74,6 +74,6 @@ async def apply(action: Action, hands: Hands) -> Sent:
     raise ValueError(f"{action.kind} is not an action of {STEP.id}.")
 
 
-def undo(action: Action, prior: dict[str, Any]) -> Action | None:
+def undo(action: Action, prior: dict[str, Any]) -> Action | NoOp | None:
     """Only disks come back, from their snapshots."""
     return disks.restoration_of(action, prior)

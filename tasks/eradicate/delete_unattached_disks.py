@@ -56,6 +56,6 @@ async def apply(action: Action, hands: Hands) -> Sent:
     return await disks.change_disk(action, hands)
 
 
-def undo(action: Action, prior: dict[str, Any]) -> Action | None:
+def undo(action: Action, prior: dict[str, Any]) -> Action | NoOp | None:
     """Create the disk again from its snapshot."""
     return disks.restoration_of(action, prior)

@@ -142,16 +142,19 @@ async def apply(action: Action, hands: Hands) -> Sent:
 
 def undo(action: Action, prior: dict[str, Any]) -> Action | None:
     """Ask for the former limit again."""
-    if action.kind != REDUCE or "limit" not in prior:
+    if "limit" not in prior:
         return None
+    kind = RAISE if action.kind == REDUCE else REDUCE
+    limit = plain(str(action.params["name"]), 80)
     return Action(
-        id=action_id(STEP.id, RAISE, action.target),
+        id=action_id(STEP.id, kind, action.target),
         step=STEP.id,
-        kind=RAISE,
+        kind=kind,
         target=action.target,
-        title=f"Ask for the former limit of {prior['limit']} again",
+        title=f"Ask for the former limit of {prior['limit']} for {limit} in {action.region} again",
         effect=Effect.REVERSIBLE,
         reasons=("Microsoft may take its time or refuse.",),
+        fingerprint={"limit": str(action.params["limit"])},
         params=action.params | {"limit": prior["limit"]},
         region=action.region,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
@@ -16,6 +17,7 @@ from tasks.requests import request_id
 from tasks.words import name_of, plain
 
 RESOLVE = "alert.resolve"
+STAYS = "Microsoft was told, and keeps the history of the alert: correct the verdict in Partner Center."
 ALERTS = "/beta/security/partner/securityAlerts"
 _GRAPH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # opaque to us, but a plain path segment
 _REASONS = ("fraud", "legitimate")
@@ -61,6 +63,7 @@ def plan(case: Case) -> list[Action | NoOp]:
             ),
             fingerprint={"subscriptionId": case.incident.subscription_id.lower()},
             params={"status": "resolved", "resolvedReason": verdict, "case": case.incident.case, "round": case.round},
+            irreversible_because=STAYS,
         )
     ]
 
@@ -99,3 +102,8 @@ async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
 async def apply(action: Action, hands: Hands) -> Sent:
     body = {"status": action.params["status"], "resolvedReason": action.params["resolvedReason"]}
     return await hands.graph.patch(action.target, body, request_id=request_id(action))
+
+
+def undo(action: Action, prior: dict[str, Any]) -> NoOp:  # noqa: ARG001 - one signature for all steps
+    """What Microsoft was told is not taken back by machine."""
+    return NoOp(step=STEP.id, target=action.target, reason=f"Cannot be undone. {STAYS}")

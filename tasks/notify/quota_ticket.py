@@ -15,6 +15,7 @@ from firebreak.model.step import Effect, Sent, Step, Target
 from tasks import quota
 from tasks.tickets import (
     PERMISSIONS,
+    STAYS,
     contact,
     document,
     file_ticket,
@@ -75,6 +76,7 @@ def plan(case: Case) -> list[Action | NoOp]:
                 for one, outcome in refused[:10]
             ),
             params={"document": body},
+            irreversible_because=STAYS,
         )
     ]
 
@@ -101,3 +103,8 @@ async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
 
 async def apply(action: Action, hands: Hands) -> Sent:
     return await file_ticket(action, hands)
+
+
+def undo(action: Action, prior: dict[str, Any]) -> NoOp:  # noqa: ARG001 - one signature for all steps
+    """A ticket that was filed stays filed."""
+    return NoOp(step=STEP.id, target=action.target, reason=f"Cannot be undone. {STAYS}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
@@ -11,6 +12,7 @@ from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.tickets import (
     PERMISSIONS,
+    STAYS,
     contact,
     document,
     file_ticket,
@@ -67,6 +69,7 @@ def plan(case: Case) -> list[Action | NoOp]:
                 f"Calls back {people['primaryEmailAddress']}.",
             ),
             params={"document": body},
+            irreversible_because=STAYS,
         )
     ]
 
@@ -101,3 +104,8 @@ async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
 
 async def apply(action: Action, hands: Hands) -> Sent:
     return await file_ticket(action, hands)
+
+
+def undo(action: Action, prior: dict[str, Any]) -> NoOp:  # noqa: ARG001 - one signature for all steps
+    """A ticket that was filed stays filed."""
+    return NoOp(step=STEP.id, target=action.target, reason=f"Cannot be undone. {STAYS}")

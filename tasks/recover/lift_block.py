@@ -9,12 +9,13 @@ from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import AccessFacts
 from firebreak.model.plan import Action, NoOp, action_id
-from firebreak.model.step import Effect, Sent, Step, Target
+from firebreak.model.step import FREE, Effect, Sent, Step, Target
 from tasks.arm import POLICY, absent, look_at, text_at, value_at
-from tasks.words import slug
+from tasks.words import name_of, slug
 
 LIFT = "policy.remove"
 PUT_BACK = "policy.restore"
+_TELLING = ("policyDefinitionId", "parameters", "enforcementMode")
 
 STEP = Step(
     id="recover.lift_block",
@@ -61,13 +62,16 @@ def plan(case: Case) -> list[Action | NoOp]:
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
     def judge(action: Action, document: dict[str, Any] | None) -> Target:
         if document is None:
-            return absent(action) if action.kind == LIFT else Target(exists=False, already_so=False, state="absent")
+            gone = Target(exists=False, already_so=False, state="absent", fingerprint=FREE, prior={"document": {}})
+            return absent(action) if action.kind == LIFT else gone
         definition = text_at(document, "properties", "policyDefinitionId").lower()
+        wanted = value_at(action.params, "document", "properties") or {}
+        same = all(value_at(document, "properties", key) == value for key, value in wanted.items() if key in _TELLING)
         return Target(
             exists=True,
-            already_so=action.kind == PUT_BACK,
+            already_so=action.kind == PUT_BACK and same,
             state="assigned",
-            fingerprint={"policyDefinitionId": definition},
+            fingerprint={"policyDefinitionId": definition, "place": f"taken by {name_of(definition)}"},
             prior={"document": document},
         )
 
@@ -83,8 +87,20 @@ async def apply(action: Action, hands: Hands) -> Sent:
 
 
 def undo(action: Action, prior: dict[str, Any]) -> Action | None:
-    """Put the same assignment back."""
+    """Put the same assignment back, or remove the one that an undo put back."""
     properties = value_at(prior, "document", "properties")
+    if action.kind == PUT_BACK and not isinstance(properties, dict):
+        placed = text_at(action.params, "document", "properties", "policyDefinitionId").lower()
+        return Action(
+            id=action_id(STEP.id, LIFT, action.target),
+            step=STEP.id,
+            kind=LIFT,
+            target=action.target,
+            title="Remove the deny policy again: compute may be created",
+            effect=Effect.REVERSIBLE,
+            reasons=("It was not there before it was put back.",),
+            fingerprint={"policyDefinitionId": placed},
+        )
     if action.kind != LIFT or not isinstance(properties, dict):
         return None
     kept = ("displayName", "description", "policyDefinitionId", "parameters", "enforcementMode")
@@ -96,5 +112,6 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | None:
         title="Put the deny policy back",
         effect=Effect.REVERSIBLE,
         reasons=("Restores the block as it was before.",),
+        fingerprint=FREE,
         params={"document": {"properties": {key: properties[key] for key in kept if key in properties}}},
     )

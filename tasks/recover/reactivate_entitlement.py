@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
@@ -66,3 +67,11 @@ async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
 
 async def apply(action: Action, hands: Hands) -> Sent:
     return await change_entitlement(action, hands)
+
+
+def undo(action: Action, prior: dict[str, Any]) -> NoOp:  # noqa: ARG001 - one signature for all steps
+    """Cancelling is never the inverse of anything."""
+    reason = (
+        "Cancelling the subscription again is a last resort of its own: ask for it with a response, not with an undo."
+    )
+    return NoOp(step=STEP.id, target=action.target, reason=reason)

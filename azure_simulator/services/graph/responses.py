@@ -51,6 +51,12 @@ def get_by_ids(world: World, request: Request) -> Response:
     return Response(200, {"@odata.context": context(world, request, "directoryObjects"), "value": found})
 
 
+def get_directory_object(world: World, request: Request) -> Response:
+    """GET /directoryObjects/{id}: a user, group or service principal of the token's tenant."""
+    found = directory.typed(world, directory.find(world, request, "", request.params["id"]))
+    return Response(200, {"@odata.context": context(world, request, "directoryObjects/$entity"), **found})
+
+
 def list_users(world: World, request: Request) -> Response:
     found = [directory.shown(world, p) for p in directory.principals(world, request, "User")]
     return listed(world, request, found, path="users", filterable=USERS)

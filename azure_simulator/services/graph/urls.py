@@ -19,6 +19,7 @@ def _directory(version: str) -> list[Route]:
     app = f"{base}/servicePrincipals/{{id}}"
     return [
         _route("POST", f"{base}/directoryObjects/getByIds", responses.get_by_ids),
+        _route("GET", f"{base}/directoryObjects/{{id}}", responses.get_directory_object),
         _route("GET", f"{base}/users", responses.list_users),
         _route("GET", f"{base}/users/{{id}}", responses.get_user),
         _route("PATCH", f"{base}/users/{{id}}", responses.patch_user),

@@ -1,0 +1,146 @@
+"""`firebreak incidents undo`: take back what an incident did, at a gate of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import typer
+from rich.markdown import Markdown
+
+from firebreak.cli.output import Json, print_error, print_json, safe, say, stdout
+from firebreak.cli.respond import requester
+from firebreak.cli.rooms import dossier_of, engine_room
+from firebreak.cli.services import Running, find_services, use_services
+from firebreak.engine import Engine, EngineRoom, Undo, pages
+from firebreak.engine.undoing import begin_undo
+from firebreak.engine.undos import undos_of
+from firebreak.errors import WaitingError
+from firebreak.model.plan import Plan
+from firebreak.report.dossier import run_json
+from firebreak.report.undone import plan_json
+from firebreak.settings import Settings
+
+_POLL_SECONDS = 1.0
+_EXIT = {"failed": 1, "open": 2, "rejected": 3, "refused": 3}
+
+
+def undo(
+    incident: str,
+    only: list[str] = typer.Option(
+        [], "--only", help="Take back this action only (its id; see incidents show --json). May be given again."
+    ),
+    stage: list[str] = typer.Option(
+        [], "--stage", help="Take back what this stage did; 'undo' takes back the last undo. May be given again."
+    ),
+    include_attacker: bool = typer.Option(
+        False, "--include-attacker", help="Also start and restore what was judged the attacker's."
+    ),
+    wait: bool = typer.Option(False, "--wait", help="Wait until it has ended, its gate included."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Look and plan, ask nobody, change nothing."),
+    local: bool = typer.Option(False, "--local", help="Carry it out in this process even if a Prefect server runs."),
+    as_json: bool = Json,
+) -> None:
+    """Take back what an incident did: a plan of inverses with its own gate. Whoever asks cannot approve.
+
+    The response must have ended. An undo that is open goes on when the command is given again. Exit code 2 means that the gate waits, or, with
+    --dry-run, that there is something to take back.
+    """
+    settings = Settings.load()
+    services = None if dry_run or local else find_services(settings.home)
+    if services:
+        use_services(services)
+    with engine_room(settings) as room:
+        mode = room.store.incidents.get(incident).mode
+        if not mode.may_write:
+            _nothing(
+                room,
+                incident,
+                f"{incident} is a {mode} incident: it changed nothing, so there is nothing to undo.",
+                as_json,
+            )
+            return
+        wanted = Undo(
+            number=len(undos_of(room.store, incident)) + 1,
+            requested_by=requester(),
+            asked_at=room.clock(),
+            only=tuple(only),
+            stages=tuple(stage),
+            include_attacker=include_attacker,
+        )
+        if dry_run:
+            raise typer.Exit(_try(room, incident, wanted, as_json))
+        if services:
+            asyncio.run(_in_prefect(room, incident, wanted, services, wait=wait, quiet=as_json))
+        else:
+            _here(room, incident, wanted, wait=wait, as_json=as_json)
+        state = _show(room, incident, as_json)
+    if code := _EXIT.get(state, 0):
+        raise typer.Exit(code)
+
+
+def _nothing(room: EngineRoom, incident: str, sentence: str, as_json: bool) -> None:
+    if as_json:
+        print_json(run_json(dossier_of(room, incident)))
+        say(sentence)
+    else:
+        stdout.print(safe(sentence, 400))
+
+
+def _try(room: EngineRoom, incident: str, wanted: Undo, as_json: bool) -> int:
+    from flows.local import try_undo_here
+
+    plan: Plan = asyncio.run(try_undo_here(room, incident, wanted, say))
+    if as_json:
+        print_json({**run_json(dossier_of(room, incident)), "undo_planned": plan_json(plan)})
+    elif plan.actions:
+        engine = Engine(room, incident, None, run_id="")
+        number = max(engine.rounds())
+        stdout.print(Markdown(pages.plan_page(engine, plan, number)), soft_wrap=False)
+    else:
+        stdout.print("Nothing to take back.")
+        for no_op in plan.no_ops:
+            stdout.print(f"  {safe(no_op.target.rsplit('/', 1)[-1], 60)}: {safe(no_op.reason, 300)}")
+    return 2 if plan.actions else 0
+
+
+def _here(room: EngineRoom, incident: str, wanted: Undo, *, wait: bool, as_json: bool) -> None:
+    from flows.local import undo_here
+
+    try:
+        asyncio.run(undo_here(room, incident, wanted, say, wait=wait))
+    except WaitingError as error:
+        if not as_json:
+            print_error(error, as_json=False)
+
+
+async def _in_prefect(
+    room: EngineRoom, incident: str, wanted: Undo, services: Running, *, wait: bool, quiet: bool
+) -> None:
+    from flows.start import run_state, start_undo
+
+    asked = begin_undo(Engine(room, incident, None, run_id=""), wanted)
+    run_id = await start_undo(room, incident, asked.number)
+    if not quiet:
+        say(f"Undo {asked.number} of {incident}: {services.run_url(run_id)}")
+    while wait:
+        _, ended = await run_state(run_id)
+        if ended or undos_of(room.store, incident)[-1].has_ended:
+            return
+        time.sleep(_POLL_SECONDS)  # noqa: ASYNC251 - nothing else runs in this loop
+
+
+def _show(room: EngineRoom, incident: str, as_json: bool) -> str:
+    dossier = dossier_of(room, incident)
+    last = dossier.undos[-1]
+    if as_json:
+        print_json(run_json(dossier))
+        return last.state
+    note = f" ({safe(last.note, 300)})" if last.note else ""
+    stdout.print(f"[bold]{incident}[/], undo {last.number}: {last.state}{note}")
+    for row in last.actions:
+        reason = f" ({safe(row.reason, 200)})" if row.reason else ""
+        stdout.print(f"  {safe(row.action.title, 100)}: {row.state.replace('_', ' ')}{reason}")
+    for no_op in last.left:
+        stdout.print(f"  left: {safe(no_op.target.rsplit('/', 1)[-1], 60)}: {safe(no_op.reason, 300)}")
+    return last.state

@@ -1,0 +1,71 @@
+"""The undos of an incident in the report and in the JSON of a run. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from firebreak.model.plan import GIVES_BACK_TO, UNDOES, Plan
+from firebreak.report.dossier import Dossier, UndoRow
+from firebreak.report.gate_page import kind_in_words
+from firebreak.report.hostile import markdown
+
+_MOST_LEFT = 200
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """A planned undo that nobody was asked about."""
+    return {
+        "digest": plan.digest,
+        "actions": [
+            {
+                "id": a.id,
+                "kind": a.kind,
+                "target": a.target,
+                "effect": str(a.effect),
+                "why": list(a.reasons),
+                "undoes": list(a.params.get(UNDOES, ())),
+                "gives_back_to": a.params.get(GIVES_BACK_TO, ""),
+            }
+            for a in plan.actions
+        ],
+        "not_undone": [{"target": n.target, "reason": n.reason} for n in plan.no_ops],
+        "problems": list(plan.problems),
+    }
+
+
+def undone(dossier: Dossier) -> list[str]:
+    """The section "Undone" of the report, [] when nobody asked to take anything back."""
+    if not dossier.undos:
+        return []
+    lines = ["## Undone", ""]
+    for undo in dossier.undos:
+        lines += _one(undo)
+    return lines
+
+
+def _one(undo: UndoRow) -> list[str]:
+    note = f": {markdown(undo.note, 240)}" if undo.note else ""
+    lines = [
+        f"**Undo {undo.number}**, asked for by {markdown(undo.requested_by)} at {undo.asked_at:%Y-%m-%d %H:%M} UTC: **{undo.state}**{note}",
+        "",
+    ]
+    if undo.actions:
+        lines += ["| action | target | gave back to | ended | read back |", "|---|---|---|---|---|"]
+    for row in undo.actions:
+        target = markdown(row.action.target.rsplit("/", 1)[-1], 80)
+        because = f": {markdown(row.reason, 200)}" if row.reason else ""
+        to = row.action.params.get(GIVES_BACK_TO) or "nobody, an undo was undone"
+        lines.append(
+            f"| {kind_in_words(row.action.kind)} | {target} | {markdown(str(to))} | {row.state}{because} | {markdown(row.state_read_back)} |"
+        )
+    if undo.actions:
+        lines.append("")
+    if undo.left:
+        lines += ["Not taken back:", ""]
+        lines += [
+            f"- {markdown(n.target.rsplit('/', 1)[-1], 80)}: {markdown(n.reason, 300)}" for n in undo.left[:_MOST_LEFT]
+        ]
+        if len(undo.left) > _MOST_LEFT:
+            lines.append(f"- … and {len(undo.left) - _MOST_LEFT} more, all in the plan")
+        lines.append("")
+    return lines

@@ -1,0 +1,65 @@
+"""The flow that takes back what an incident did. Order is in `flows.undo_course`; tasks, gate and artifacts are those of a response."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, get_run_logger, runtime
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from firebreak.engine import Engine, Undo, Undoing, open_engine_room
+from firebreak.engine.undoing import begin_undo
+from firebreak.errors import ResponseError
+from firebreak.settings import Settings
+from flows.respond import PrefectRuntime
+from flows.undo_course import take_back
+from tasks.registry import load_steps
+
+
+def _name() -> str:
+    return f"{runtime.flow_run.parameters.get('incident') or 'incident'}-undo"
+
+
+@flow(name="undo", flow_run_name=_name, persist_result=False, retries=0, log_prints=False)
+async def undo(
+    incident: str,
+    only: list[str] | None = None,
+    stages: list[str] | None = None,
+    include_attacker: bool = False,
+    requested_by: str = "",
+) -> State[Any]:
+    """Take back what an incident did: plan the inverses, ask, act, prove, report. An undo that is open goes on.
+
+    Args:
+        incident: whose changes, e.g. INC-1a2b3c4d. Its response has to have ended.
+        only: ids of single actions; empty means all. The ids are in: firebreak incidents show INCIDENT --json
+        stages: only what these stages of the playbook did; the stage undo takes back the last undo.
+        include_attacker: also start and restore what was judged the attacker's.
+        requested_by: your name as enrolled. Whoever asks cannot approve.
+    """
+    log = get_run_logger()
+    with open_engine_room(Settings.load(), load_steps()) as room:
+        wanted = Undo(
+            number=0,
+            requested_by=requested_by.strip() or "prefect-ui",
+            asked_at=room.clock(),
+            only=tuple(only or ()),
+            stages=tuple(stages or ()),
+            include_attacker=include_attacker,
+        )
+        try:
+            mode = room.store.incidents.get(incident).mode
+            if not mode.may_write:
+                return Completed(message=f"{incident} is a {mode} incident: it changed nothing, so nothing is undone.")
+            async with room.connect(incident) as clouds:
+                engine = Engine(room, incident, clouds, run_id=f"{runtime.flow_run.id}:{runtime.flow_run.run_count}")
+                undoing = Undoing(engine, begin_undo(engine, wanted))
+                room.store.values.set(incident, f"undo-{undoing.number}-run", str(runtime.flow_run.id))
+                room.store.values.set(incident, "flow_run", str(runtime.flow_run.id))
+                state = await take_back(undoing, PrefectRuntime(room, incident))
+        except ResponseError as error:
+            log.error("%s", error)
+            return Failed(message=str(error))
+    message = f"{incident}, undo {undoing.number}: {state}"
+    return Failed(message=f"{message}; see the report.") if state == "failed" else Completed(message=message)
