@@ -62,9 +62,9 @@ async def undo_here(room: EngineRoom, incident: str, wanted: Undo, say: Callable
         WaitingError: the gate waits and `wait` is false.
         ResponseError: it cannot go on; it stays open.
     """
+    asked = begin_undo(Engine(room, incident, None, run_id=""), wanted)
     async with room.connect(incident) as clouds:
-        engine = Engine(room, incident, clouds, run_id=f"local-{uuid.uuid4()}")
-        undoing = Undoing(engine, begin_undo(engine, wanted))
+        undoing = Undoing(Engine(room, incident, clouds, run_id=f"local-{uuid.uuid4()}"), asked)
         await take_back(undoing, LocalRuntime(room, say, wait=wait))
         return undoing.undo
 

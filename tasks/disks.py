@@ -252,7 +252,7 @@ async def change_disk(action: Action, hands: Hands) -> Sent:
 def restoration_of(action: Action, prior: Mapping[str, Any]) -> Action | NoOp | None:
     """The inverse of a deletion: a new disk of the same name from the snapshot; it gets a new unique id. Snapshots stay."""
     if action.kind == SNAPSHOT:
-        reason = f"Evidence snapshot {name_of(snapshot_path(action))} stays, and is billed: delete it by hand when nobody needs it."
+        reason = "Its evidence snapshot stays, and is billed: delete it by hand when nobody needs it."
         return NoOp(step=action.step, target=action.target, reason=reason)
     if action.kind == RESTORE:
         reason = "A disk that was created again stays: whoever wants it gone deletes it by hand."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import typer
 from rich.markdown import Markdown
@@ -16,9 +17,9 @@ from firebreak.engine import Engine, EngineRoom, Undo, pages
 from firebreak.engine.undoing import begin_undo
 from firebreak.engine.undos import undos_of
 from firebreak.errors import WaitingError
-from firebreak.model.plan import Plan
+from firebreak.model.plan import NoOp, Plan
 from firebreak.report.dossier import run_json
-from firebreak.report.undone import plan_json
+from firebreak.report.undone import grouped, plan_json
 from firebreak.settings import Settings
 
 _POLL_SECONDS = 1.0
@@ -99,8 +100,7 @@ def _try(room: EngineRoom, incident: str, wanted: Undo, as_json: bool) -> int:
         stdout.print(Markdown(pages.plan_page(engine, plan, number)), soft_wrap=False)
     else:
         stdout.print("Nothing to take back.")
-        for no_op in plan.no_ops:
-            stdout.print(f"  {safe(no_op.target.rsplit('/', 1)[-1], 60)}: {safe(no_op.reason, 300)}")
+        _print_left(plan.no_ops)
     return 2 if plan.actions else 0
 
 
@@ -141,6 +141,10 @@ def _show(room: EngineRoom, incident: str, as_json: bool) -> str:
     for row in last.actions:
         reason = f" ({safe(row.reason, 200)})" if row.reason else ""
         stdout.print(f"  {safe(row.action.title, 100)}: {row.state.replace('_', ' ')}{reason}")
-    for no_op in last.left:
-        stdout.print(f"  left: {safe(no_op.target.rsplit('/', 1)[-1], 60)}: {safe(no_op.reason, 300)}")
+    _print_left(last.left)
     return last.state
+
+
+def _print_left(left: Sequence[NoOp]) -> None:
+    for reason, names in grouped(left):
+        stdout.print(f"  not taken back: {safe(reason, 300)} {safe(names, 300)}")

@@ -82,4 +82,5 @@ def undo_gate(playbook: Playbook, requested_by: str) -> Gate:
             approvers=strictest.approvers if strictest is not None else ("responder", "lead"),
             confirm=True,
         )
-    return msgspec.structs.replace(own, requested_by=requested_by)
+    # Giving back is always asked about: what an operator authorised beforehand was stopping things.
+    return msgspec.structs.replace(own, requested_by=requested_by, pre_authorised=None)

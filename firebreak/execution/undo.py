@@ -202,7 +202,7 @@ def _dressed(inverse: Action, group: Sequence[JournalRow], to: str, number: int)
     }[to]
     first = group[0]
     at = first.ended_at or first.started_at
-    when = (f"Undoes '{first.action.title}'" + (f" of {at:%Y-%m-%d %H:%M}Z." if at else "."),)
+    when = (f"Undoes: {first.action.title}" + (f", {at:%Y-%m-%d %H:%M}Z" if at else ""),)
     return msgspec.structs.replace(
         inverse,
         id=action_id(inverse.step, inverse.kind, f"{inverse.target}#undo-{number}"),
@@ -236,6 +236,10 @@ def _plan(
                 if by_origin.get(earlier, inverse.id) != inverse.id:
                     waits.setdefault(by_origin[earlier], set()).add(inverse.id)
     order = list(dict.fromkeys(inverse.step for _, inverse in undone))
+    if all(not inverse.params[GIVES_BACK_TO] for _, inverse in undone):
+        # What responds again does so in the order of the response: the block before the machines (P9).
+        places = {step: place for place, step in enumerate(s for stage in case.playbook.stages for s in stage.steps)}
+        order.sort(key=lambda step: places.get(step, len(places)))
     draft = Draft(case, order)
     for _, inverse in undone:
         after = tuple(sorted({*inverse.after, *waits.get(inverse.id, set())}))

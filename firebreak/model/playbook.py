@@ -44,9 +44,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     escalate_after_minutes: int = 0
     escalate_to: tuple[str, ...] = ()
     pre_authorised: PreAuthorised | None = None
-    requested_by: str = (
-        ""  # who asked for what this gate is about, beside the incident's requester; no playbook says it
-    )
+    requested_by: str = ""  # who asked for what the gate is about, beside the incident's requester
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):

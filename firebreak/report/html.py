@@ -12,6 +12,7 @@ from firebreak.report.gate_page import kind_in_words
 from firebreak.report.hostile import plain
 from firebreak.report.markdown import STATES
 from firebreak.report.todo import left_to_do, still_billed
+from firebreak.report.undone import grouped
 
 
 def report_html(dossier: Dossier) -> str:
@@ -24,6 +25,7 @@ def report_html(dossier: Dossier) -> str:
         lstrip_blocks=True,
     )
     environment.filters["plain"] = plain
+    environment.filters["grouped"] = grouped
     environment.filters["kind"] = kind_in_words
     environment.globals["money"] = money
     environment.globals["spend_in_words"] = spend_in_words

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from firebreak.model.plan import GIVES_BACK_TO, UNDOES, Plan
+from firebreak.model.plan import GIVES_BACK_TO, UNDOES, NoOp, Plan
 from firebreak.report.dossier import Dossier, UndoRow
 from firebreak.report.gate_page import kind_in_words
 from firebreak.report.hostile import markdown
 
-_MOST_LEFT = 200
+_NAMED = 6
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
@@ -31,6 +32,17 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "not_undone": [{"target": n.target, "reason": n.reason} for n in plan.no_ops],
         "problems": list(plan.problems),
     }
+
+
+def grouped(left: Sequence[NoOp]) -> list[tuple[str, str]]:
+    """(reason, names) of what was not taken back, each reason once. Hostile text: escape it for the place it is shown in."""
+    names: dict[str, list[str]] = {}
+    for no_op in left:
+        names.setdefault(no_op.reason, []).append(no_op.target.rsplit("/", 1)[-1])
+    return [
+        (reason, ", ".join(found[:_NAMED]) + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""))
+        for reason, found in names.items()
+    ]
 
 
 def undone(dossier: Dossier) -> list[str]:
@@ -62,10 +74,6 @@ def _one(undo: UndoRow) -> list[str]:
         lines.append("")
     if undo.left:
         lines += ["Not taken back:", ""]
-        lines += [
-            f"- {markdown(n.target.rsplit('/', 1)[-1], 80)}: {markdown(n.reason, 300)}" for n in undo.left[:_MOST_LEFT]
-        ]
-        if len(undo.left) > _MOST_LEFT:
-            lines.append(f"- … and {len(undo.left) - _MOST_LEFT} more, all in the plan")
+        lines += [f"- {markdown(reason, 300)} **{markdown(names, 300)}**" for reason, names in grouped(undo.left)]
         lines.append("")
     return lines
