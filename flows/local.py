@@ -62,6 +62,7 @@ async def undo_here(room: EngineRoom, incident: str, wanted: Undo, say: Callable
         WaitingError: the gate waits and `wait` is false.
         ResponseError: it cannot go on; it stays open.
     """
+    configure(room.settings.log_format, room.settings.log_level)
     asked = begin_undo(Engine(room, incident, None, run_id=""), wanted)
     async with room.connect(incident) as clouds:
         undoing = Undoing(Engine(room, incident, clouds, run_id=f"local-{uuid.uuid4()}"), asked)

@@ -8,9 +8,11 @@ from prefect import flow, get_run_logger, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from firebreak.clients.policies.redaction import without_secrets
 from firebreak.engine import Engine, Undo, Undoing, open_engine_room
 from firebreak.engine.undoing import begin_undo
 from firebreak.errors import ResponseError
+from firebreak.logs import configure, working_on
 from firebreak.settings import Settings
 from flows.respond import PrefectRuntime
 from flows.undo_course import take_back
@@ -38,8 +40,10 @@ async def undo(
         include_attacker: also start and restore what was judged the attacker's.
         requested_by: your name as enrolled. Whoever asks cannot approve.
     """
+    settings = Settings.load()
+    configure(settings.log_format, settings.log_level)
     log = get_run_logger()
-    with open_engine_room(Settings.load(), load_steps()) as room:
+    with open_engine_room(settings, load_steps()) as room:
         wanted = Undo(
             number=0,
             requested_by=requested_by.strip() or "prefect-ui",
@@ -57,9 +61,17 @@ async def undo(
                 undoing = Undoing(engine, begin_undo(engine, wanted))
                 room.store.values.set(incident, f"undo-{undoing.number}-run", str(runtime.flow_run.id))
                 room.store.values.set(incident, "flow_run", str(runtime.flow_run.id))
-                state = await take_back(undoing, PrefectRuntime(room, incident))
+                course = PrefectRuntime(room, incident)
+                with working_on(incident=incident):
+                    await course.hand_in_late()
+                    state = await take_back(undoing, course)
         except ResponseError as error:
             log.error("%s", error)
-            return Failed(message=str(error))
+            return Failed(message=without_secrets(str(error)))
+        except Exception as error:
+            log.exception("%s: a mistake in Firebreak ended the undo.", incident)
+            return Failed(
+                message=f"A mistake in Firebreak ended the undo ({type(error).__name__}); it stays open. The log has the place."
+            )
     message = f"{incident}, undo {undoing.number}: {state}"
     return Failed(message=f"{message}; see the report.") if state == "failed" else Completed(message=message)
