@@ -22,9 +22,7 @@ _WEEKS = 35  # trusted days that the shape of a week is taken from
 _CORRECTION = 14  # trusted days that tell how the present stands to that shape
 _CALM, _RESTLESS = 0.2, 0.4  # relative deviation below which a series is calm, above which it is restless
 _LEAST_DEVIATION = 0.05
-_RESTLESS_DEVIATIONS = (
-    0.75  # share of `deviations` that is asked of a restless series, whose deviation is large already
-)
+_RESTLESS_DEVIATIONS = 1.05  # share of `deviations` that is asked of a restless series
 _TWO_DAYS = 0.75  # share of `deviations` that two days in a row need on average
 _GOING_ON = 0.6  # share of what is needed that keeps a rise of the day before going
 _BETTER = 0.8  # the shape of a week is believed when it forecasts this much better than a plain level
