@@ -7,6 +7,7 @@ loaded from the incident store.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -14,9 +15,10 @@ from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.flow_runs import asuspend_flow_run
 from prefect.states import Completed, Failed
+from pydantic import ValidationError
 
 from firebreak.approval import Answer
 from firebreak.clients.policies.redaction import without_secrets
@@ -27,7 +29,7 @@ from firebreak.model.mode import Mode
 from firebreak.model.plan import Plan
 from firebreak.settings import Settings
 from flows.course import respond_to
-from flows.gate_form import gate_form, left_out_ids
+from flows.gate_form import GATE_FIELDS, gate_form, left_out_ids
 from flows.notices import SUSPENDED_AT, tell_people
 from flows.start import PrefectError, answer_under, forget_answer, is_wake
 from tasks.registry import load_steps
@@ -62,9 +64,14 @@ class PrefectRuntime:
             question=f"{view.id}, question {view.ask}",
         )
         values = self._room.store.values
-        lost = int(values.get(self._incident, f"lost-{question.key}", 0))
-        # run_count rises with each retry, so an answer left from an earlier attempt is never read again.
-        key = f"{question.key}-a{runtime.flow_run.run_count}-{lost}"
+        # run_count rises with each retry, so an answer left from an earlier attempt is never read again; the random part is known to
+        # nobody before the run is suspended, so no answer can lie there in advance.
+        count = int(runtime.flow_run.run_count or 1)
+        key = f"{question.key}-a{count}-{self._random_part(question)}"
+        asked = f"asked-{question.key}-{runtime.flow_run.id}"
+        if count > int(values.get(self._incident, asked, count)):
+            return self._unanswered(question, "The run was started anew while it waited, by a retry or a forced state.")
+        values.set(self._incident, asked, count)
         values.set(self._incident, "flow_run", str(runtime.flow_run.id))
         values.set(
             self._incident,
@@ -74,22 +81,19 @@ class PrefectRuntime:
         await tell_people(self._room, self._log.warning)
         try:
             given: Any = await asuspend_flow_run(wait_for_input=form, key=key)
-        except RuntimeError as error:
+        except RecursionError as error:
+            return self._unanswered(question, f"The run was resumed {_what_was_wrong(error)}.")
+        except (RuntimeError, ObjectAlreadyExists) as error:
             raise PrefectError(
                 f"Prefect does not let the run of {self._incident} wait at gate {view.id}: {error}",
                 hint=f"Was it cancelled? Go on with: firebreak respond --incident {self._incident}",
             ) from error
-        except (ValueError, LookupError, ObjectNotFound) as error:
-            # Resumed without an answer (an automation, a bare API call): the question stands, under a new key.
-            values.set(self._incident, f"lost-{question.key}", lost + 1)
-            self._log.warning("The run was resumed without a usable answer (%s); asking again.", type(error).__name__)
-            return
+        except (ValueError, TypeError, LookupError, ObjectNotFound) as error:
+            return self._unanswered(question, f"The run was resumed {_what_was_wrong(error)}.")
         if is_wake(given.model_dump()):
-            # Woken, and yet the question still stands: it needs a new key.
-            values.set(self._incident, f"lost-{question.key}", lost + 1)
-            return
+            return self._unanswered(question, "The run was woken, and yet the question stood.")
         self._hand_in(view.id, view.ask, question.plan, given.model_dump())
-        await self._forget(str(runtime.flow_run.id), key)
+        return await self._forget(str(runtime.flow_run.id), key)
 
     async def hand_in_late(self) -> None:
         """Hand in what the run was resumed with when its question had meanwhile been answered, escalated or reopened elsewhere.
@@ -102,7 +106,10 @@ class PrefectRuntime:
         view = self._room.desk.view(last["gate"])
         if view.state in ("open", "expired") and view.ask == last["ask"]:
             return  # it is the question that is asked: its answer is read where it is asked
-        given = await answer_under(last["run"], last["key"])
+        try:
+            given = await answer_under(last["run"], last["key"])
+        except (ValueError, RecursionError):
+            given = None  # written past the form, and no answer at all
         if given is not None:
             self._hand_in(view.id, last["ask"], self._room.store.plans.load(view.plan_digest), given)
             await self._forget(last["run"], last["key"])
@@ -116,14 +123,16 @@ class PrefectRuntime:
             self._log.warning("What was typed stays in Prefect's store: %s", error.message)
 
     def _hand_in(self, gate: str, ask: int, plan: Plan, given: Mapping[str, Any]) -> None:
+        chosen = given.get("leave_out")
+        labels = [str(label) for label in chosen] if isinstance(chosen, list) else []
         answer = Answer(
-            approver=given["approver"],
-            code=given["code"],
-            decision=given["decision"],
-            plan_digest=given.get("plan_digest", plan.digest),
-            reason=given.get("reason", ""),
-            leave_out=left_out_ids(plan, given.get("leave_out", [])),
-            confirm=given.get("confirm", ""),
+            approver=_text(given, "approver"),
+            code=_text(given, "code"),
+            decision=_text(given, "decision"),
+            plan_digest=_text(given, "plan_digest", plan.digest),
+            reason=_text(given, "reason"),
+            leave_out=left_out_ids(plan, labels),
+            confirm=_text(given, "confirm"),
             channel="ui",
         )
         self._room.store.values.set(self._incident, SUSPENDED_AT, None)
@@ -131,6 +140,21 @@ class PrefectRuntime:
             self._room.desk.answer(gate, answer, ask=ask)
         except ApprovalError as error:
             self._log.warning("Gate %s: %s", gate, error.message)
+
+    def _random_part(self, question: Question) -> str:
+        """A part of the question's key, drawn when the question is first asked and the same for every process that asks it."""
+        values, name = self._room.store.values, f"nonce-{question.key}"
+        if not values.get(self._incident, name):
+            values.set(self._incident, name, secrets.token_hex(8))
+        return str(values.get(self._incident, name))
+
+    def _unanswered(self, question: Question, problem: str) -> None:
+        """Somebody woke the run without an answer to this question: that is recorded, and it is asked again."""
+        view = question.view
+        now = self._room.desk.view(view.id)
+        if now.state in ("open", "expired") and now.ask == view.ask:  # else it was answered at the desk by the command line
+            self._log.warning("Gate %s: %s Asking again.", view.id, problem)
+            self._room.desk.unanswered(view.id, view.ask, f"{problem} Nobody's answer was in it.")
 
     async def show(self, key: str, page: str, title: str) -> None:
         name = f"{self._incident}-{key}".lower().replace("_", "-")
@@ -143,6 +167,26 @@ class PrefectRuntime:
 
     def say(self, text: str) -> None:
         self._log.info(text)
+
+
+def _text(given: Mapping[str, Any], name: str, default: str = "") -> str:
+    """A text of an answer; a late one was not checked against the form, and may hold anything."""
+    value = given.get(name, default)
+    return value if isinstance(value, str) else ""
+
+
+def _what_was_wrong(error: Exception) -> str:
+    """In our own words: what was given may be hostile and long."""
+    if isinstance(error, ValidationError):
+        wrong = [e for e in error.errors(include_url=False, include_input=False) if e["type"] != "missing"]
+        fields = sorted({str(e["loc"][0]) for e in wrong if e["loc"]} & GATE_FIELDS)
+        if fields:
+            return f"past the form, with what its checks refuse ({', '.join(fields)})"
+        if wrong:
+            return "past the form, with what it does not ask for"
+    elif not isinstance(error, ObjectNotFound):
+        return "past the form, with what is no answer at all"
+    return "without an answer, by an automation or a bare call of Prefect's API"
 
 
 def _name() -> str:

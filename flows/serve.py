@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
@@ -25,8 +24,11 @@ async def serve() -> None:
     runner = Runner(name="firebreak", limit=LIMIT, pause_on_shutdown=False)
     settings = Settings.load()
     steps = {name: loaded.step for name, loaded in load_steps().items()}
+    # The runner keeps the flows in memory and runs those: what somebody writes over the API into a deployment's entrypoint or pull steps,
+    # which Prefect would carry out on this machine, is never read.
     for playbook in find_playbooks(settings.home / "playbooks", steps=steps).values():
-        deployment = await respond.ato_deployment(
+        await runner.aadd_flow(
+            respond,
             name=playbook.id,
             parameters={"playbook": playbook.id},
             description=f"{playbook.title}\n\n{playbook.description}",
@@ -34,30 +36,26 @@ async def serve() -> None:
             version=playbook.version,
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
-        await runner.aadd_deployment(deployment)
-    taking_back = await undo.ato_deployment(
+    await runner.aadd_flow(
+        undo,
         name="undo",
         description="Take back what an incident did: plans the inverses and asks at a gate of its own.",
         tags=["firebreak"],
         version=__version__,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    await runner.aadd_deployment(taking_back)
-    await runner.aadd_deployment(await _watcher(settings.watch_gates_every_seconds))
-    print("ready", flush=True)
-    await runner.start()
-
-
-async def _watcher(every_seconds: int) -> RunnerDeployment:
-    """The clock of the gates. After a night without a runner only one of the missed runs is carried out, not all."""
-    return await watch_gates.ato_deployment(
+    # The clock of the gates. After a night without a runner only one of the missed runs is carried out, not all.
+    await runner.aadd_flow(
+        watch_gates,
         name="watch-gates",
-        interval=every_seconds or None,
+        interval=settings.watch_gates_every_seconds or None,
         concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
         description="Looks whether a gate has to remind, escalate or ask again.",
         tags=["firebreak"],
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
+    print("ready", flush=True)
+    await runner.start()
 
 
 if __name__ == "__main__":

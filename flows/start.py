@@ -139,6 +139,7 @@ async def wake(room: EngineRoom, incident: str) -> bool:
     if not run_id:
         return False
     async with _prefect() as client:
+        await _make_room(client, UUID(str(run_id)))
         for _ in range(_WAKE_TRIES):
             answer = await client.resume_flow_run(
                 UUID(str(run_id)), run_input={**_WAKE, "approver": await _somebody(client, UUID(str(run_id)))}

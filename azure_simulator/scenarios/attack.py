@@ -10,7 +10,7 @@ from typing import Any
 from azure_simulator.chance import Chance
 from azure_simulator.clock import stamp
 from azure_simulator.events import PORTAL_APP, token_id
-from azure_simulator.scenarios import ids
+from azure_simulator.scenarios import hostile_names, ids
 from azure_simulator.scenarios.estate import Estate
 from azure_simulator.scenarios.log import Caller, Log
 from azure_simulator.scenarios.people import Staff
@@ -112,8 +112,15 @@ class Attack:
         chosen = stem or self.stem
         self.numbers[chosen] = self.numbers.get(chosen, 0) + 1
         if not stem and self.chance.random() < 0.15:
-            return f"vm-{self.chance.getrandbits(28):07x}"
-        return f"{chosen}-{self.numbers[chosen]:02}"
+            return self.called(f"vm-{self.chance.getrandbits(28):07x}")
+        return self.called(f"{chosen}-{self.numbers[chosen]:02}")
+
+    def called(self, name: str) -> str:
+        """The name as it is, or in a hostile script one that tries to act: all else is the same there."""
+        if not self.script.get("hostile"):
+            return name
+        self.numbers["hostile"] = self.numbers.get("hostile", -1) + 1
+        return hostile_names.name(self.numbers["hostile"])
 
 
 Step = Callable[[Attack, dict[str, Any]], None]

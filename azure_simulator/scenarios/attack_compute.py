@@ -17,7 +17,7 @@ def _ground(attack: Attack, region: str, by: Caller, moment: datetime) -> tuple[
     if region not in attack.groups:
         chance = attack.chance
         styles = (f"rg-{attack.stem}-{region}", f"{region}-{attack.stem}-prod", f"rg-{chance.getrandbits(20):05x}")
-        name = chance.choice(styles)
+        name = attack.called(chance.choice(styles))
         group = documents.group(name, region, moment - timedelta(minutes=3))
         attack.world.groups[group["id"]] = group
         attack.rogue_groups.append(group["id"])
@@ -139,7 +139,9 @@ def orphan_disks(attack: Attack, row: dict[str, Any]) -> None:
         moment = attack.at(row["after"] + 2 * index)
         name = f"{stem}_DataDisk_{40 + index}" if index % 2 else f"disk-{chance.getrandbits(24):06x}"
         document = attack.take(
-            compute_parts.disk(chance, place.group, name, place.region, moment, size_gb=chance.choice((1024, 2048)))
+            compute_parts.disk(
+                chance, place.group, attack.called(name), place.region, moment, size_gb=chance.choice((1024, 2048))
+            )
         )
         born(attack.log, document, by)
     for index in range(row["left"]):

@@ -9,7 +9,19 @@ from azure_simulator import truth
 from azure_simulator.attacker import Attacker
 from azure_simulator.chance import Chance
 from azure_simulator.clock import Clock
-from azure_simulator.scenarios import access, alerts, attack, commerce, costs, estate, ids, people, prices, routines
+from azure_simulator.scenarios import (
+    access,
+    alerts,
+    attack,
+    commerce,
+    costs,
+    estate,
+    hostile_names,
+    ids,
+    people,
+    prices,
+    routines,
+)
 from azure_simulator.scenarios.log import Log
 from azure_simulator.world import World
 
@@ -20,6 +32,7 @@ SCENARIOS = (
     "hijacked-owner",
     "insider-automation",
     "quiet-persistence",
+    "hostile-names",
 )
 
 
@@ -64,6 +77,8 @@ def build_world(name: str, *, seed: int, now: datetime, scale: int = 1, real_tim
     costs.fill(world, chance.child("costs"), table, company.utc_offset, now)
     commerce.budget(world, company, _monthly(world, now), now)
     alerts.raise_alert(laid)
+    if script.get("hostile"):
+        hostile_names.write_all_over(world)
     world.truth = attack.truth_of(laid)
     truth.remember(world)
     Attacker.enlist(world, laid.stem)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from firebreak.model.approval import Approval
+
+_LONGEST_NAME: Final = 200
+_LONGEST_TEXT: Final = 2000
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,3 +64,27 @@ class GateView(msgspec.Struct, frozen=True, kw_only=True):
     closing_reason: str = ""
     escalates_at: datetime | None = None
     escalated: bool = False
+
+
+def readable(answer: Answer) -> Answer:
+    """Return the answer as it can be kept: no NUL, no half of a surrogate pair, the reason cut to 2000 characters, a name to 200.
+
+    Nobody's answer is refused for its prose, and no database fails on it. A name is never cut into another person's: what is longer than
+    any name can be stays longer than that.
+    """
+    return msgspec.structs.replace(
+        answer,
+        approver=_kept(answer.approver, _LONGEST_NAME),
+        code=_kept(answer.code, 64),
+        decision=_kept(answer.decision, 32),
+        plan_digest=_kept(answer.plan_digest, 128),
+        reason=_kept(answer.reason, _LONGEST_TEXT),
+        leave_out=tuple(_kept(action, _LONGEST_NAME) for action in answer.leave_out),
+        confirm=_kept(answer.confirm, _LONGEST_TEXT),
+    )
+
+
+def _kept(text: str, longest: int) -> str:
+    """Text that every database and encoder takes, at most so long."""
+    clean = text[: longest + 1].encode("utf-8", "replace").decode("utf-8").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return clean if len(clean) <= longest else clean[: longest - 1] + "…"

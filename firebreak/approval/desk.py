@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from firebreak.approval import gate_rows, notices
-from firebreak.approval.answers import Answer, GateView
+from firebreak.approval.answers import Answer, GateView, readable
 from firebreak.approval.approvers import Approvers, person_key
 from firebreak.approval.checks import check_answer, may_be_gated, people_required, requesters, roles_at
 from firebreak.approval.gate_rows import GateRow, SealedApproval
@@ -100,6 +100,7 @@ class GateDesk:
             ApprovalError: not accepted; `reason` says why in one stable word.
             ContentError: there is no such gate.
         """
+        answer = readable(answer)
         plan = self._store.plans.load(self.view(gate_id).plan_digest)
         incident = self._store.incidents.get(self.view(gate_id).incident)
         now = self._clock()
@@ -113,6 +114,24 @@ class GateDesk:
                 self._refuse(tx, row, answer, ask, error, now)
         if refusal is not None:
             raise refusal
+        return self.view(gate_id)
+
+    def unanswered(self, gate_id: str, ask: int, problem: str, *, who: str = "unknown") -> GateView:
+        """Record that a run was woken without an answer anybody could use, and ask again; an old question is left as it is.
+
+        What was approved so far goes on to count: whoever woke the run has no say in it. `problem` is a sentence of ours, not theirs.
+        """
+        now = self._clock()
+        with self._store.write() as tx:
+            row = gate_rows.load(tx, gate_id, lock=True)
+            if row.state == "open" and row.ask == ask:
+                data = {**place(row), "problem": problem}
+                self._audit.append(row.incident, "gate.unanswered", who=who, data=data, tx=tx)
+                gate_rows.close_ask(tx, row, now, "unanswered")
+                if row.expires_at <= now:
+                    self._ask_again(tx, row, now, problem)
+                else:
+                    gate_rows.ask_again(tx, row, now, row.expires_at, problem)
         return self.view(gate_id)
 
     def reopen_expired(self) -> tuple[GateView, ...]:

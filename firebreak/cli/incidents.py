@@ -86,7 +86,10 @@ def show(incident: str, as_json: bool = Json) -> None:
 def report(
     incident: str,
     kind: str = typer.Option(
-        "", "--format", help="html, markdown or json: print that file's path (default: print the report as text)."
+        "",
+        "--format",
+        help="html, markdown, json or csv: print that file's path (default: print the report as text). "
+        "The CSV has the actions; resources.csv and findings.csv lie beside it.",
     ),
     as_json: bool = Json,
 ) -> None:
@@ -99,7 +102,8 @@ def report(
     elif kind:
         if kind not in files:
             raise ContentError(
-                f"{incident} has no report as {kind!r}.", hint="html, markdown and json are written when the run ends."
+                f"{incident} has no report as {kind!r}.",
+                hint="html, markdown, json and csv are written when the run ends.",
             )
         stdout.print(files[kind])
     else:

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from firebreak.clients.policies.redaction import without_secrets
 from firebreak.errors import ResponseError
-from firebreak.report.hostile import plain
+from firebreak.report.hostile import plain, printable_json
 
 _WIDE = 200  # where nobody's terminal says how wide it is, nothing is to be cut off
 
@@ -24,13 +24,13 @@ Json = typer.Option(False, "--json", help="Print one JSON document for machines.
 
 def print_json(value: Any) -> None:
     """One JSON document, indented, stable key order as built."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    sys.stdout.write(printable_json(msgspec.json.format(msgspec.json.encode(value), indent=2)) + "\n")
     sys.stdout.flush()
 
 
 def print_line(value: Any) -> None:
     """One JSON document on one line."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.write(printable_json(msgspec.json.encode(value)) + "\n")
     sys.stdout.flush()
 
 

@@ -21,6 +21,7 @@ SCENARIOS = (
     "hijacked-owner",
     "insider-automation",
     "quiet-persistence",
+    "hostile-names",
 )
 
 

@@ -13,7 +13,9 @@ from firebreak.model.facts import Attribution, BurnRate, SubscriptionFacts
 from firebreak.model.plan import UNDO, Plan
 from firebreak.report import case_page as case_pages
 from firebreak.report import gate_page as gate_pages
+from firebreak.report.csv_tables import csv_files
 from firebreak.report.dossier import run_json
+from firebreak.report.hostile import printable_json
 from firebreak.report.html import report_html
 from firebreak.report.markdown import report_markdown
 from firebreak.report.tables import Rows
@@ -58,18 +60,21 @@ def evidence_tables(engine: Engine, number: int) -> dict[str, tuple[str, Rows]]:
 
 
 def write_report(engine: Engine, number: int, state: str) -> str:
-    """Write report.html, report.md and report.json below the home folder, for a run that ends as `state`; return the Markdown."""
+    """Write report.html, report.md, report.json and the CSV tables below the home folder, for a run that ends as `state`; return the Markdown."""
     folder = engine.room.settings.home / "reports" / engine.incident.id
     folder.mkdir(parents=True, exist_ok=True)
     files = {"html": folder / "report.html", "markdown": folder / "report.md", "json": folder / "report.json"}
+    files["csv"] = folder / "actions.csv"
     engine.remember("last-round", number)
     engine.remember("report", {kind: str(path) for kind, path in files.items()})
     dossier = msgspec.structs.replace(gather(engine, number), state=state, note=engine.closing_note(state))
     page = without_secrets(report_markdown(dossier))
     files["html"].write_text(without_secrets(report_html(dossier)), encoding="utf-8")
     files["markdown"].write_text(page, encoding="utf-8")
-    told = msgspec.json.format(msgspec.json.encode(run_json(dossier)), indent=2).decode()
+    told = printable_json(msgspec.json.format(msgspec.json.encode(run_json(dossier)), indent=2))
     files["json"].write_text(without_secrets(told), encoding="utf-8")
+    for name, table in csv_files(dossier).items():
+        (folder / name).write_bytes(without_secrets(table.decode()).encode())
     engine.room.audit.append(engine.incident.id, "report.written", who="engine", data={"round": number})
     return page
 

@@ -230,7 +230,7 @@ def run_json(dossier: Dossier) -> dict[str, Any]:
         },
         "still_running": list(dossier.still_running),
         "not_looked_at": [{"what": n.what, "why": n.why} for n in dossier.not_looked_at],
-        "report": {kind: dossier.report_files.get(kind, "") for kind in ("html", "markdown", "json")},
+        "report": {kind: dossier.report_files.get(kind, "") for kind in ("html", "markdown", "json", "csv")},
     }
 
 

@@ -12,6 +12,8 @@ _MARKDOWN = re.compile(r"[\\`*_{}\[\]|~@]|:(?=//)|(?<=www)\.|^[-+#=]", re.IGNORE
 _NUMBERED = re.compile(r"^(\d+)(?=[.)])")
 _ESCAPED_SCHEME = re.compile(r"\\:(?=//)")
 _ESCAPED_WWW = re.compile(r"(?<=www)\\\.", re.IGNORECASE)
+# Full-width signs count as well; a semicolon or comma ends a cell where a spreadsheet was told so, quotes or not.
+_FORMULA = re.compile(r"(^|[;,])([=+\-@\uff1d\uff0b\uff0d\uff20])")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
@@ -48,7 +50,32 @@ def without_links(page: str) -> str:
     return _ESCAPED_WWW.sub(r"\\[.\\]", _ESCAPED_SCHEME.sub(r"\\[:\\]", page))
 
 
-def csv_cell(text: object) -> str:
-    """`plain`, with a leading quote where a spreadsheet would take the cell for a formula."""
-    cell = plain(text)
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell
+def csv_cell(text: object, longest: int = _LONGEST) -> str:
+    """`plain`, with a leading quote where a spreadsheet would take the cell, or what it takes for the next cell, for a formula.
+
+    >>> csv_cell("=1+1"), csv_cell("a;=1")
+    ("'=1+1", "a;'=1")
+    """
+    return _FORMULA.sub(r"\1'\2", plain(text, longest))
+
+
+def printable_json(document: bytes) -> str:
+    """A JSON document as text whose strings have control and direction characters as \\u escapes: the same value, harmless in a terminal.
+
+    >>> printable_json('{"a":"\u202eb"}'.encode())
+    '{"a":"\\\\u202eb"}'
+    """
+    return "".join(_escaped(c) if _acts(c) else c for c in document.decode())
+
+
+def _acts(character: str) -> bool:
+    """Whether a terminal may act on it. Line feeds are the document's own: inside strings JSON has none."""
+    if character.isascii():
+        return character == "\x7f"
+    return unicodedata.category(character) in _FORBIDDEN_CATEGORIES
+
+
+def _escaped(character: str) -> str:
+    """A character as JSON escapes; those beyond the first 65,536 are two."""
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))

@@ -222,13 +222,13 @@ class Stack:
     # Killing ------------------------------------------------------------------------------------------------------------------
 
     def flow_processes(self) -> list[int]:
-        """The processes below the runner, deepest last."""
+        """The processes below the runner, deepest last; without the one that Python itself keeps beside spawned processes."""
         parents = _parents()
         found, edge = list[int](), [self.runner.pid]
         while edge:
             edge = [child for child, parent in parents.items() if parent in edge]
             found += edge
-        return found
+        return [pid for pid in found if not _is_resource_tracker(pid)]
 
     def kill(self, *pids: int) -> None:
         """SIGKILL: nothing in the process gets to run."""
@@ -251,6 +251,13 @@ def simulator(folder: Path, *, scenario: str, seed: int) -> Iterator[Azure]:
     """A simulator process of its own."""
     with Processes(folder / "logs") as processes:
         yield Azure(start_simulator(processes, folder, scenario=scenario, seed=seed))
+
+
+def _is_resource_tracker(pid: int) -> bool:
+    try:
+        return b"multiprocessing.resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _parents() -> dict[int, int]:

@@ -449,3 +449,60 @@ def test_one_code_given_twice_at_the_same_time_works_once(office: Office) -> Non
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(answer, views)) == ["approved", "reused_code", "reused_code", "reused_code"]
+
+
+HOSTILE = "{{ 7*7 }}<script>alert(1)</script>[a](http://evil.example)\u202e\x1b[31m\n# x | y\x00\ud800"
+
+
+def test_an_answer_may_hold_any_text_and_is_kept_readable(office: Office) -> None:
+    view = office.approve(open_gate(office, required=2), "Ann", reason=HOSTILE)
+    (approval,) = view.approvals
+    assert "\x00" not in approval.reason
+    assert "\ud800" not in approval.reason
+    assert "{{ 7*7 }}<script>" in approval.reason  # as it was given: what shows it makes it plain
+    assert office.audit.records(view.incident)[-1].data["reason"] == approval.reason
+    assert office.approve(view, "Bob", reason=HOSTILE * 2).state == "approved"
+    assert office.desk.bind(view.id, office.store.plans.load(view.plan_digest)).approvals[0].reason == approval.reason
+
+
+@pytest.mark.parametrize("length", [2000, 2001, 10_000, 10_000_000])
+def test_a_reason_of_any_length_does_not_stop_an_approval(office: Office, length: int) -> None:
+    view = office.approve(open_gate(office), "Ann", reason="x" * length)
+    assert view.state == "approved"
+    kept = view.approvals[0].reason
+    assert len(kept) == min(length, 2000)
+    assert kept.endswith("x" if length <= 2000 else "…")
+    assert office.audit.records(view.incident)[-1].data["reason"] == kept
+
+
+@pytest.mark.parametrize("name", [HOSTILE, "Ann\x00", "Ann\ud800", "Ann" + "\u200b", "x" * 10_000_000])
+def test_no_trick_in_a_name_makes_it_somebodys(office: Office, name: str) -> None:
+    refused(office, open_gate(office), "unknown_person", name=name, code=office.code("Ann"))
+
+
+def test_a_huge_list_of_what_is_to_be_left_out_is_refused(office: Office) -> None:
+    many = tuple(f"machine.stop:{n:010}" for n in range(50_000))
+    view = refused(office, open_gate(office), "unknown_action", leave_out=many)
+    refused(office, view, "unknown_action", leave_out=(HOSTILE, "x" * 1_000_000))
+
+
+def test_a_run_woken_without_an_answer_asks_again_with_a_record_and_keeps_who_approved(office: Office) -> None:
+    view = office.approve(open_gate(office, required=2), "Ann")
+    again = office.desk.unanswered(view.id, view.ask, "Somebody woke the run.")
+    assert (again.state, again.ask, again.last_problem) == ("open", view.ask + 1, "Somebody woke the run.")
+    assert (again.approvals, again.expires_at) == (view.approvals, view.expires_at)
+    record = office.audit.records(view.incident)[-1]
+    assert (record.kind, record.data["ask"]) == ("gate.unanswered", view.ask)
+    refused(office, again, "old_ask", name="Bob", ask=view.ask)
+    assert office.approve(again, "Bob").state == "approved"
+
+
+def test_waking_a_run_never_reopens_or_prolongs_anything(office: Office) -> None:
+    view = open_gate(office, expires_after_minutes=5)
+    later = office.desk.unanswered(view.id, view.ask, "Woken.")
+    assert office.desk.unanswered(view.id, view.ask, "Woken once more.") == later
+    office.clock.forward(minutes=5)
+    assert office.desk.view(view.id).state == "expired"
+    done = office.approve(office.desk.unanswered(view.id, later.ask, "Woken too late."), "Ann")
+    assert done.state == "approved"
+    assert office.desk.unanswered(view.id, done.ask, "Woken after the end.") == done
