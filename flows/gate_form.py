@@ -18,7 +18,7 @@ from firebreak.model.playbook import Gate
 from firebreak.report.gate_page import choice_label
 
 MOST_CHOICES = 200
-GATE_FIELDS = frozenset({"decision", "approver", "code", "confirm", "leave_out", "reason", "plan_digest"})
+GATE_FIELDS = frozenset({"decision", "approver", "code", "confirm", "leave_out", "reason", "plan_digest", "question"})
 
 
 def gate_form(

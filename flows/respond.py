@@ -152,7 +152,9 @@ class PrefectRuntime:
         """Somebody woke the run without an answer to this question: that is recorded, and it is asked again."""
         view = question.view
         now = self._room.desk.view(view.id)
-        if now.state in ("open", "expired") and now.ask == view.ask:  # else it was answered at the desk by the command line
+        if (
+            now.state in ("open", "expired") and now.ask == view.ask
+        ):  # else it was answered at the desk by the command line
             self._log.warning("Gate %s: %s Asking again.", view.id, problem)
             self._room.desk.unanswered(view.id, view.ask, f"{problem} Nobody's answer was in it.")
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
@@ -192,6 +193,20 @@ async def _somebody(client: PrefectClient, run_id: UUID) -> str:
     except ObjectNotFound:
         return "nobody"
     return str((schema["properties"]["approver"].get("enum") or ["nobody"])[0])
+
+
+async def _make_room(client: PrefectClient, run_id: UUID) -> None:
+    """Remove an answer that somebody wrote where the run still waits for one: the server cannot resume over it.
+
+    Nothing is lost: a resume writes the answer as it ends the wait, so one that lies there before came past the form.
+    """
+    run = await client.read_flow_run(run_id)
+    if run.state and run.state.is_paused() and (keys := run.state.state_details.run_input_keyset):
+        try:
+            await client.delete_flow_run_input(run_id, keys["response"])
+        except (ObjectNotFound, httpx.HTTPStatusError) as error:
+            if isinstance(error, httpx.HTTPStatusError) and error.response.status_code != HTTPStatus.NOT_FOUND:
+                raise
 
 
 async def run_state(run_id: str) -> tuple[str, bool]:

@@ -91,7 +91,8 @@ def write_all_over(world: World) -> None:
     for document in (*world.resources.values(), *world.groups.values()):
         document["tags"] = {**document.get("tags", {}), "note": some(), some()[:200]: some()}
     for principal in world.principals.values():
-        if not principal.secrets and principal.kind != "ForeignGroup":
+        # The responder, the partner and the emergency account are known by their names.
+        if not principal.secrets and principal.kind != "ForeignGroup" and not principal.name.startswith("Emergency"):
             principal.name = some()
     for lock in world.locks.values():
         lock["properties"]["notes"] = some()

@@ -21,6 +21,7 @@ from markdown_it import MarkdownIt
 
 from firebreak.approval import GateView
 from firebreak.engine import Engine, pages
+from firebreak.model.mode import Mode
 from tests.flows.stack import Stack, until
 
 pytestmark = [pytest.mark.flows, pytest.mark.timeout(900)]

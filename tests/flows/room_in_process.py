@@ -77,6 +77,7 @@ class PeopleAnswer:
     decide: Decide = approve_or_skip
     asked: list[Question] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    reason: str = "exercise"
 
     async def run(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         await work()
@@ -90,7 +91,7 @@ class PeopleAnswer:
             code=self.people.code(name),
             decision=self.decide(question),
             plan_digest=question.plan.digest,
-            reason="exercise",
+            reason=self.reason,
             confirm=view.confirm,
         )
         self.room.desk.answer(view.id, answer, ask=view.ask)

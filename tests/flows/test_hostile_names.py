@@ -19,14 +19,14 @@ import pytest
 from markdown_it import MarkdownIt
 
 from azure_simulator import build
-from azure_simulator.scenarios.hostile_names import HOST
+from azure_simulator.scenarios.hostile_names import HOST, text
 from azure_simulator.truth import score
 from azure_simulator.world import World
 from firebreak.cli.main import main
-from firebreak.engine import Engine, gather
+from firebreak.engine import Engine, Question, gather
 from firebreak.model.mode import Mode
 from flows.course import respond_to
-from tests.flows.room_in_process import People, PeopleAnswer, alert_bytes, engine_room_of
+from tests.flows.room_in_process import People, PeopleAnswer, alert_bytes, approve_or_skip, engine_room_of
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -70,13 +70,23 @@ class Watched:
         return self.home / "reports" / self.incident
 
 
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
+def stop_before_deleting(question: Question) -> str:
+    return "approve" if question.view.stage == "contain" else "reject"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(stop_before_deleting, id="stopped"),
+        pytest.param(approve_or_skip, id="whole", marks=pytest.mark.slow),
+    ],
+)
+def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Watched:
     world = build("hostile-names", seed=7, now=NOW)
     home = tmp_path_factory.mktemp("hostile") / "home"
     with engine_room_of(world, home) as room:
         opened = room.open(alert_bytes(world), place="test", mode=Mode.LIVE, requested_by="intake")
-        watching = Watching(room, People(world))
+        watching = Watching(room, People(world), decide=request.param, reason=f"{text(0)} {text(6)}")
 
         async def course() -> str:
             async with room.connect(opened.incident.id) as clouds:
@@ -128,9 +138,9 @@ class Elements(HTMLParser):
 
 def test_the_attack_ends_whatever_its_things_are_called(watched: Watched) -> None:
     truth = score(watched.world)
-    assert watched.state == "done"
     assert truth["rogue_running"] == []
-    assert truth["rogue_left"] == []
+    assert watched.state == ("done" if truth["rogue_left"] == [] else "stopped")
+    assert truth["rogue_deallocated"] or truth["rogue_left"] == []
     assert truth["protected_touched"] == []
     assert truth["legitimate_stopped"] == []
 
