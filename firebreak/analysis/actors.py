@@ -15,7 +15,7 @@ from firebreak.analysis.documents import shown
 from firebreak.analysis.evidence import Clue, Kind, Weights, Work, behaviour_clues, clue, identity_clues
 from firebreak.analysis.history import Familiarity, History
 from firebreak.analysis.operations import session_key
-from firebreak.analysis.rules import rules_for
+from firebreak.analysis.ruleset import rules_of
 from firebreak.model.alert import Alert
 from firebreak.model.facts import AccessFacts, ActivityFacts, Class, Judgement, Operation, Reason
 
@@ -172,7 +172,7 @@ def _grants(sessions: list[Judged]) -> dict[str, list[Operation]]:
     for one in sessions:
         for operation in one.work.operations:
             to = str(operation.properties.get("granted_to", "")).lower()
-            if to and operation.status != "failed" and any(r.id == "role-granted" for r in rules_for(operation)):
+            if to and operation.status != "failed" and any(r.family == "role-granted" for r in rules_of(operation)):
                 grants[to].append(operation)
     return grants
 

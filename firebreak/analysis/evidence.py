@@ -15,7 +15,7 @@ import msgspec
 from firebreak.analysis.documents import shown
 from firebreak.analysis.history import Familiarity, History
 from firebreak.analysis.operations import densest, is_creation
-from firebreak.analysis.rules import rules_for
+from firebreak.analysis.ruleset import rules_of
 from firebreak.analysis.sizes import parse_size
 from firebreak.model.alert import Alert
 from firebreak.model.facts import Operation, Reason, Session
@@ -185,12 +185,12 @@ def _created_clues(work: Work, made: Sequence[Operation], history: History, weig
 def _rule_clues(work: Work, history: History, weights: Weights) -> Iterable[Clue]:
     by_rule: dict[str, list[Operation]] = {}
     for operation in work.operations:
-        for rule in rules_for(operation):
+        for rule in rules_of(operation):
             if operation.status != "failed":
-                by_rule.setdefault(rule.id, []).append(operation)
+                by_rule.setdefault(rule.family, []).append(operation)
             if rule.weakens:
                 by_rule.setdefault("weakens", []).append(operation)
-            elif rule.spreads and rule.id != "role-granted":
+            elif rule.spreads and rule.family != "role-granted":
                 by_rule.setdefault("spreads", []).append(operation)
     granted = by_rule.get("role-granted", [])
     strangers = [o for o in granted if not history.is_established(str(o.properties.get("granted_to", "")))]

@@ -51,6 +51,9 @@ class History:
         starts = [session.first_seen for session in activity.sessions if session.operations_before]
         self.has_any = bool(starts) and activity.window_start - min(starts) >= LEAST_HISTORY
         self.regions, self.sizes = _places(activity, inventory)
+        self.kinds = frozenset(
+            kind_of(operation.name) for operation in activity.creators.values() if operation.at < activity.window_start
+        )
 
     def operations_of(self, caller: str) -> int:
         """Operations of a caller before the window."""
@@ -96,6 +99,11 @@ class History:
         if any(_same_network(session.address, other) for other in self.usual_addresses(caller)):
             return Familiarity.NEIGHBOUR
         return Familiarity.NEW_ADDRESS
+
+
+def kind_of(name: str) -> str:
+    """The kind of resource that an operation makes: `microsoft.compute/disks` of `Microsoft.Compute/disks/write`."""
+    return name.lower().rpartition("/")[0]
 
 
 def _places(activity: ActivityFacts, inventory: Inventory | None) -> tuple[frozenset[str], frozenset[str]]:

@@ -9,27 +9,36 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from firebreak.analysis.events import Event, name_of, read_event
+from firebreak.analysis.ruleset import RuleSet, shipped_rules
 from firebreak.model.facts import ActivityFacts, Caller, Operation, Session
 from firebreak.model.finding import NotLookedAt
 
 _RANK = {"": 0, "started": 1, "accepted": 2, "succeeded": 3, "failed": 4}
 _NOT_DONE_BY_SOMEBODY = frozenset({"servicehealth", "resourcehealth", "alert", "autoscale", "recommendation"})
 HOUR = timedelta(hours=1)
+NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LogReview:
-    """Collects the pages of one log. `events` counts different events; `unreadable` those without time or operation."""
+    """Collects the pages of one log. `events` counts different events; `unreadable` those without time or operation.
 
-    def __init__(self) -> None:
+    Rules look at each event as it comes, and only what they ask for is kept of it. `strict` reviews a subscription's own log: an event
+    without a time is unreadable, and those that nobody did (service health and the like) are left out. Otherwise everything counts.
+    """
+
+    def __init__(self, rules: RuleSet | None = None, *, strict: bool = True) -> None:
+        self.rules = rules or shipped_rules()
+        self._strict = strict
         self._by_operation: dict[tuple[str, str, str], dict[str, Event]] = defaultdict(dict)
         self._unreadable: set[str] = set()
         self.events = 0
+        self._seen = 0
 
     @property
     def unreadable(self) -> int:
@@ -38,22 +47,30 @@ class LogReview:
     def add(self, page: Iterable[Any]) -> None:
         """Take in a page of events; an event that was seen before changes nothing."""
         for document in page:
-            event = read_event(document)
+            self._seen += 1
+            if self._strict:
+                event = read_event(document)
+            else:
+                event = read_event(document, timeless=NO_TIME, nameless_id=f"#{self._seen}")
             if event is None:
-                self._unreadable.add(name_of(document))
+                self._unreadable.add(name_of(document) if self._strict else f"#{self._seen}")
                 continue
-            if event.category in _NOT_DONE_BY_SOMEBODY:
+            if self._strict and event.category in _NOT_DONE_BY_SOMEBODY:
                 continue
-            together = self._by_operation[
-                event.correlation_id or event.id, event.name.lower(), event.resource_id.lower()
-            ]
-            if event.id not in together:
-                together[event.id] = event
-                self.events += 1
+            if self.rules.candidates(event.name).open:
+                event = msgspec.structs.replace(event, detail=self.rules.document(document, event.name, _known(event)))
+            self.take(event)
+
+    def take(self, event: Event) -> None:
+        """Take in one event that has been read already, with what the rules ask for in its `detail`."""
+        together = self._by_operation[event.correlation_id or event.id, event.name.lower(), event.resource_id.lower()]
+        if event.id not in together:
+            together[event.id] = event
+            self.events += 1
 
     def operations(self) -> list[Operation]:
         """All operations, oldest first. Caller and address missing in all of an operation's events are taken from its correlation."""
-        made = [_operation(key, list(events.values())) for key, events in self._by_operation.items()]
+        made = [_operation(key, list(events.values()), self.rules) for key, events in self._by_operation.items()]
         made.sort(key=lambda operation: (operation.at, operation.id))
         return _filled_from_correlation(made)
 
@@ -119,7 +136,18 @@ def densest(times: Iterable[datetime], span: timedelta = HOUR) -> int:
     return best
 
 
-def _operation(key: tuple[str, str, str], events: list[Event]) -> Operation:
+def _known(event: Event) -> dict[str, str]:
+    return {
+        "caller": event.caller,
+        "address": event.address,
+        "resourceid": event.resource_id,
+        "status": event.status,
+        "category": event.category,
+        "appid": event.app_id,
+    }
+
+
+def _operation(key: tuple[str, str, str], events: list[Event], rules: RuleSet) -> Operation:
     events.sort(key=lambda event: (event.at, _RANK[event.status], event.id))
     first = events[0]
     said = [event for event in events if event.status]
@@ -130,6 +158,10 @@ def _operation(key: tuple[str, str, str], events: list[Event]) -> Operation:
     for event in reversed(events):
         body.update(event.body)
     region = str(body.pop("region", ""))
+    detail: dict[str, tuple[str, ...]] = {}
+    for event in events:
+        for field, values in event.detail.items():
+            detail[field] = (*detail[field], *values) if field in detail else values
     return Operation(
         id=_id(key),
         name=first.name,
@@ -146,6 +178,8 @@ def _operation(key: tuple[str, str, str], events: list[Event]) -> Operation:
         properties=body,
         mfa=next((event.mfa for event in events if event.mfa is not None), None),
         created=next((event.created for event in reversed(events) if event.created is not None), None),
+        category=_first(event.category for event in events),
+        matched=rules.matches(first.name, detail),
     )
 
 

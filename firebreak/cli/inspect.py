@@ -6,16 +6,22 @@ firebreak inspect spend reply.json
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import typer
 
-from firebreak.analysis.replies import review_log
+from firebreak.analysis.log_files import review_file
+from firebreak.analysis.logs import reviewed
+from firebreak.analysis.operations import LogReview
+from firebreak.analysis.ruleset import rules_with
+from firebreak.analysis.suspects import suspects
+from firebreak.cli import log_page
 from firebreak.cli.inspect_spend import spend
-from firebreak.cli.output import Json, print_json, safe, stdout
+from firebreak.cli.output import Json, print_json, stdout
 from firebreak.errors import ContentError
 
 app = typer.Typer(help="Look into a file: an activity log or a cost query's reply. Offline.", no_args_is_help=True)
@@ -26,52 +32,46 @@ File = typer.Argument(help="The file, or - for standard input.")
 
 
 @app.command("activity-log")
-def activity_log(file: str = File, as_json: bool = Json) -> None:
-    """Review an activity log: the findings, worst first, with the ids of their events."""
-    activity, findings = review_log(read_document(file))
-    document = {
-        "findings": [
-            {
-                "id": finding.id,
-                "title": finding.title,
-                "severity": str(finding.severity),
-                "event_ids": finding.event_ids,
-                "operations": [],
-                "actor": finding.actor,
-                "address": finding.address,
-                "techniques": finding.techniques,
-                "reasons": finding.reasons,
-            }
-            for finding in findings
-        ],
-        "actors": [],
-        "operations": [
-            {"id": one.id, "event_ids": one.event_ids, "name": one.name, "status": one.status}
-            for one in activity.operations
-        ],
-    }
+def activity_log(
+    file: str = File,
+    detections: Path | None = typer.Option(
+        None, help="A folder of Sigma rules of your own, used beside the shipped ones."
+    ),
+    as_json: bool = Json,
+) -> None:
+    """Review an activity log: who did what that matters, worst first.
+
+    The file is a reply of the Activity Log API, an export (Log Analytics, event hub, storage), a list, one event, or one event a line;
+    audit and sign-in records of Entra are read as well. Event ids are the events' eventDataId, else their id, else #n for the n-th event.
+    """
+    log = LogReview(rules_with(detections), strict=False)
+    name = "standard input" if file == "-" else file
+    with opened(file, name) as stream:
+        review_file(stream, name, log)
+    activity, findings = reviewed(log)
+    seen = log_page.Reviewed(
+        name=name,
+        log=log,
+        activity=activity,
+        operations=log.operations(),
+        findings=findings,
+        suspects=suspects(activity, findings),
+    )
     if as_json:
-        print_json(document)
-        return
-    for finding in findings:
-        stdout.print(f"{str(finding.severity).upper():13} {safe(finding.title)}")
+        print_json(log_page.as_json(seen))
+    else:
+        log_page.show(seen, stdout)
 
 
-def read_document(file: str) -> Any:
-    """Read one JSON document from a file, or from standard input when `file` is `-`.
+@contextmanager
+def opened(file: str, name: str) -> Iterator[BinaryIO]:
+    """Open a file for reading, or standard input for `-`.
 
     Raises:
-        ContentError: the file cannot be read, or is no JSON; names file, line and column.
+        ContentError: it cannot be read.
     """
-    name = "standard input" if file == "-" else file
     try:
-        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
+            yield stream
     except OSError as error:
         raise ContentError(f"{name} cannot be read: {error.strerror}.", hint="Name a file, or - for input.") from error
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        where = f":{error.lineno}:{error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise ContentError(
-            f"{name}{where} is no JSON: {error}.", hint="Expected the reply as Azure sent it."
-        ) from error

@@ -1,6 +1,6 @@
 """Reference pages of the commands and the settings, and the schemas of the bundle, written from what the program itself declares.
 
-python -m firebreak.cli.reference            write docs/reference/cli.md, docs/reference/settings.md and docs/reference/bundle/*.json
+python -m firebreak.cli.reference            write docs/reference/cli.md, settings.md, bundle/*.json and docs/guide/detections.md
 python -m firebreak.cli.reference --check    exit code 1 when one of them is out of date
 """
 
@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from firebreak.bundle.schema import FOLDER, schemas
+from firebreak.cli import detections_page
 from firebreak.cli.main import app
 from firebreak.errors import ContentError
 from firebreak.settings import FILE_VARIABLE, PREFIX, Settings
@@ -240,6 +241,7 @@ def pages() -> dict[Path, str]:
         Path("docs/reference/cli.md"): cli_page(),
         Path("docs/reference/settings.md"): settings_page(),
         **{Path(FOLDER, name): text for name, text in schemas().items()},
+        Path("docs/guide/detections.md"): detections_page.page(),
     }
 
 

@@ -71,6 +71,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     properties: dict[str, Any] = {}
     mfa: bool | None = None  # what the token said of multi-factor authentication; None when it said nothing
     created: bool | None = None  # Azure answered 201 (True) or 200 (False); None when the log does not say
+    category: str = ""  # lower case: administrative, policy, security, auditlogs, signinlogs, ...
+    matched: tuple[str, ...] | None = None  # ids of the detections it falls under; None when they were not asked
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from firebreak.analysis.detections import Thresholds, find
+from firebreak.analysis.conduct import Thresholds
+from firebreak.analysis.detections import find
 from firebreak.analysis.operations import LogReview
+from firebreak.analysis.ruleset import RuleSet, rules_with
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
 from firebreak.model.facts import ActivityFacts, Inventory, SubscriptionFacts
-from firebreak.model.finding import Finding
+from firebreak.model.finding import Finding, NotLookedAt
 from firebreak.model.step import Effect, Step
 from tasks.reading import each
 
@@ -40,7 +43,8 @@ async def collect(eyes: Eyes, case: Case) -> ActivityFacts:
     """Read the log up to now. The parameter `window_days_before` (7) says how long before the first observation the window begins."""
     now = eyes.now()
     start = now - _REACH
-    review = LogReview()
+    rules = detections(case)
+    review = LogReview(rules)
     path = f"/subscriptions/{eyes.arm.subscription_id}/providers/Microsoft.Insights/eventtypes/management/values"
 
     async def read(span: str) -> None:
@@ -51,7 +55,10 @@ async def collect(eyes: Eyes, case: Case) -> ActivityFacts:
     alert = case.incident.alert
     observed = min(alert.first_observed_at or alert.detected_at, alert.detected_at, now)
     days = timedelta(days=float(case.parameter(STEP.id, "window_days_before", _DEFAULT_DAYS_BEFORE)))
-    return review.facts(window_start=max(start, observed - days), from_time=start, to_time=now)
+    left_out = tuple(
+        NotLookedAt(f"the detection {problem.file}:{problem.line}", problem.message) for problem in rules.problems
+    )
+    return review.facts(window_start=max(start, observed - days), from_time=start, to_time=now, not_looked_at=left_out)
 
 
 def spans(start: datetime, now: datetime) -> list[str]:
@@ -79,7 +86,14 @@ def assess(facts: ActivityFacts, case: Case) -> list[Finding]:
         own=subscription.own_principal_ids if subscription else (),
         inventory=case.get(Inventory),
         thresholds=thresholds(case),
+        rules=detections(case),
     )
+
+
+def detections(case: Case) -> RuleSet:
+    """The shipped rules, and those of the folder that the parameter `detections` names."""
+    folder = str(case.parameter(STEP.id, "detections", ""))
+    return rules_with(Path(folder) if folder else None)
 
 
 def thresholds(case: Case) -> Thresholds:

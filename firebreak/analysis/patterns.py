@@ -1,0 +1,204 @@
+"""Patterns over a session's operations that no single event shows: new callers and addresses, bursts, sizes, regions, grants and their use.
+
+Facts in, findings out. Where the log has no past, nothing is called new.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import timedelta
+
+from firebreak.analysis.conduct import Conduct, Thresholds, bare_session, finding, lower
+from firebreak.analysis.documents import shown
+from firebreak.analysis.history import Familiarity, History, kind_of
+from firebreak.analysis.operations import densest, is_creation
+from firebreak.analysis.ruleset import RuleSet, rules_of
+from firebreak.analysis.sizes import parse_size
+from firebreak.model.facts import Operation
+from firebreak.model.finding import Finding, Severity
+
+Sessions = dict[tuple[str, str, str], list[Operation]]
+
+
+def identity(work: Conduct, history: History, limits: Thresholds) -> Iterable[Finding]:
+    made = [operation for operation in work.operations if is_creation(operation)]
+    caller = shown(work.session.caller)
+    severity = Severity.HIGH if densest(operation.at for operation in made) >= limits.burst else Severity.MEDIUM
+    if work.familiarity is Familiarity.NEW_CALLER:
+        text = f"{caller} did nothing in this log before {history.window_start:%Y-%m-%d %H:%M}Z."
+        yield finding("new-caller", "A caller not seen before", severity, work, work.operations, [text], ("T1078.004",))
+    elif work.familiarity is Familiarity.NEW_ADDRESS:
+        usual = ", ".join(history.usual_addresses(work.session.caller)[:5]) or "other addresses"
+        reasons = [f"{caller} worked from {usual} before, and now from {work.session.address}."]
+        if all(operation.mfa for operation in work.operations):
+            severity = lower(severity)
+            reasons.append("With multi-factor authentication, as a traveller would.")
+        if history.roams(work.session.caller):
+            severity = Severity.LOW
+            reasons.append("This caller often changes address.")
+        title = "A known caller at a new address"
+        yield finding("new-address", title, severity, work, work.operations, reasons, ("T1078.004",))
+    bare = [operation for operation in work.operations if operation.mfa is False]
+    if bare and not work.is_familiar and history.usually_mfa(work.session.caller):
+        text = f"{caller} signs in with multi-factor authentication otherwise; {len(bare)} operations came without."
+        title = "No multi-factor authentication where it is usual"
+        yield finding("no-mfa", title, Severity.MEDIUM, work, bare, [text], ("T1078.004",))
+
+
+def creations(work: Conduct, history: History, limits: Thresholds) -> Iterable[Finding]:
+    made = [operation for operation in work.operations if is_creation(operation)]
+    if not made:
+        return
+    most = densest(operation.at for operation in made)
+    usual = work.session.peak_before
+    if most >= max(limits.burst, usual * limits.burst_over_usual):
+        severity = Severity.MEDIUM if work.is_familiar else Severity.HIGH
+        text = f"{most} resources within one hour; the most before was {usual}."
+        yield finding("burst", "Burst of creations", severity, work, made, [text], ("T1578.002", "T1496"))
+    large = [
+        operation
+        for operation in made
+        if parse_size(str(operation.properties.get("size", ""))).is_expensive(limits.many_cores)
+    ]
+    if large:
+        names = sorted({str(operation.properties["size"]) for operation in large})
+        unseen = [name for name in names if parse_size(name).family not in history.sizes]
+        # Without a past nothing is new: then the size speaks alone.
+        severity = Severity.HIGH if unseen and history.has_any else Severity.MEDIUM
+        if work.is_familiar:
+            severity = lower(severity)
+        reasons = [f"Sizes: {shown(', '.join(names))}."]
+        if unseen and history.has_any:
+            reasons.append("No machine of such a family stood here before.")
+        title = "GPU or many-core machines created"
+        yield finding("large-sizes", title, severity, work, large, reasons, ("T1496",))
+    away = [
+        operation
+        for operation in made
+        if operation.region and operation.region != "global" and operation.region not in history.regions
+    ]
+    if away and history.regions:
+        regions = sorted({operation.region for operation in away})
+        severity = Severity.HIGH if len(regions) >= 3 else Severity.MEDIUM
+        if work.is_familiar:
+            severity = lower(severity)
+        text = f"Nothing stood in {', '.join(regions)} before; in use were {', '.join(sorted(history.regions))}."
+        yield finding("new-region", "Creation in an unused region", severity, work, away, [text], ("T1535",))
+
+
+def volumes(work: Conduct, limits: Thresholds) -> Iterable[Finding]:
+    removed = [o for o in work.operations if o.name.lower().endswith("/delete") and o.status != "failed"]
+    most = densest((operation.at for operation in removed), timedelta(days=1))
+    if most >= limits.mass_delete:
+        severity = Severity.MEDIUM if work.is_familiar else Severity.HIGH
+        text = f"{most} deletions within 24 hours."
+        yield finding("mass-delete", "Mass deletion", severity, work, removed, [text], ("T1485",))
+    refused = [operation for operation in work.operations if operation.status == "failed"]
+    most = densest(operation.at for operation in refused)
+    if most >= limits.refused:
+        severity = Severity.LOW if work.is_familiar else Severity.MEDIUM
+        text = f"{most} failed operations within one hour: somebody tries what does not go."
+        yield finding("refused", "Many refused operations", severity, work, refused, [text], ("T1580",))
+
+
+def quota_then_creation(
+    by_session: Sessions, history: History, limits: Thresholds, rules: RuleSet | None
+) -> list[Finding]:
+    """More quota asked for, then machines created by the same caller from the same address."""
+    by_actor: dict[tuple[str, str], list[Operation]] = defaultdict(list)
+    for (caller, address, _), operations in by_session.items():
+        by_actor[caller, address] += operations
+    span = timedelta(days=limits.quota_before_creation_days)
+    found = []
+    for _, operations in sorted(by_actor.items()):
+        operations.sort(key=lambda operation: (operation.at, operation.id))
+        asked = [o for o in operations if any(rule.family == "quota-requested" for rule in rules_of(o, rules))]
+        if not asked:
+            continue
+        start = asked[0].at
+        made = [
+            o
+            for o in operations
+            if is_creation(o) and start <= o.at <= start + span and "microsoft.compute/virtualmachine" in o.name.lower()
+        ]
+        if made:
+            text = f"More quota asked for at {start:%Y-%m-%d %H:%M}Z, then {len(made)} machines or scale sets created."
+            title = "Quota request followed by creation"
+            session = bare_session(operations)
+            work = Conduct(session, tuple(operations), history.familiarity(session))
+            severity = Severity.MEDIUM if work.is_familiar else Severity.HIGH
+            found.append(finding("quota-then-creation", title, severity, work, [*asked, *made], [text], ("T1578.005",)))
+    return found
+
+
+def granted_then_used(by_session: Sessions, history: History, rules: RuleSet | None) -> list[Finding]:
+    """A principal without a past here was given a role and then acted."""
+    granted: dict[str, list[Operation]] = defaultdict(list)
+    for operations in by_session.values():
+        for operation in operations:
+            to = str(operation.properties.get("granted_to", "")).lower()
+            if (
+                to
+                and operation.status != "failed"
+                and any(r.family == "role-granted" for r in rules_of(operation, rules))
+            ):
+                granted[to].append(operation)
+    found = []
+    for key, operations in sorted(by_session.items()):
+        names = {key[0], *(operation.principal_id.lower() for operation in operations)} - {""}
+        grants = [operation for name in names for operation in granted.get(name, [])]
+        if not grants or any(history.is_established(name) for name in names):
+            continue
+        start = min(operation.at for operation in grants)
+        used = [operation for operation in operations if operation.at >= start]
+        if not used or any(operation in grants for operation in used):
+            continue
+        session = bare_session(used)
+        work = Conduct(session, tuple(used), history.familiarity(session))
+        if work.by_microsoft:
+            continue
+        giver = shown(grants[0].caller) or "somebody the log does not name"
+        text = f"{giver} gave it a role at {start:%Y-%m-%d %H:%M}Z, and it acted from then on."
+        if history.has_any:
+            text += " It did nothing here before."
+        title = "Role granted, then used"
+        severity = Severity.HIGH if history.has_any else Severity.MEDIUM
+        found.append(
+            finding("granted-then-used", title, severity, work, [*grants, *used], [text], ("T1098.003", "T1078.004"))
+        )
+    return found
+
+
+_CONTENT = {"blob-read": "Blobs read", "blob-deleted": "Blobs deleted", "vault-content": "Secrets or keys read"}
+
+
+def bulk_reads(work: Conduct, limits: Thresholds, rules: RuleSet | None) -> Iterable[Finding]:
+    """Data taken or destroyed in bulk. Such events come from the logs of storage and vaults, never from the activity log itself."""
+    touched: dict[str, list[Operation]] = defaultdict(list)
+    for operation in work.operations:
+        for rule in rules_of(operation, rules):
+            if rule.family in _CONTENT and operation.status != "failed":
+                touched[rule.family].append(operation)
+    for family, operations in touched.items():
+        most = densest(operation.at for operation in operations)
+        if most >= limits.mass_delete:
+            technique = "T1485" if family == "blob-deleted" else "T1530"
+            text = f"{most} within one hour."
+            severity = Severity.MEDIUM if work.is_familiar else Severity.HIGH
+            yield finding(
+                f"bulk-{family}", f"{_CONTENT[family]} in bulk", severity, work, operations, [text], (technique,)
+            )
+
+
+def new_kinds(work: Conduct, history: History) -> Iterable[Finding]:
+    """The first resources of a kind that costs, in a subscription whose past is known."""
+    if not history.has_any or not history.kinds or work.is_familiar:
+        return
+    made = [operation for operation in work.operations if is_creation(operation)]
+    fresh = [operation for operation in made if kind_of(operation.name) not in history.kinds]
+    if fresh:
+        kinds = sorted({kind_of(operation.name) for operation in fresh})
+        text = f"Not made here before: {shown(', '.join(kinds), 300)}."
+        title = "First use of a kind of resource"
+        yield finding("new-kind", title, Severity.LOW, work, fresh, [text], ("T1578",))

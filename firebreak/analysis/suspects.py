@@ -1,0 +1,136 @@
+"""Who stands behind the findings of a log that was reviewed alone, without an alert or a subscription to look at.
+
+With a past, an identity is judged by address: a stolen one goes on working honestly from its own. Without a past nothing is new, so an
+identity is judged as a whole by what it did. Findings in, suspects out, the most suspicious first.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import msgspec
+
+from firebreak.analysis.conduct import ORDER
+from firebreak.analysis.documents import shown
+from firebreak.analysis.first_party import first_party
+from firebreak.analysis.history import Familiarity, History
+from firebreak.analysis.operations import session_key
+from firebreak.model.facts import ActivityFacts, Class, Operation, Reason
+from firebreak.model.finding import Finding, Severity
+
+_POINTS = {
+    Severity.INFORMATIONAL: 0,
+    Severity.LOW: 5,
+    Severity.MEDIUM: 25,
+    Severity.HIGH: 45,
+    Severity.CRITICAL: 60,
+}
+_ATTACKER_FROM = 45
+_LINKED = 30
+_USUAL = -60
+
+
+class Suspect(msgspec.Struct, frozen=True, kw_only=True):
+    """An identity, and where the log has a past its address, with what speaks for and against it. `event_ids` are all of its events."""
+
+    id: str
+    cls: Class
+    score: int
+    reasons: tuple[Reason, ...]
+    event_ids: tuple[str, ...]
+    address: str = ""
+    addresses: tuple[str, ...] = ()
+    operations: tuple[Operation, ...] = ()
+
+
+class _Group(msgspec.Struct):
+    caller: str
+    address: str
+    operations: list[Operation]
+    familiarity: Familiarity
+    reasons: list[Reason]
+
+    @property
+    def score(self) -> int:
+        return sum(reason.points for reason in self.reasons)
+
+
+def suspects(activity: ActivityFacts, findings: Sequence[Finding]) -> list[Suspect]:
+    """Judge everybody who did something in the log's window."""
+    history = History(activity)
+    groups: dict[tuple[str, str], _Group] = {}
+    microsoft: dict[tuple[str, str], str] = {}
+    familiarity = {(s.caller.lower(), s.address, s.app_id): history.familiarity(s) for s in activity.sessions}
+    for operation in activity.operations:
+        address = operation.address if history.has_any else ""
+        key = (operation.caller.lower(), address)
+        known = familiarity.get(session_key(operation), Familiarity.UNKNOWN)
+        group = groups.setdefault(key, _Group(operation.caller, address, [], known, []))
+        group.operations.append(operation)
+        by = first_party(operation.app_id, operation.caller)
+        if by:
+            microsoft[key] = by
+    owner = {event: key for key, group in groups.items() for one in group.operations for event in one.event_ids}
+    for finding in findings:
+        points = _POINTS[finding.severity]
+        theirs: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for event in finding.event_ids:
+            if event in owner:
+                theirs[owner[event]].append(event)
+        for key, events in theirs.items():
+            if key not in microsoft or finding.severity is not Severity.INFORMATIONAL:
+                text = f"{finding.severity.capitalize()}: {finding.title}."
+                groups[key].reasons.append(Reason(points, text, tuple(events)))
+    for key, group in groups.items():
+        if key in microsoft:
+            text = f"This is {microsoft[key]}, an application of Microsoft's own."
+            group.reasons = [Reason(_USUAL, text)]
+        elif group.familiarity is Familiarity.USUAL:
+            group.reasons.append(Reason(_USUAL, f"{group.address} is a usual address of this caller."))
+    _link(groups, microsoft)
+    made = [_suspect(key, group, key in microsoft) for key, group in sorted(groups.items())]
+    order = list(Class)
+    return sorted(made, key=lambda one: (order.index(one.cls), -one.score, one.id.lower(), one.address))
+
+
+def _link(groups: dict[tuple[str, str], _Group], microsoft: dict[tuple[str, str], str]) -> None:
+    """Who works from an attacker's address is linked to the attacker; one round, so that suspicion does not run through a shared proxy."""
+    places: dict[str, str] = {}
+    for group in groups.values():
+        if group.score >= _ATTACKER_FROM:
+            places.update({one.address: group.caller for one in group.operations if one.address})
+    for key, group in groups.items():
+        if key in microsoft or group.score >= _ATTACKER_FROM or group.familiarity is Familiarity.USUAL:
+            continue
+        shared = sorted({one.address for one in group.operations if one.address in places})
+        if shared and any(reason.points > 0 for reason in group.reasons):
+            who = shown(places[shared[0]]) or "an unnamed caller"
+            group.reasons.append(
+                Reason(_LINKED, f"It works from {shared[0]}, as {who} does, who is taken for an attacker.")
+            )
+
+
+def _suspect(key: tuple[str, str], group: _Group, by_microsoft: bool) -> Suspect:
+    worst = max((reason.points for reason in group.reasons), default=0)
+    cls = Class.UNKNOWN
+    if by_microsoft or group.score <= _USUAL:
+        cls = Class.LEGITIMATE
+    elif group.score >= _ATTACKER_FROM and worst >= _POINTS[Severity.MEDIUM]:
+        cls = Class.ATTACKER
+    operations = sorted(group.operations, key=lambda one: (one.at, one.id))
+    return Suspect(
+        id=group.caller,
+        cls=cls,
+        score=group.score,
+        reasons=tuple(sorted(group.reasons, key=lambda reason: -abs(reason.points))),
+        event_ids=tuple(event for one in operations for event in one.event_ids),
+        address=key[1],
+        addresses=tuple(sorted({one.address for one in operations if one.address})),
+        operations=tuple(operations),
+    )
+
+
+def gravest(findings: Sequence[Finding]) -> Severity | None:
+    """The highest severity among some findings."""
+    return max((finding.severity for finding in findings), key=ORDER.index, default=None)

@@ -1,0 +1,67 @@
+"""Who is named from a log alone, and who never is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from firebreak.analysis.logs import review_log
+from firebreak.analysis.suspects import Suspect, suspects
+from firebreak.model.facts import Class
+from firebreak.model.finding import Severity
+
+POLICY = "1d78a85d-813d-46f0-b496-dd72f50a3ec0"
+
+
+def event(number: int, operation: str, caller: str, *, app: str = "", address: str = "203.0.113.7") -> dict[str, Any]:
+    return {
+        "eventDataId": f"e{number}",
+        "correlationId": f"c{number}",
+        "eventTimestamp": f"2026-11-01T09:{number:02}:00Z",
+        "operationName": {"value": operation},
+        "status": {"value": "Succeeded"},
+        "caller": caller,
+        "claims": {"ipaddr": address, "appid": app},
+        "resourceId": f"/subscriptions/s/things/{number}",
+    }
+
+
+def judged(events: list[dict[str, Any]]) -> dict[str, Suspect]:
+    activity, findings = review_log(events)
+    return {one.id: one for one in suspects(activity, findings)}
+
+
+def test_the_attacker_is_named_with_all_that_they_did() -> None:
+    names = judged(
+        [
+            event(1, "Microsoft.Authorization/roleAssignments/write", "eve@contoso.example"),
+            event(
+                2, "Microsoft.Compute/virtualMachines/runCommand/action", "eve@contoso.example", address="203.0.113.8"
+            ),
+            event(3, "Microsoft.Resources/tags/write", "eve@contoso.example"),
+            event(4, "Microsoft.Resources/tags/write", "ann@contoso.example", address="198.51.100.1"),
+        ]
+    )
+    assert names["eve@contoso.example"].cls is Class.ATTACKER
+    assert names["eve@contoso.example"].event_ids == ("e1", "e2", "e3")
+    assert names["ann@contoso.example"].cls is Class.UNKNOWN
+
+
+def test_an_application_of_microsofts_own_is_never_the_attacker() -> None:
+    mixed = [
+        event(1, "Microsoft.Authorization/elevateAccess/action", "eve@contoso.example"),
+        event(
+            2, "Microsoft.Compute/virtualMachines/extensions/write", "33a68b9d-63ce-484c-a97e-94aef4c89648", app=POLICY
+        ),
+        event(3, "Microsoft.Insights/diagnosticSettings/delete", "33a68b9d-63ce-484c-a97e-94aef4c89648", app=POLICY),
+    ]
+    activity, findings = review_log(mixed)
+    by_policy = [finding for finding in findings if set(finding.event_ids) & {"e2", "e3"}]
+    assert {finding.severity for finding in by_policy} == {Severity.INFORMATIONAL}
+    names = {one.id: one for one in suspects(activity, findings)}
+    assert names["33a68b9d-63ce-484c-a97e-94aef4c89648"].cls is Class.LEGITIMATE
+    assert "e2" not in names["eve@contoso.example"].event_ids
+
+
+def test_a_person_who_signs_in_through_such_an_application_is_a_person() -> None:
+    names = judged([event(1, "Microsoft.Insights/diagnosticSettings/delete", "eve@contoso.example", app=POLICY)])
+    assert names["eve@contoso.example"].cls is Class.ATTACKER
