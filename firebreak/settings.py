@@ -13,10 +13,10 @@ import base64
 import binascii
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -239,6 +239,7 @@ class Settings(BaseSettings):
     database_url: str = Field(default="", repr=False)
     evidence_url: str = Field(default="", repr=False)
     approvers_file: Path | None = None
+    pre_authorised_playbooks: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*:[0-9a-f]{64}$")], ...] = ()
     watch_gates_every_seconds: int = Field(default=60, ge=0)
     secret_key: SecretStr | None = None
     intake_key: SecretStr | None = None
@@ -316,17 +317,18 @@ class Settings(BaseSettings):
             "contact": contact,
         }
 
-    def seal_key(self) -> bytes:
+    def seal_key(self, reveal: Callable[[SecretStr, str], str] | None = None) -> bytes:
         """Return the key that seals approvers' seeds: 32 bytes as url-safe base64, from `secret_key`, else from `secret.key` in the home
-        folder, which is made on first use and readable by its owner alone.
+        folder, which is made on first use and readable by its owner alone. `reveal` follows references that need the network.
 
         Raises:
             SettingsError: it is not such a key, or others may read the file.
         """
         if self.secret_key is not None:
-            return _checked_key(plain_secret(self.secret_key, "FIREBREAK_SECRET_KEY").encode(), "FIREBREAK_SECRET_KEY")
+            key = (reveal or plain_secret)(self.secret_key, "FIREBREAK_SECRET_KEY")
+            return checked_key(key.encode(), "FIREBREAK_SECRET_KEY")
         path = self.home / "secret.key"
-        return _checked_key(_own_key(path), str(path))
+        return checked_key(_own_key(path), str(path))
 
     def intake_secret(self) -> bytes:
         """Return the secret that signs deliveries to the intake: `intake_key`, else `intake.key` in the home folder, made on first use and
@@ -395,7 +397,12 @@ def _own_key(path: Path) -> bytes:
     return path.read_bytes().strip()
 
 
-def _checked_key(key: bytes, place: str) -> bytes:
+def checked_key(key: bytes, place: str) -> bytes:
+    """Return the key if it is 32 bytes as url-safe base64.
+
+    Raises:
+        SettingsError: it is not; `place` is where it came from.
+    """
     try:
         sound = len(base64.urlsafe_b64decode(key)) == 32
     except (binascii.Error, ValueError):

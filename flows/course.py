@@ -144,6 +144,8 @@ async def ask_at_gate(engine: Engine, runtime: Runtime, stage: Stage, attempt: i
     while True:
         question = engine.question(stage, attempt, round_of_facts, pages.gate_page)
         if question.view.state in _DECIDED:
+            if any(approval.pre_authorised for approval in question.view.approvals):
+                runtime.say(f"{stage.title}: NOBODY WAS ASKED at gate {question.view.id}: {question.view.closed_by}.")
             return question.view.state
         if stage.id != UNDO:  # an undo leaves the state of the response as it is
             engine.set_state("waiting", f"gate {question.view.id}")

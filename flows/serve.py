@@ -1,10 +1,9 @@
-"""The runner: serves one deployment per playbook and the clock of the gates, and starts a process for each run. `python -m flows.serve`."""
+"""The runner: serves one deployment per playbook, starts a process for each run, and watches the gates. `python -m flows.serve`."""
 
 from __future__ import annotations
 
 import asyncio
 
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
@@ -13,7 +12,7 @@ from firebreak.playbook import find_playbooks
 from firebreak.settings import Settings
 from flows.respond import respond
 from flows.undo import undo
-from flows.watch_gates import watch_gates
+from flows.watch_gates import keep_watching
 from tasks.registry import load_steps
 
 LIMIT = 20
@@ -44,18 +43,12 @@ async def serve() -> None:
         version=__version__,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    # The clock of the gates. After a night without a runner only one of the missed runs is carried out, not all.
-    await runner.aadd_flow(
-        watch_gates,
-        name="watch-gates",
-        interval=settings.watch_gates_every_seconds or None,
-        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
-        description="Looks whether a gate has to remind, escalate or ask again.",
-        tags=["firebreak"],
-        entrypoint_type=EntrypointType.MODULE_PATH,
-    )
     print("ready", flush=True)
-    await runner.start()
+    watching = asyncio.create_task(keep_watching(settings.watch_gates_every_seconds))
+    try:
+        await runner.start()
+    finally:
+        watching.cancel()
 
 
 if __name__ == "__main__":

@@ -185,9 +185,11 @@ class Approvers:
             .where(mine)
             .values(failures=0 if locked else failures, locked_until=now + _LOCKED_FOR if locked else None)
         )
+        out = f" {approver.name} is locked out until {now + _LOCKED_FOR:%H:%M:%S} UTC." if locked else ""
         if step is None:
-            raise ApprovalError("The code is wrong.", reason="wrong_code", hint="Use the newest code; check the clock.")
-        raise ApprovalError("The code was used before.", reason="reused_code", hint="Wait for the next code.")
+            hint = "Use the newest code; check the clock."
+            raise ApprovalError(f"The code is wrong.{out}", reason="wrong_code", hint=hint)
+        raise ApprovalError(f"The code was used before.{out}", reason="reused_code", hint="Wait for the next code.")
 
     def burn(self, tx: Connection, name: str, code: str, now: datetime) -> None:
         """Use up a right code that came with an answer nobody will count, so that no one who saw it can use it."""
@@ -195,6 +197,14 @@ class Approvers:
         step = _matching_step(found[1], code, now) if found else None
         if step is not None:
             insert_once(tx, used_codes, {"person": person_key(name), "step": step, "used_at": now})
+
+    def reseal(self, tx: Connection, new: Approvers) -> int:
+        """Seal every enrolled person's seed, roles and scope under the key of `new`; return how many. Raises IntegrityError as `check`."""
+        rows = tx.execute(select(table.c.person, table.c.sealed).where(table.c.revoked_at.is_(None))).all()
+        for row in rows:
+            sealed = new._fernet.encrypt(msgspec.json.encode(self._open(row.person, row.sealed))).decode()
+            tx.execute(update(table).where(table.c.person == row.person).values(sealed=sealed))
+        return len(rows)
 
     def seal(self, value: object) -> str:
         """Return a MAC over a value under the engine's key: what lies in the database cannot be forged without it."""

@@ -6,7 +6,7 @@ answer was refused, the next question says why. The audit record, the answer and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -16,7 +16,8 @@ from firebreak.approval.answers import Answer, GateView, readable
 from firebreak.approval.approvers import Approvers, person_key
 from firebreak.approval.checks import check_answer, may_be_gated, people_required, requesters, roles_at
 from firebreak.approval.gate_rows import GateRow, SealedApproval
-from firebreak.approval.notices import EXPIRED, Notice
+from firebreak.approval.notices import EXPIRED, PRE_AUTHORISED, Notice
+from firebreak.approval.pre_authorised import Beforehand, switch_name, why_not_allowed, why_not_sure
 from firebreak.approval.views import place, said, view_of
 from firebreak.audit import AuditLog
 from firebreak.errors import ApprovalError, IntegrityError
@@ -30,11 +31,25 @@ from firebreak.store import Clock, Store
 class GateDesk:
     """All doors to a gate: the UI, the CLI and the demo answer here, with the same checks."""
 
-    def __init__(self, store: Store, approvers: Approvers, audit: AuditLog, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, approvers: Approvers, audit: AuditLog, clock: Clock, switched_on: Collection[str] = ()
+    ) -> None:
+        """`switched_on` is what the operator lets be done without asking anybody, as `switch_name` names it."""
         self._store, self._approvers, self._audit, self._clock = store, approvers, audit, clock
+        self._switched_on = frozenset(switched_on)
 
-    def open(self, incident: Incident, plan: Plan, gate: Gate, round: int) -> GateView:  # noqa: A002
+    def open(
+        self,
+        incident: Incident,
+        plan: Plan,
+        gate: Gate,
+        round: int,  # noqa: A002
+        beforehand: Beforehand | None = None,
+    ) -> GateView:
         """Put a plan to its gate and return the gate; opening it again returns it as it stands.
+
+        With `beforehand`, and only when the gate is opened for the first time, a plan that was pre-authorised is approved without
+        asking anybody.
 
         Raises:
             ApprovalError: wrong_plan (it cannot be carried out), wrong_digest (this gate was opened for another plan).
@@ -63,6 +78,8 @@ class GateDesk:
             if gate_rows.insert(tx, row):
                 data = {"gate": row.id, "plan_digest": digest, "required": people_required(gate, plan)}
                 self._audit.append(incident.id, "gate.opened", who="engine", data=data, tx=tx)
+                if gate.pre_authorised is not None:
+                    self._pre_authorise(tx, row, incident, plan, beforehand)
             kept = gate_rows.load(tx, row.id)
         if kept.plan_digest != digest:
             raise ApprovalError(
@@ -178,12 +195,13 @@ class GateDesk:
             good: list[Approval] = []
             for sealed in gate_rows.load_approvals(tx, gate_id):
                 approval = self._unsealed(row, sealed)
-                if problem := "" if ended else self._why_void(tx, row, approval, incident, now):
+                if problem := "" if ended else self._why_void(tx, row, plan, approval, incident, now):
                     problems[problem] = f"{approval.approver}'s approval no longer holds: {problem}."
                     gate_rows.void(tx, gate_id, approval.ask, problem)
                 else:
                     good.append(approval)
-            enough = len({person_key(a.approver) for a in good}) >= people_required(row.gate, plan)
+            people = {person_key(a.approver) for a in good if not a.pre_authorised}
+            enough = any(a.pre_authorised for a in good) or len(people) >= people_required(row.gate, plan)
             if enough:
                 who = [a.approver for a in good]
                 self._audit.append(
@@ -276,9 +294,51 @@ class GateDesk:
         notice = Notice(gate=row.id, kind=EXPIRED, number=row.ask, incident=row.incident, text=text, at=now)
         notices.add(tx, notice)
 
-    def _why_void(self, tx: Connection, row: GateRow, approval: Approval, incident: Incident, now: datetime) -> str:
+    def _pre_authorise(
+        self, tx: Connection, row: GateRow, incident: Incident, plan: Plan, beforehand: Beforehand | None
+    ) -> None:
+        why = why_not_allowed(plan, row.gate, self._switched_on) or why_not_sure(plan, row.gate, incident, beforehand)
+        data = {**place(row), "playbook": plan.playbook, "playbook_digest": plan.playbook_digest}
+        if why or beforehand is None:
+            self._audit.append(
+                row.incident, "gate.not_pre_authorised", who="engine", data={**data, "because": why}, tx=tx
+            )
+            return
+        version = beforehand.playbook.version
+        who = f"pre-authorised by playbook {plan.playbook[:60]} version {version[:20]}, switched on by the operator"
+        data |= {
+            "version": version,
+            "switched_on": switch_name(plan.playbook, plan.playbook_digest),
+            "actions": len(plan.actions),
+        }
+        self._audit.append(row.incident, "gate.pre_authorised", who="engine", data=data, tx=tx)
+        approval = Approval(
+            gate=row.id,
+            ask=row.ask,
+            approver=who,
+            roles=(),
+            at=row.asked_at,
+            expires_at=row.expires_at,
+            plan_digest=plan.digest,
+            reason="Nobody was asked.",
+            channel="engine",
+            pre_authorised=True,
+        )
+        gate_rows.close_ask(tx, row, row.asked_at, "pre_authorised")
+        gate_rows.add_approval(tx, approval, "", self._seal(row, approval))
+        gate_rows.close(tx, row, "approved", by=who, reason=approval.reason)
+        text = f"{row.gate.title} Nobody was asked: {who}; {len(plan.actions)} actions."
+        notices.add(
+            tx, Notice(gate=row.id, kind=PRE_AUTHORISED, number=0, incident=row.incident, text=text, at=row.asked_at)
+        )
+
+    def _why_void(
+        self, tx: Connection, row: GateRow, plan: Plan, approval: Approval, incident: Incident, now: datetime
+    ) -> str:
         if approval.expires_at <= now:
             return "expired"
+        if approval.pre_authorised:
+            return "not_pre_authorised" if why_not_allowed(plan, row.gate, self._switched_on) else ""
         person = self._approvers.find(approval.approver, tx=tx)
         if person is None or not set(person.roles) & set(roles_at(row.gate, row.opened_at, approval.at)):
             return "unknown_person"
@@ -300,8 +360,7 @@ class GateDesk:
         return approval
 
     def _seal(self, row: GateRow, approval: Approval) -> str:
-        # With the gate's definition and age: nobody may lower its demands in the database after the answer.
-        return self._approvers.seal([approval, row.gate, row.opened_at])
+        return self._approvers.seal(gate_rows.what_is_sealed(row, approval))
 
     def _expiry(self, row: GateRow, now: datetime) -> datetime:
         return now + timedelta(minutes=row.gate.expires_after_minutes)

@@ -103,6 +103,11 @@ def close(tx: Connection, row: GateRow, state: str, *, by: str, reason: str) -> 
     tx.execute(update(gates).where(gates.c.id == row.id).values(**changed))
 
 
+def what_is_sealed(row: GateRow, approval: Approval) -> object:
+    """An approval with the gate's definition and age: nobody may lower its demands in the database after the answer."""
+    return [approval, row.gate, row.opened_at]
+
+
 def add_approval(tx: Connection, approval: Approval, person: str, seal: str) -> None:
     row = {"gate": approval.gate, "ask": approval.ask, "person": person, "seal": seal, "void": ""}
     insert_once(tx, approvals, {**row, "body": msgspec.json.encode(approval).decode()})

@@ -8,13 +8,17 @@ from collections.abc import Iterable
 import pyotp
 import segno
 import typer
+from pydantic import SecretStr
 from rich.table import Table
 
-from firebreak.approval import Approver
+from firebreak.approval import Approver, Approvers
 from firebreak.approval.approvers import person_key
+from firebreak.approval.rekey import rekey
 from firebreak.cli.output import Json, print_json, safe, say, stdout
 from firebreak.cli.rooms import engine_room
+from firebreak.clients.secrets import reveal_now
 from firebreak.errors import ContentError
+from firebreak.settings import checked_key
 
 app = typer.Typer(help="The people who may answer gates, each with a one-time code.", no_args_is_help=True)
 
@@ -38,9 +42,11 @@ def enrol(
             room.playbook(wanted)  # a mistyped one would leave the person out of everything
         seed = room.approvers.enrol(name, role, playbooks=playbook, customers=customer)
         person = next(p for p in room.approvers.list() if person_key(p.name) == person_key(name))
+        scope = _as_json(person)
+        room.audit.append("", "approver.enrolled", who="operator", data=scope)
     uri = pyotp.TOTP(seed).provisioning_uri(name=name, issuer_name="Firebreak")
     if as_json:
-        print_json({**_as_json(person), "totp_secret": seed, "uri": uri})
+        print_json({**scope, "totp_secret": seed, "uri": uri})
         return
     stdout.print(f"{safe(name)} may answer for: {', '.join(safe(r) for r in role)}{_scope_in_words(person)}")
     if qr or (qr is None and sys.stdout.isatty()):
@@ -73,10 +79,33 @@ def revoke(name: str, as_json: bool = Json) -> None:
     with engine_room() as room:
         if not room.approvers.revoke(name):
             raise ContentError(f"Nobody is enrolled as {name!r} here.", hint="See: firebreak approvers list")
+        room.audit.append("", "approver.revoked", who="operator", data={"name": name})
     if as_json:
         print_json({"name": name, "revoked": True})
     else:
         stdout.print(f"{safe(name)} may no longer answer gates.")
+
+
+@app.command("rekey")
+def rekey_all(
+    to: str = typer.Option(..., "--to", help="The new key by reference: env:NAME, file:/path or keyvault:https://..."),
+    as_json: bool = Json,
+) -> None:
+    """Seal everything under a new key; stop all services first, and give them the new key before they start again."""
+    if not to.startswith(("env:", "file:", "keyvault:")):
+        raise ContentError(
+            "A key does not belong on the command line.",
+            hint="Name where it is: env:NAME, file:/path or keyvault:https://...",
+        )
+    with engine_room() as room:
+        key = checked_key(reveal_now(SecretStr(to), "--to", room.settings).encode(), to)
+        people, answers = rekey(room.store, room.approvers, Approvers(room.store, key, None))
+        room.audit.append("", "approvers.rekeyed", who="operator", data={"people": people, "approvals": answers})
+    if as_json:
+        print_json({"people": people, "approvals": answers})
+        return
+    stdout.print(f"Sealed anew: {people} people, {answers} approvals.")
+    say(f"From now on every process needs FIREBREAK_SECRET_KEY={to}; the old key opens nothing any more.")
 
 
 def _as_json(person: Approver) -> dict[str, object]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from firebreak.cli.output import Json, print_json, safe, stdout
 from firebreak.cli.rooms import engine_room
 from firebreak.errors import ContentError
+from firebreak.model.playbook import Gate
 from firebreak.playbook import read_playbook
 from tasks.registry import load_steps
 
@@ -64,9 +65,20 @@ def show(playbook: str, as_json: bool = Json) -> None:
                 "",
                 f"gate {gate.id}",
                 f"{gate.required} of {'/'.join(gate.approvers)}",
-                "may be skipped" if gate.optional else "",
+                "; ".join(_more_about(gate)),
             )
     stdout.print(table)
+
+
+def _more_about(gate: Gate) -> list[str]:
+    said = ["may be skipped"] if gate.optional else []
+    if gate.escalate_to:
+        said.append(f"after {gate.escalate_after_minutes} minutes also {'/'.join(gate.escalate_to)}")
+    if gate.pre_authorised:
+        said.append(
+            f"nobody, if the operator lets {', '.join(gate.pre_authorised.steps)} go from {gate.pre_authorised.min_score} points"
+        )
+    return said
 
 
 @app.command("export")

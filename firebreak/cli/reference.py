@@ -29,6 +29,7 @@ MEANINGS = {
     "database_url": "Incident store: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`. Empty: `firebreak.db` in the home folder.",
     "evidence_url": "Where raw evidence is kept: a folder's `file://` address or any other that fsspec knows. Empty: `evidence` in the home folder.",
     "approvers_file": "A JSON file with people who may answer gates (`name`, `roles`, `totp_secret`), beside those enrolled in the store.",
+    "pre_authorised_playbooks": "Playbooks whose `pre_authorised` gates may act without asking anybody, each as `ID:DIGEST` of its whole content. Empty: none.",
     "watch_gates_every_seconds": "How often the runner of `firebreak up` looks whether a gate has to remind, escalate or ask again. 0: never.",
     "secret_key": "Key that seals approvers' seeds in the store: 32 bytes in url-safe base64. Empty: `secret.key` in the home folder, made on first use.",
     "intake_key": "Secret that deliveries to the intake are signed with, at least 16 bytes. Empty: `intake.key` in the home folder, made on first use.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx
@@ -76,6 +78,18 @@ async def _revealed(
             f"{name}: Key Vault answered no value for {address}.", hint="Check the secret's current version."
         )
     return value
+
+
+def reveal_now(
+    secret: SecretStr, name: str, settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None
+) -> str:
+    """As `reveal`, for callers that cannot wait; an event loop that runs already does no harm."""
+    if not secret.get_secret_value().startswith("keyvault:"):
+        value = plain_secret(secret, name)
+        know_secret(value)
+        return value
+    with ThreadPoolExecutor(1) as elsewhere:
+        return elsewhere.submit(asyncio.run, reveal(secret, name, settings, transport=transport)).result()
 
 
 async def _managed_identity_token(scope: str, name: str) -> str:

@@ -14,6 +14,8 @@ import msgspec
 
 from firebreak import __version__
 from firebreak.approval import GateView
+from firebreak.approval.pre_authorised import Beforehand
+from firebreak.engine import seals
 from firebreak.engine.room import Clouds, EngineRoom
 from firebreak.engine.undos import undo_gate, undos_of
 from firebreak.errors import (
@@ -28,7 +30,7 @@ from firebreak.execution import Journal, Lease, execute
 from firebreak.logs import working_on
 from firebreak.model.alert import Incident
 from firebreak.model.case import Case
-from firebreak.model.facts import BurnRate, Facts
+from firebreak.model.facts import Attribution, BurnRate, Facts
 from firebreak.model.finding import NotLookedAt
 from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import UNDO, Plan
@@ -141,6 +143,8 @@ class Engine:
                 raise
             return
         self._store.facts.save(incident, number, step.id, facts)
+        if isinstance(facts, Attribution):
+            seals.seal(self.room, incident, f"attribution-{number}", facts)
         findings = loaded.assess(facts, self.case(number)) if loaded.assess else []
         self._store.facts.save_findings(incident, number, step.id, findings)
         missed = "; ".join(f"not looked at: {n.what}" for n in facts.not_looked_at)
@@ -220,6 +224,7 @@ class Engine:
                 problems=(*plan.problems, "The alert is a test alert: nothing is carried out for it."),
             )
         self._store.plans.save(self.incident.id, plan)
+        seals.seal(self.room, self.incident.id, f"plan-{stage.id}-{attempt}", plan.digest)
         self.remember(f"facts-of-{stage.id}-{attempt}", number)
         if plan.actions:
             self.remember(f"planned-from-{number}", True)
@@ -274,9 +279,18 @@ class Engine:
     def question(self, stage: Stage, attempt: int, number: int, page: Callable[[Engine, GateView], str]) -> Question:
         """The gate's current question about the stage's plan; `page` writes what its approvers read."""
         plan, gate = self.plan(stage, attempt, number), self.gate_of(stage)
-        view = self.room.desk.open(self.incident, plan, gate, attempt)
+        view = self.room.desk.open(self.incident, plan, gate, attempt, self._beforehand(plan, number))
         people = [p.name for p in self.room.approvers.who_may_answer(view.roles, self.incident)]
         return Question(view, plan, gate, page(self, view), tuple(people))
+
+    def _beforehand(self, plan: Plan, number: int) -> Beforehand | None:
+        """What may go without people rests on values that nobody has written into the database: only this engine's own count."""
+        found = self.case(number).get(Attribution)
+        made_here = seals.is_sealed(self.room, self.incident.id, f"plan-{plan.stage}-{plan.round}", plan.digest)
+        if found is None or not made_here:
+            return None
+        sealed = seals.is_sealed(self.room, self.incident.id, f"attribution-{number}", found)
+        return Beforehand(playbook=self.playbook, attribution=found) if sealed else None
 
     # Acting -------------------------------------------------------------------------------------------------------------------
 

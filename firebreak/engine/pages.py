@@ -35,6 +35,7 @@ def gate_page(engine: Engine, view: GateView) -> str:
         required=view.required,
         problem=view.last_problem,
         escalated=view.escalated,
+        pre_authorised=next((a.approver for a in view.approvals if a.pre_authorised), ""),
         attribution=case.get(Attribution),
         burn=_burn(engine, number),
         subscription=case.get(SubscriptionFacts),

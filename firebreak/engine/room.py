@@ -18,6 +18,7 @@ from sqlalchemy.exc import DatabaseError
 from firebreak.approval import Approvers, GateDesk
 from firebreak.audit import AuditLog
 from firebreak.clients import CloudEyes, Recorded, Recorder, Transports, connect
+from firebreak.clients.secrets import reveal_now
 from firebreak.errors import ContentError, LeaseLostError, ResponseError, SettingsError
 from firebreak.evidence import EvidenceStore
 from firebreak.intake.alerts import open_incident, parse_alert
@@ -213,7 +214,11 @@ def open_engine_room(
         try:
             store = closing.enter_context(Store.open(settings.database_url))
             audit = AuditLog(store, clock)
-            approvers = Approvers(store, settings.seal_key(), settings.approvers_file)
+            approvers = Approvers(
+                store,
+                settings.seal_key(lambda secret, name: reveal_now(secret, name, settings)),
+                settings.approvers_file,
+            )
             evidence = EvidenceStore(settings.evidence_url)
         except OSError as error:
             raise SettingsError(
@@ -231,7 +236,7 @@ def open_engine_room(
             store=store,
             audit=audit,
             approvers=approvers,
-            desk=GateDesk(store, approvers, audit, clock),
+            desk=GateDesk(store, approvers, audit, clock, settings.pre_authorised_playbooks),
             evidence=evidence,
             steps=steps,
             clock=clock,

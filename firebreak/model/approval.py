@@ -18,6 +18,8 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     """One person's yes to one plan at one gate. `left_out` are action ids this person did not agree to.
 
     `limits_lifted` says that the person typed the override of the plan's limits; `channel` is ui, cli or demo.
+
+    `pre_authorised`: no person but the playbook and the operator beforehand; `approver` then says which, `channel` is engine.
     """
 
     gate: str
@@ -31,6 +33,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     left_out: tuple[str, ...] = ()
     limits_lifted: bool = False
     channel: str
+    pre_authorised: bool = False
 
 
 _MINT: Final = object()

@@ -41,6 +41,7 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     plan_digest: str
     required: int
+    pre_authorised: str = ""  # by what, when nobody was asked
     approvals: tuple[ApprovalRow, ...] = ()
 
 
@@ -167,6 +168,7 @@ def run_json(dossier: Dossier) -> dict[str, Any]:
                 "state": g.state,
                 "plan_digest": g.plan_digest,
                 "approvers": [a.approver for a in g.approvals if a.decision == "approve"],
+                "pre_authorised": bool(g.pre_authorised),
             }
             for g in dossier.gates
         ],

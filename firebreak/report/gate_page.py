@@ -80,6 +80,7 @@ def gate_page(
     required: int = 0,
     problem: str = "",
     escalated: bool = False,
+    pre_authorised: str = "",
     attribution: Attribution | None = None,
     burn: BurnRate | None = None,
     subscription: SubscriptionFacts | None = None,
@@ -88,11 +89,13 @@ def gate_page(
     """Return the Markdown shown with the form.
 
     `approvals` are people who have approved this gate so far, `required` how many are needed (0: what the gate says), `problem` says why
-    it is asked again, `escalated` that those it escalates to may answer now, `demo_hint` is only set by the demo (whose approvers are invented).
+    it is asked again, `pre_authorised` by what it was approved without asking anybody, `escalated` that those it escalates to may answer now, `demo_hint` is only set by the demo (whose approvers are invented).
     """
     lines: list[str] = []
     if problem:
         lines += [f"> **Asked again:** {markdown(problem, 400)}", ""]
+    if pre_authorised:
+        lines += [f"> **Nobody was asked:** {markdown(pre_authorised)}.", ""]
     lines += _headline(plan, incident, gate, subscription)
     lines += money_again(plan, burn) if is_undo(plan) else _money(plan, burn)
     lines += _over_limits(plan)

@@ -83,7 +83,12 @@ def _approvals(dossier: Dossier) -> list[str]:
             for a in gate.approvals
         )
         rows.append(f"| {markdown(gate.id)} | `{gate.plan_digest[:16]}` | {gate.state} | {people} |")
-    return [*rows, ""]
+    alone = [
+        f"> **Nobody was asked** at {markdown(gate.id)}: {markdown(gate.pre_authorised)}."
+        for gate in dossier.gates
+        if gate.pre_authorised
+    ]
+    return [*rows, "", *("\n>\n".join(alone).splitlines()), ""] if alone else [*rows, ""]
 
 
 def _actions(dossier: Dossier) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from firebreak.approval import Answer
+from firebreak.approval.checks import DECISIONS
 from firebreak.errors import ApprovalError, IntegrityError, SettingsError
 from tests.unit.firebreak.execution.builders import (
     CUSTOMER,
@@ -59,7 +60,7 @@ def test_within_their_scope_people_approve(office: Office, scope: dict[str, list
         {"playbooks": ["compromised-subscription"], "customers": [ELSEWHERE]},
     ],
 )
-@pytest.mark.parametrize("decision", ["approve", "reject", "skip"])
+@pytest.mark.parametrize("decision", DECISIONS)
 def test_out_of_their_scope_no_answer_counts_and_the_gate_asks_again_and_says_why(
     office: Office, scope: dict[str, list[str]], decision: str
 ) -> None:

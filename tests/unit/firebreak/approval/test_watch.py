@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -170,3 +171,16 @@ def test_what_a_teller_that_died_had_taken_is_told_by_another_and_nothing_twice(
     notices.note_told(office.store, taken)
     office.clock.forward(hours=1)
     assert notices.claim(office.store) == ()
+
+
+def test_the_gate_says_that_somebody_was_locked_out_and_until_when(office: Office) -> None:
+    view = open_gate(office)
+    for _ in range(5):
+        view = office.desk.view(view.id)
+        answer = Answer(approver="Ann", code="000000", decision="approve", plan_digest=view.plan_digest)
+        with pytest.raises(ApprovalError):
+            office.desk.answer(view.id, answer, view.ask)
+    assert (
+        f"Ann is locked out until {office.clock() + timedelta(minutes=10):%H:%M:%S} UTC"
+        in office.desk.view(view.id).last_problem
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyotp
 import pytest
+from cryptography.fernet import Fernet
 
 from firebreak.cli.main import main
 
@@ -73,3 +74,25 @@ def test_the_seed_is_on_standard_output_alone_and_not_in_the_home_folder(firebre
     assert len(seed) == 32
     assert seed not in err
     assert all(seed.encode() not in file.read_bytes() for file in (tmp_path / "home").rglob("*") if file.is_file())
+
+
+def test_a_new_key_by_reference_keeps_everybody_enrolled(
+    firebreak: Firebreak, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firebreak("approvers", "enrol", "Ann")
+    key = tmp_path / "new.key"
+    key.write_bytes(Fernet.generate_key())
+    code, out, _ = firebreak("approvers", "rekey", "--to", f"file:{key}", "--json")
+    assert (code, json.loads(out)) == (0, {"people": 1, "approvals": 0})
+    assert firebreak("approvers", "list")[0] == 1  # the old key opens nothing any more
+    monkeypatch.setenv("FIREBREAK_SECRET_KEY", f"file:{key}")
+    assert [p["name"] for p in json.loads(firebreak("approvers", "list", "--json")[1])] == ["Ann"]
+
+
+@pytest.mark.parametrize("to", ["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", "env:NOT_SET", "file:/nowhere"])
+def test_a_key_on_the_command_line_or_one_that_is_not_there_changes_nothing(firebreak: Firebreak, to: str) -> None:
+    firebreak("approvers", "enrol", "Ann")
+    code, out, err = firebreak("approvers", "rekey", "--to", to)
+    assert code == 1
+    assert "MDEy" not in out + err
+    assert firebreak("approvers", "list")[0] == 0
