@@ -308,6 +308,12 @@ def _refused(sub_status: str) -> bool:
     return folded.split("(")[0] in _FAILED_WORDS or bool(match and int(match[1]) >= 400)
 
 
+def status_of(status: str, sub_status: str, level: str, category: str, event_name: str) -> tuple[str, bool | None]:
+    """The status of an event of the REST form, and whether its resource was created."""
+    document = {"status": status, "level": level, "category": category, "eventName": event_name}
+    return _status(document, None, sub_status), _created(sub_status)
+
+
 def _done(sub_status: str) -> bool:
     """Whether an event without a status names an HTTP success; "Accepted" is a beginning."""
     return sub_status.lower().split(" ")[0] in {"ok", "created", "nocontent"}
@@ -330,9 +336,13 @@ def _address(document: Any, properties: Any, claims: dict[str, Any]) -> str:
         or doc.text(doc.mapping(properties, "initiatedBy"), "user", "ipAddress")
         or doc.text(doc.mapping(document, "initiatedBy"), "user", "ipAddress")
     )
+    return address_of(found)
+
+
+def address_of(found: str) -> str:
+    """An address in one spelling. Some exports write "address:port" for IPv4."""
     address = found.strip().lower()
-    # Some exports write "address:port" for IPv4.
-    with_port = _ADDRESS_AND_PORT.fullmatch(address)
+    with_port = _ADDRESS_AND_PORT.fullmatch(address) if ":" in address else None
     return with_port[1] if with_port else address
 
 
@@ -340,6 +350,9 @@ def _mfa(claims: dict[str, Any]) -> bool | None:
     found = doc.field(claims, _METHODS) or doc.field(claims, "amr")
     if isinstance(found, list):
         found = ",".join(str(method) for method in found)
-    if not isinstance(found, str) or not found:
-        return None
-    return "mfa" in _NO_LETTERS.split(found.lower())
+    return multi_factor(found) if isinstance(found, str) else None
+
+
+def multi_factor(methods: str) -> bool | None:
+    """Whether a token's list of methods names a second factor; None when it says nothing."""
+    return "mfa" in _NO_LETTERS.split(methods.lower()) if methods else None

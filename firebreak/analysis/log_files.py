@@ -17,6 +17,7 @@ import msgspec
 
 from firebreak.analysis.logs import events_of
 from firebreak.analysis.operations import LogReview
+from firebreak.analysis.skim import Seen
 from firebreak.errors import ContentError
 
 PIECE = 1 << 20
@@ -25,6 +26,10 @@ _TRIES = 40
 _HEAD = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*"(?:value|records|events)"\s*:\s*\[)\s*')
 _AFTER = re.compile(rb"\]\s*\}?\s*")
 _HINT = "Expected what Azure sent: a reply with its list `value`, exported records, or one event a line."
+
+
+_quick = msgspec.json.Decoder(list[Seen])
+_quick_line = msgspec.json.Decoder(Seen)
 
 
 def review_file(stream: BinaryIO, name: str, review: LogReview) -> None:
@@ -82,6 +87,11 @@ def _lines(stream: BinaryIO, data: bytes, name: str, review: LogReview) -> None:
 
 
 def _line_piece(piece: bytes, line: int, name: str, review: LogReview) -> None:
+    try:
+        if review.skim(_quick_line.decode_lines(piece)):
+            return
+    except msgspec.MsgspecError:
+        pass  # Not the REST form, or broken: the slow way tells.
     for number, text in enumerate(piece.split(b"\n")):
         if not text.strip():
             continue
@@ -159,8 +169,16 @@ class _Elements:
         return data
 
     def _take(self, piece: bytes) -> bool:
+        piece = b"[" + piece + b"]"
         try:
-            found = msgspec.json.decode(b"[" + piece + b"]")
+            if self._review.skim(_quick.decode(piece)):
+                return True
+        except msgspec.ValidationError:
+            pass  # Not the REST form, or nothing that is cut right: the slow way tells.
+        except msgspec.DecodeError:
+            return False
+        try:
+            found = msgspec.json.decode(piece)
         except msgspec.DecodeError:
             return False
         self._review.add(events_of(found))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ import msgspec
 
 from firebreak.analysis.events import Event, name_of, read_event
 from firebreak.analysis.ruleset import RuleSet, shipped_rules
+from firebreak.analysis.skim import Seen, Skimmer, known_of
 from firebreak.model.facts import ActivityFacts, Caller, Operation, Session
 from firebreak.model.finding import NotLookedAt
 
@@ -39,6 +40,8 @@ class LogReview:
         self._unreadable: set[str] = set()
         self.events = 0
         self._seen = 0
+        self._skimmer = Skimmer(self.rules)
+        self._made: tuple[int, list[Operation]] | None = None  # worked out for that many events
 
     @property
     def unreadable(self) -> int:
@@ -58,8 +61,21 @@ class LogReview:
             if self._strict and event.category in _NOT_DONE_BY_SOMEBODY:
                 continue
             if self.rules.candidates(event.name).open:
-                event = msgspec.structs.replace(event, detail=self.rules.document(document, event.name, _known(event)))
+                event = msgspec.structs.replace(
+                    event, detail=self.rules.document(document, event.name, known_of(event))
+                )
             self.take(event)
+
+    def skim(self, page: Sequence[Seen]) -> bool:
+        """Take in a page the quick way; False, and nothing taken, when one of its events has to go the slow way."""
+        events = [self._skimmer.event(seen) for seen in page]
+        if not all(events):
+            return False
+        self._seen += len(events)
+        for event in events:
+            if event is not None:
+                self.take(event)
+        return True
 
     def take(self, event: Event) -> None:
         """Take in one event that has been read already, with what the rules ask for in its `detail`."""
@@ -70,9 +86,13 @@ class LogReview:
 
     def operations(self) -> list[Operation]:
         """All operations, oldest first. Caller and address missing in all of an operation's events are taken from its correlation."""
+        if self._made is not None and self._made[0] == self.events:
+            return self._made[1]
         made = [_operation(key, list(events.values()), self.rules) for key, events in self._by_operation.items()]
         made.sort(key=lambda operation: (operation.at, operation.id))
-        return _filled_from_correlation(made)
+        filled = _filled_from_correlation(made)
+        self._made = (self.events, filled)
+        return filled
 
     def facts(
         self,
@@ -136,17 +156,6 @@ def densest(times: Iterable[datetime], span: timedelta = HOUR) -> int:
     return best
 
 
-def _known(event: Event) -> dict[str, str]:
-    return {
-        "caller": event.caller,
-        "address": event.address,
-        "resourceid": event.resource_id,
-        "status": event.status,
-        "category": event.category,
-        "appid": event.app_id,
-    }
-
-
 def _operation(key: tuple[str, str, str], events: list[Event], rules: RuleSet) -> Operation:
     events.sort(key=lambda event: (event.at, _RANK[event.status], event.id))
     first = events[0]
@@ -189,7 +198,10 @@ def _id(key: tuple[str, str, str]) -> str:
 
 
 def _first(values: Iterable[str]) -> str:
-    return next((value for value in values if value), "")
+    for value in values:
+        if value:
+            return value
+    return ""
 
 
 def _filled_from_correlation(operations: list[Operation]) -> list[Operation]:

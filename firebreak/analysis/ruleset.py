@@ -20,6 +20,10 @@ from firebreak.errors import ContentError
 from firebreak.model.facts import Operation
 
 _MOST_NAMES = 20_000
+# What is there without looking through the whole event: the name, and the facts of `properties.py`.
+_GIVEN = frozenset(
+    {"operationname", "resourceprovider", "role", "rolekind", "rolescope", "opens", "opensadministration", "expensive"}
+)
 
 
 class Candidates(msgspec.Struct, frozen=True):
@@ -69,11 +73,12 @@ class RuleSet:
     def document(self, event: Mapping[Any, Any], name: str, known: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """What the open rules for this name look at, out of an event: a small part of it."""
         candidates = self.candidates(name)
-        whole = document_of(event, known)
-        for field, text in facts_of(whole, name.lower(), event).items():
-            whole[field] = (text,)
         wanted = frozenset().union(*(rule.fields for rule in candidates.open)) if candidates.open else frozenset()
-        return whole if "" in wanted else {field: whole[field] for field in wanted & whole.keys()}
+        simple = all(field.startswith("body.") or field in known or field in _GIVEN for field in wanted)
+        found = document_of(event, known, whole=not simple)
+        for field, text in facts_of(found, name.lower(), event).items():
+            found[field] = (text,)
+        return found if "" in wanted else {field: found[field] for field in wanted & found.keys()}
 
     def matches(self, name: str, document: Document) -> tuple[str, ...]:
         """The ids of the rules that an operation falls under; of one family only the gravest, public ones as well."""
