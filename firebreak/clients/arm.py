@@ -21,6 +21,7 @@ from firebreak.clients.policies.mode_guard import ARM_READ_POSTS, ModeGuard
 from firebreak.clients.policies.redaction import shown
 from firebreak.clients.scope import Scope
 from firebreak.errors import ScopeError, WriteRefusedError
+from firebreak.model.clouds import MaySend
 from firebreak.model.mode import Mode
 from firebreak.model.step import Sent
 
@@ -149,9 +150,14 @@ class ArmRead:
 class ArmWrite:
     """`ArmWriter` over the management clients: one request per call, never repeated after it may have had effect."""
 
-    def __init__(self, management: Management, scope: Scope) -> None:
+    def __init__(self, management: Management, scope: Scope, may_send: MaySend | None = None) -> None:
         self._management = management
         self._scope = scope
+        self._may_send = may_send
+
+    def fenced(self, may_send: MaySend) -> ArmWrite:
+        """The same writer behind a fence; following operations is not fenced."""
+        return ArmWrite(self._management, self._scope, may_send)
 
     async def put(self, path: str, api_version: str, body: Mapping[str, Any]) -> Sent:
         return await self._send("PUT", path, api_version, body)
@@ -210,7 +216,8 @@ class ArmWrite:
     ) -> Sent:
         url = address(self._management.base, self._scope.writable(path), {**(params or {}), "api-version": api_version})
         headers = {} if body is None else {"Content-Type": "application/json"}
-        call = Call(method, url, headers, content=b"" if body is None else encode(body))
+        content = b"" if body is None else encode(body)
+        call = Call(method, url, headers, content=content, may_send=self._may_send)
         reply = await self._management.send(call)
         if reply.status >= 300:
             raise error_of(call, reply)

@@ -20,6 +20,7 @@ from firebreak.clients.failures import error_of, unreadable
 from firebreak.clients.policies.exchange import Call, Reply
 from firebreak.clients.policies.redaction import shown, shown_url
 from firebreak.errors import RemoteError, ScopeError
+from firebreak.model.clouds import MaySend
 from firebreak.model.step import Sent
 
 _VERSION = "2024-11-04"
@@ -120,9 +121,14 @@ class BlobRead:
 class BlobWrite:
     """`BlobWriter` over the data plane."""
 
-    def __init__(self, channel: Channel, hosts: StorageHosts) -> None:
+    def __init__(self, channel: Channel, hosts: StorageHosts, may_send: MaySend | None = None) -> None:
         self._channel = channel
         self._hosts = hosts
+        self._may_send = may_send
+
+    def fenced(self, may_send: MaySend) -> BlobWrite:
+        """The same writer behind a fence."""
+        return BlobWrite(self._channel, self._hosts, may_send)
 
     async def snapshot(self, url: str) -> Sent:
         """Make a snapshot of the blob; its time is in `note`."""
@@ -135,6 +141,7 @@ class BlobWrite:
         return Sent(status=reply.status, request_id=reply.request_id)
 
     async def _send(self, call: Call) -> Reply:
+        call.may_send = self._may_send
         reply = await self._channel.send(call)
         if reply.status >= 300:
             raise error_of(call, reply)

@@ -8,6 +8,7 @@ import httpx
 
 from firebreak.clients.failures import error_below
 from firebreak.clients.policies.exchange import Call, NoAnswerError, NotSentError, Policy, Reply, chained
+from firebreak.clients.transports import MAY_SEND
 from firebreak.settings import OperationSettings
 
 USER_AGENT = "firebreak/0.1"
@@ -57,7 +58,7 @@ class Channel:
             call.url,
             headers=dict(call.headers),
             content=call.content,
-            extensions={"timeout": self._timeout},
+            extensions={"timeout": self._timeout, MAY_SEND: call.may_send},
         )
         answer = await self._transport.handle_async_request(request)
         return Reply(answer.status_code, answer.headers, await answer.aread(), native=answer)

@@ -38,6 +38,7 @@ from firebreak.clients.prices import PriceCache, Prices
 from firebreak.clients.scope import Scope
 from firebreak.clients.transports import GuardedAzureTransport, GuardedHttpTransport, Transports, network
 from firebreak.errors import CredentialError
+from firebreak.model.clouds import MaySend
 from firebreak.model.mode import Mode
 from firebreak.settings import Settings
 
@@ -80,6 +81,15 @@ class CloudHands:
     graph: GraphWrite
     partner_center: PartnerCenterWrite
     blobs: BlobWrite
+
+    def fenced(self, may_send: MaySend) -> CloudHands:
+        """Hands whose every write awaits `may_send` right before it leaves."""
+        return CloudHands(
+            arm=self.arm.fenced(may_send),
+            graph=self.graph.fenced(may_send),
+            partner_center=self.partner_center.fenced(may_send),
+            blobs=self.blobs.fenced(may_send),
+        )
 
 
 @dataclass(frozen=True)

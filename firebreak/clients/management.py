@@ -21,6 +21,7 @@ from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from firebreak.clients.credentials import TokenSource
 from firebreak.clients.failures import error_below
 from firebreak.clients.policies.exchange import Call, NoAnswerError, NotSentError, Policy, Reply, chained
+from firebreak.clients.transports import MAY_SEND
 
 if TYPE_CHECKING:
     from azure.mgmt.compute.aio import ComputeManagementClient
@@ -120,7 +121,7 @@ class Management:
         slip = _Slip(call)
         request = HttpRequest(call.method, call.url, headers=dict(call.headers), content=call.content or None)
         try:
-            await self._through(call.url)(request, **{_SLIP: slip})
+            await self._through(call.url)(request, **{_SLIP: slip, MAY_SEND: call.may_send})
         except (NotSentError, NoAnswerError) as exc:
             raise error_below(call, exc) from exc
         if slip.reply is None:

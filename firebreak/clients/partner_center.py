@@ -21,6 +21,7 @@ from firebreak.clients.policies.exchange import Call, Reply, encode
 from firebreak.clients.policies.redaction import shown
 from firebreak.clients.policies.request_ids import correlation_guid
 from firebreak.errors import ScopeError
+from firebreak.model.clouds import MaySend
 from firebreak.model.step import Sent
 
 _PATH = re.compile(r"/(v1|auditactivity/v1|webhooks/v1)(/[^/\\?#%\x00-\x1f\x7f]+)+")
@@ -91,9 +92,14 @@ class PartnerCenterRead:
 class PartnerCenterWrite:
     """`JsonWriter` for Partner Center."""
 
-    def __init__(self, channel: Channel, base: str) -> None:
+    def __init__(self, channel: Channel, base: str, may_send: MaySend | None = None) -> None:
         self._channel = channel
         self._base = base
+        self._may_send = may_send
+
+    def fenced(self, may_send: MaySend) -> PartnerCenterWrite:
+        """The same writer behind a fence."""
+        return PartnerCenterWrite(self._channel, self._base, may_send)
 
     async def post(self, path: str, body: Mapping[str, Any] | None, *, request_id: str) -> Sent:
         return await self._send("POST", path, body, request_id, "")
@@ -107,7 +113,8 @@ class PartnerCenterWrite:
             headers["Content-Type"] = "application/json"
         if etag:
             headers["If-Match"] = etag
-        call = Call(method, _url(self._base, path, None), headers, content=b"" if body is None else encode(body))
+        content = b"" if body is None else encode(body)
+        call = Call(method, _url(self._base, path, None), headers, content=content, may_send=self._may_send)
         reply = await self._channel.send(call)
         if reply.status >= 300:
             raise error_of(call, reply)

@@ -1,7 +1,8 @@
 """What carries requests: the one seam between the clients and the world.
 
 Real network, in-process application and test double are the same thing: a `Transports`. Whatever it hands out is wrapped here, so that
-every request passes the mode guard last and every failure below HTTP becomes `NotSentError` or `NoAnswerError`.
+every request passes the mode guard last, then the fence of the run that sends it, and every failure below HTTP becomes `NotSentError` or
+`NoAnswerError`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from firebreak.settings import OperationSettings, Settings
 
 # Shorter than the idle limit of the servers at the other end, so that a request never meets a connection that is just being closed.
 _KEEP_ALIVE_SECONDS = 4.0
+
+# Under this name a request carries what is awaited right before it leaves: an option of azure-core, an extension of httpx.
+MAY_SEND = "firebreak_may_send"
 
 _NOT_SENT = (
     aiohttp.ClientConnectorError,
@@ -143,6 +147,8 @@ class GuardedAzureTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
 
     async def send(self, request: Any, **kwargs: Any) -> Any:
         self._guard.check(request.method, request.url, request.headers)
+        if may_send := kwargs.pop(MAY_SEND, None):
+            await may_send()
         try:
             async with asyncio.timeout(self._attempt_seconds):
                 return await self._inner.send(request, **kwargs)
@@ -187,6 +193,8 @@ class GuardedHttpTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self._guard.check(request.method, str(request.url), request.headers)
+        if may_send := request.extensions.pop(MAY_SEND, None):
+            await may_send()
         try:
             async with asyncio.timeout(self._attempt_seconds):
                 response = await self._inner.handle_async_request(request)

@@ -48,6 +48,7 @@ _MOVES: Final = {
         answered_at=None,
         prior=func.coalesce(bindparam("prior"), journal.c.prior),
     ),
+    "renew": update(journal).where(_KEY).values(started_at=bindparam("now", type_=UtcTime)),
     "answer": update(journal)
     .where(_KEY)
     .values(operation_url=bindparam("operation_url"), answered_at=bindparam("now", type_=UtcTime), **_TEXT),
@@ -63,6 +64,7 @@ _MOVES: Final = {
 }
 _BINDS: Final = {
     "send": ("row_incident", "row_action", "attempt", "run_id", "now", "prior"),
+    "renew": ("row_incident", "row_action", "now"),
     "answer": ("row_incident", "row_action", "operation_url", "now", "request_id"),
     "end": ("row_incident", "row_action", "state", "reason", "read_back", "now", "request_id"),
 }
@@ -108,7 +110,10 @@ class JournalRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One step forward of one row. STARTED with an `attempt` is a sending, without one it is the cloud's answer to it."""
+    """One step forward of one row. STARTED with an `attempt` is a sending, without one it is the cloud's answer to it.
+
+    `renews`: the request of this attempt waited, or was refused as throttled, and leaves only now; `started_at` becomes the time of that.
+    """
 
     action_id: str
     state: ActionState
@@ -118,6 +123,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     operation_url: str = ""
     state_read_back: str = ""
     attempt: int = 0
+    renews: bool = False
 
 
 class Journal:
@@ -189,7 +195,7 @@ class Journal:
         now = self._clock()
         with self._store.write() as tx:
             lease.check(tx)
-            entries = [_entry(change) for change in changes]
+            entries = [entry for change in changes if (entry := _entry(change))]
             self._audit.append_all(lease.incident, entries, tx=tx)
             self._move(tx, changes, lease, now)
 
@@ -215,7 +221,7 @@ class Journal:
             journal.c.incident == lease.incident, journal.c.action_id.in_([change.action_id for change in changes])
         )
         found = {row.action_id: ActionState(row.state) for row in tx.execute(wanted.with_for_update())}
-        rows: dict[str, list[dict[str, Any]]] = {"send": [], "answer": [], "end": []}
+        rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _MOVES}
         for change in changes:
             before = found.get(change.action_id)
             if before not in _BEFORE[change.state]:
@@ -225,7 +231,7 @@ class Journal:
                     hint="Two runs may have worked on it. Nothing was sent; look at the audit log.",
                 )
             found[change.action_id] = change.state
-            kind = "end" if change.state.is_final else "send" if change.attempt else "answer"
+            kind = _kind(change)
             values = {name: getattr(change, name) for name in ("state", "reason", "request_id", "operation_url")}
             values |= {
                 "reason": without_secrets(change.reason),
@@ -242,11 +248,21 @@ class Journal:
                 tx.execute(_MOVES[kind], batch)
 
 
-def _entry(change: Change) -> Entry:
+def _kind(change: Change) -> str:
+    if change.state.is_final:
+        return "end"
+    if change.renews:
+        return "renew"
+    return "send" if change.attempt else "answer"
+
+
+def _entry(change: Change) -> Entry | None:
     data = {"action": change.action_id, "state": change.state.value}
     if change.state.is_final:
         data |= {"reason": change.reason, "read_back": change.state_read_back, "request_id": change.request_id}
         return Entry(kind="action.ended", who="engine", data=data)
+    if change.renews:
+        return None
     if change.attempt:
         return Entry(kind="action.started", who="engine", data={**data, "attempt": change.attempt})
     # What ties the record to the cloud's own logs; the end of the action is only a look that needs no id.

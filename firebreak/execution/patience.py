@@ -8,7 +8,8 @@ import msgspec
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """Times in seconds.
 
-    `fresh`: how old a look may be when a write is sent on the strength of it. `settle`: how long after it was sent a request without an
+    `fresh`: how old a look may be when a write is sent on the strength of it. `prompt`: how soon after it was journalled a request leaves
+    without asking the store again whether the lease is still held; far below `settle`, which counts from the journal's time. `settle`: how long after it was sent a request without an
     answer may still take effect; only then can a look prove that it did not. `confirm`: how long a wave waits for its effects, for a cloud that
     cannot be reached and for others' operations; `confirm_at_once`: the same for a write that was answered as finished.
     `ask_operation`: after this long the status of a long-running operation is asked for as well. Pauses between looks grow from
@@ -17,6 +18,7 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     fresh: float = 30.0
+    prompt: float = 2.0
     settle: float = 30.0
     confirm: float = 1800.0
     confirm_at_once: float = 300.0

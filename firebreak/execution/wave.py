@@ -10,18 +10,30 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from firebreak.errors import AccessError, RejectedError, RemoteError, SafetyError, ThrottledError, UnreachableError
+from firebreak.errors import (
+    AccessError,
+    LeaseLostError,
+    RejectedError,
+    RemoteError,
+    SafetyError,
+    ThrottledError,
+    UnreachableError,
+)
 from firebreak.execution.flight import Flight, must_wait
 from firebreak.execution.group_commit import JournalWriter
 from firebreak.execution.journal import Change
 from firebreak.execution.looking import Looker, Sleep, Unreadable, why_stale
 from firebreak.execution.patience import Patience
 from firebreak.logs import working_on
-from firebreak.model.clouds import Hands
+from firebreak.model.clouds import Hands, MaySend
 from firebreak.model.outcome import ActionState
 from firebreak.model.plan import Action
 from firebreak.model.step import LoadedStep, Target
 from firebreak.store import Clock
+
+
+class LookAgain(Exception):  # noqa: N818 - no failure: the request stays here until its target was looked at again
+    """A request waited so long that the look before it is too old, and its target changed meanwhile. Nothing was sent."""
 
 
 class Wave:
@@ -120,7 +132,7 @@ class Wave:
             while ready and not stopped and self._clock() <= until:
                 flight, target = ready.popleft()
                 try:
-                    if await self._send(flight, target):
+                    if await self._send(flight, target, until):
                         sent.append(flight)
                 except SafetyError:
                     stopped = True
@@ -134,7 +146,40 @@ class Wave:
                 raise result
         return sent
 
-    async def _send(self, flight: Flight, target: Target) -> bool:
+    def _fence(self, flight: Flight, look_until: datetime) -> MaySend:
+        """Return what a request of this flight awaits each time it is about to leave.
+
+        It may have waited long for its turn. Then the look it rests on is old, and another run may have taken over, seen nothing at the target
+        and be about to send the same. So the lease is asked again, in one commit with the time from which a later run has to let the request
+        settle. Only the first try right after its own commit needs no other.
+        """
+        first = True
+
+        async def may_send() -> None:
+            nonlocal first
+            prompt = flight.started_at is not None and self._age(flight.started_at) <= self._patience.prompt
+            if first and prompt:
+                first = False
+                return
+            first = False
+            if self._clock() > look_until:
+                await self._look_once_more(flight)
+            renewal = Change(action_id=flight.action.id, state=ActionState.STARTED, attempt=flight.attempt, renews=True)
+            await self._writer.write(renewal)
+            flight.started_at = self._clock()
+
+        return may_send
+
+    async def _look_once_more(self, flight: Flight) -> None:
+        """Raise LookAgain unless the target is still as it was approved and not yet as it shall be."""
+        action = flight.action
+        target = (await self._looker.look_each([action]))[action.id]
+        if isinstance(target, Unreadable):
+            raise LookAgain(f"Nothing was sent. {target.why}")
+        if target.already_so or must_wait(target) or why_stale(action, target):
+            raise LookAgain("Nothing was sent: while the request waited, its target changed.")
+
+    async def _send(self, flight: Flight, target: Target, look_until: datetime) -> bool:
         """Send one request; return whether its effect has to be watched for."""
         action, apply = flight.action, self._steps[flight.action.step].apply
         if apply is None:
@@ -150,7 +195,12 @@ class Wave:
         flight.started_at = self._clock()
         try:
             with working_on(action=action.id):
-                answer = await apply(action, self._hands)
+                answer = await apply(action, self._hands.fenced(self._fence(flight, look_until)))
+        except LookAgain as late:
+            flight.unsent, flight.problem = True, str(late)
+            return True
+        except LeaseLostError:
+            raise
         except SafetyError as error:
             await self._end(flight, ActionState.REFUSED, str(error))
             raise

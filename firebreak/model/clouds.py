@@ -6,12 +6,15 @@ Reading and writing are different types: a reading step is never handed somethin
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
 from firebreak.model.step import Sent
+
+# Awaited right before a request leaves; what it raises keeps the request here.
+MaySend = Callable[[], Awaitable[None]]
 
 
 class ArmReader(Protocol):
@@ -137,3 +140,8 @@ class Hands(Protocol):
 
     @property
     def blobs(self) -> BlobWriter: ...
+
+    def fenced(self, may_send: MaySend) -> Hands:
+        """Return hands that await `may_send` before each request that writes, its repetitions included: after every wait for throttling
+        or a token, when nothing but the connection is left between the request and the cloud."""
+        ...

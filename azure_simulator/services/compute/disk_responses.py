@@ -15,7 +15,7 @@ from azure_simulator.services.compute.documents import (
     stored,
 )
 from azure_simulator.services.compute.exceptions import InvalidParameterError, OperationNotAllowedError
-from azure_simulator.services.compute.operations import long_running
+from azure_simulator.services.compute.operations import long_running, recover
 from azure_simulator.world import Document, World, public
 
 
@@ -25,11 +25,14 @@ def put(kind: str) -> Handler:
     def handle(world: World, request: Request) -> Response:
         body = body_of(request)
         found = existing_for_put(world, request, kind, body)
-        if found is not None:
+        if found is not None and not _never_made(world, found):
             return _change(world, request, found, body)
         disks.check_creation(world, body.get("properties") or {}, kind)
-        document = create(world, request, kind, body)
-        disks.complete(world, document)
+        # A PUT on what failed to be made begins its making anew.
+        document = found if found is not None else create(world, request, kind, body)
+        if found is None:
+            disks.complete(world, document)
+        document["properties"]["provisioningState"] = "Updating"
         incremental = kind == disks.SNAPSHOT
         if incremental:
             document["properties"].setdefault("incremental", False)
@@ -43,6 +46,11 @@ def put(kind: str) -> Handler:
         return long_running(world, request, document, created, body=public(document), result=lambda: public(document))
 
     return handle
+
+
+def _never_made(world: World, document: Document) -> bool:
+    recover(world, document)
+    return bool(document["properties"].get("provisioningState") == "Failed" and "_operation" not in document)
 
 
 def change(kind: str) -> Handler:

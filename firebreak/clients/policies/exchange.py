@@ -30,6 +30,7 @@ class Call:
     """A request on its way. `headers` is live: what a policy sets is sent.
 
     `is_read` is by intent (GET, HEAD and the few read-only POSTs): it decides about retries and recording, never about the mode.
+    `may_send` is awaited by the transport each time the request is about to leave; what it raises keeps it here.
     """
 
     method: str
@@ -38,6 +39,7 @@ class Call:
     content: bytes = b""
     is_read: bool = False
     records: bool = True
+    may_send: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(slots=True)

@@ -50,6 +50,23 @@ def test_a_failed_deletion_keeps_the_disk(cloud):
     assert not cloud.has("disks/d1")
 
 
+def test_a_snapshot_that_failed_is_made_by_another_put(cloud):
+    disk = {"location": "westeurope", "properties": {"creationData": {"createOption": "Empty"}, "diskSizeGB": 4}}
+    source = cloud.json("PUT", "disks/d1", disk)["id"]
+    copy = {
+        "location": "westeurope",
+        "properties": {"creationData": {"createOption": "Copy", "sourceResourceId": source}},
+    }
+    cloud.world.operation_seconds = 5
+    cloud.call("PUT", "snapshots/s1", copy)
+    fail(cloud)
+    assert cloud.json("GET", "snapshots/s1")["properties"]["provisioningState"] == "Failed"
+    cloud.call("PUT", "snapshots/s1", copy)
+    cloud.wait(5)
+    made = cloud.json("GET", "snapshots/s1")["properties"]
+    assert (made["provisioningState"], made["completionPercent"]) == ("Succeeded", 100.0)
+
+
 def test_failed_scaling_takes_its_instances_back(cloud):
     scale_set = cloud.make_scale_set()
     cloud.world.operation_seconds = 5

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from firebreak.model.clouds import MaySend
 from firebreak.model.outcome import ActionState
 from firebreak.model.plan import Action
 from firebreak.model.step import Effect, LoadedStep, Sent, Step, Target
@@ -21,8 +23,19 @@ class Killed(BaseException):
     """The process is gone: nothing may catch this."""
 
 
+@dataclass(frozen=True)
+class Fenced:
+    """The cloud's hands behind a fence."""
+
+    cloud: Cloud
+    may_send: MaySend
+
+
 class Cloud:
-    """Machines by target: running, stopping or stopped, or gone. `writes` counts what took effect, `log` lists all that arrived."""
+    """Machines by target: running, stopping or stopped, or gone. `writes` counts what took effect, `log` lists all that arrived.
+
+    `waits` holds a target's first request back: each is awaited as a client awaits throttling, and the fence is asked after it.
+    """
 
     def __init__(self, actions: Iterable[Action]) -> None:
         self.power = {action.target: "running" for action in actions}
@@ -36,6 +49,7 @@ class Cloud:
         self.operations: dict[str, dict[str, Any]] = {}
         self.at_once = self.most_at_once = 0
         self.arm = self
+        self.waits: dict[str, list[Callable[[], Awaitable[None]]]] = {}
 
     def event(self, kind: str, target: str) -> None:
         for hook in self.hooks:
@@ -74,11 +88,19 @@ class Cloud:
     async def remove(self, action: Action, hands: Any) -> Sent:
         return await self._write(action, hands, "gone")
 
+    def fenced(self, may_send: MaySend) -> Fenced:
+        return Fenced(self, may_send)
+
     async def _write(self, action: Action, hands: Any, to: str) -> Sent:
-        assert hands is self
+        assert isinstance(hands, Fenced)
+        assert hands.cloud is self
         self.at_once += 1
         self.most_at_once = max(self.at_once, self.most_at_once)
         try:
+            for wait in self.waits.pop(action.target, ()):
+                await wait()
+                await hands.may_send()
+            await hands.may_send()
             self.event("before", action.target)
             await asyncio.sleep(0)
             self.log.append(action.target)
