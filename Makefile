@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 WORKERS ?= 2
 
-.PHONY: demo test test-slow lint format types imports bench docs clean help
+.PHONY: demo test test-slow torture lint format types imports bench docs clean help
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ imports: $(VENV)/.installed  ## the import rules of ARCHITECTURE.md
 format: $(VENV)/.installed  ## let ruff format and mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+torture: $(VENV)/.installed  ## the crash test at full size: kills at every journal transition and at random instants, seeded faults
+	$(BIN)/python -m tests.torture $(ARGS)
 
 bench: $(VENV)/.installed  ## what is claimed about speed, measured
 	$(BIN)/python -m benchmarks.contain --resources 200 --json

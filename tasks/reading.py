@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from firebreak.errors import AccessError, RemoteError, ResponseError, ScopeError, SettingsError
+from firebreak.model.case import Case
+from firebreak.model.clouds import Eyes
 from firebreak.model.finding import NotLookedAt
 
 _REQUEST = re.compile(r"\s*\(request [^)]*\)\.?")
@@ -39,6 +41,28 @@ class Notes:
     @property
     def all(self) -> tuple[NotLookedAt, ...]:
         return tuple(NotLookedAt(what, because) for what, because in sorted(self._notes))
+
+
+async def without_deleted(
+    eyes: Eyes, case: Case, items: list[dict[str, Any]], version: str | Callable[[dict[str, Any]], str]
+) -> list[dict[str, Any]]:
+    """Drop from a list what was deleted in this incident and is gone when read alone: lists lag behind.
+
+    `version` is the api-version to read an item with, "" when none is known. What cannot be read alone stays, as listed.
+    """
+
+    async def stays(item: dict[str, Any]) -> bool:
+        name = str(item.get("id") or "")
+        with_version = version if isinstance(version, str) else version(item)
+        if not with_version or not case.was_deleted(name):
+            return True
+        try:
+            return await eyes.arm.get(name, with_version) is not None
+        except (AccessError, RemoteError):
+            return True
+
+    kept = await each(stays, items)
+    return [item for item, stay in zip(items, kept, strict=True) if stay]
 
 
 def why(error: ResponseError) -> str:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from firebreak.model.clouds import Eyes
 from firebreak.model.plan import Action
 from firebreak.model.step import Target
-from tasks.arm import COMPUTE, RESOURCES, Document, absent, items_at, known, look_at, moment, text_at, value_at
+from tasks.arm import (
+    COMPUTE,
+    FEW,
+    RESOURCES,
+    Document,
+    absent,
+    items_at,
+    known,
+    look_at,
+    moment,
+    read_all,
+    text_at,
+    value_at,
+)
 from tasks.removal import AS_PLANNED, EMPTY, GROUP, MACHINE, RESOURCE, SCALE_SET, VERSIONS
 from tasks.words import name_of
 
@@ -68,13 +81,17 @@ async def _look_at_resources(actions: Sequence[Action], eyes: Eyes) -> dict[str,
         f"/subscriptions/{eyes.arm.subscription_id}/resources", RESOURCES, {"$expand": "createdTime,provisioningState"}
     )
     by_id = {text_at(row, "id").lower(): row for row in rows}
+    # The list alone tells when a thing was created; whether it is still there, a list that lags behind does not.
+    alone = await _each_alone(actions, eyes, listed=by_id)
     found = {}
     for action in actions:
         row = by_id.get(action.target.lower())
-        if row is None:
+        now = alone.get(action.id, row)
+        if now is None:
             found[action.id] = absent(action)
             continue
-        state = text_at(row, "provisioningState").lower()
+        row = row or {}
+        state = (text_at(now, "properties", "provisioningState") or text_at(now, "provisioningState")).lower()
         found[action.id] = Target(
             exists=True,
             already_so=False,
@@ -83,6 +100,19 @@ async def _look_at_resources(actions: Sequence[Action], eyes: Eyes) -> dict[str,
             fingerprint=known({"createdTime": moment(text_at(row, "createdTime"))}),
         )
     return found
+
+
+async def _each_alone(
+    actions: Sequence[Action], eyes: Eyes, *, listed: Mapping[str, Document]
+) -> dict[str, Document | None]:
+    """Read the listed ones, and the missing ones, again by their ids, each when there are few of them."""
+    present = [action for action in actions if action.target.lower() in listed]
+    missing = [action for action in actions if action.target.lower() not in listed]
+    few = [action for part in (present, missing) if len(part) <= FEW for action in part]
+    documents: dict[str, Document | None] = {}
+    for version in sorted({version_of(action) for action in few}):
+        documents |= await read_all(eyes, (a.target for a in few if version_of(a) == version), version)
+    return {action.id: documents[action.target.lower()] for action in few}
 
 
 async def _look_at_group(action: Action, eyes: Eyes) -> Target:

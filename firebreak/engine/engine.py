@@ -178,6 +178,7 @@ class Engine:
             round=number,
             installation=installation,
             left_out=self._left_out() if respect_left_out else {},
+            changed=self._changed(),
         )
 
     def _left_out(self) -> dict[str, str]:
@@ -187,6 +188,13 @@ class Engine:
             for row in rows
             if row.state is ActionState.LEFT_OUT and row.stage != UNDO
         }
+
+    def _changed(self) -> dict[str, frozenset[str]]:
+        kinds: dict[str, set[str]] = {}
+        for row in Journal(self._store, self.room.audit, self.room.clock).rows(self.incident.id):
+            if row.state.is_good:
+                kinds.setdefault(row.action.target.lower(), set()).add(row.action.kind)
+        return {target: frozenset(found) for target, found in kinds.items()}
 
     def not_looked_at(self, number: int) -> tuple[NotLookedAt, ...]:
         """What was in scope and not read in a round: said by the facts, and by steps that failed or were skipped."""

@@ -13,12 +13,13 @@ class Flight:
     """What this run knows of one action on its way.
 
     `sure`: the cloud accepted it, so the request did arrive. `unsent`: it certainly had no effect (no connection, throttled).
-    `may_be_sent`: an approved plan asks for it; without, it is only looked after.
+    `may_be_sent`: an approved plan asks for it; without, it is only looked after. `attempt` counts over all runs, `sent_here` in this one.
     """
 
     def __init__(self, action: Action, *, attempt: int = 0, started_at: datetime | None = None) -> None:
         self.action = action
         self.attempt = attempt
+        self.sent_here = 0
         self.started_at = started_at
         self.sure = False
         self.unsent = False

@@ -13,7 +13,7 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     answer may still take effect; only then can a look prove that it did not. `confirm`: how long a wave waits for its effects, for a cloud that
     cannot be reached and for others' operations; `confirm_at_once`: the same for a write that was answered as finished.
     `ask_operation`: after this long the status of a long-running operation is asked for as well. Pauses between looks grow from
-    `first_pause` by `growth` to `longest_pause`. `attempts`: how often at most one action is sent. `looks`: how often a failing look
+    `first_pause` by `growth` to `longest_pause`. `attempts`: how often at most one run sends one action. `looks`: how often a failing look
     is tried before its targets count as unreadable.
     """
 

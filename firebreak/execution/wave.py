@@ -187,6 +187,7 @@ class Wave:
             return False
         prior = target.prior if flight.attempt == 0 else None
         flight.attempt += 1
+        flight.sent_here += 1
         flight.sure = flight.unsent = False
         flight.operation_url, flight.not_so_looks, flight.failed_looks = "", 0, 0
         await self._writer.write(
@@ -285,7 +286,8 @@ class Wave:
         return not flight.sure and settled and flight.not_so_looks >= 2
 
     async def _given_up(self, flight: Flight) -> bool:
-        if flight.may_be_sent and flight.attempt < self._patience.attempts:
+        # A run that was killed before it could send is no try: only this run's count.
+        if flight.may_be_sent and flight.sent_here < self._patience.attempts:
             return False
         why = f"Tried {flight.attempt} times; looking shows that it did not happen. {flight.problem}"
         if not flight.may_be_sent:

@@ -19,7 +19,8 @@ class Case:
 
     `case[Inventory]` returns the facts of that type or raises `NotCollectedError`; `case.get(Inventory)` returns None instead.
     `now` is the time the round began, not the wall clock. `left_out` are targets, in lower case, that people left out at a gate of this
-    incident, with the sentence that says so: no later plan proposes them again.
+    incident, with the sentence that says so: no later plan proposes them again. `changed` are targets, in lower case, with the kinds of
+    actions that ended well on them: what a list says of these may be older than what was done, so they are read alone.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Case:
         round: int = 1,  # noqa: A002 - the field's word
         installation: Mapping[str, Mapping[str, Any]] | None = None,
         left_out: Mapping[str, str] | None = None,
+        changed: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self.incident = incident
         self.playbook = playbook
@@ -42,6 +44,7 @@ class Case:
         self._facts = dict(facts)
         self._installation = installation or {}
         self.left_out: Mapping[str, str] = dict(left_out or {})
+        self.changed: Mapping[str, frozenset[str]] = dict(changed or {})
 
     def __getitem__(self, kind: type[F]) -> F:
         if kind not in self._facts:
@@ -53,6 +56,10 @@ class Case:
 
     def get(self, kind: type[F]) -> F | None:
         return cast("F | None", self._facts.get(kind))
+
+    def was_deleted(self, target: str) -> bool:
+        """Whether a deletion of this target ended well in this incident."""
+        return any(kind.endswith(".delete") for kind in self.changed.get(target.lower(), ()))
 
     def parameter(self, step: str, name: str, default: Any) -> Any:
         """A step's parameter: the playbook's (`parameters: {step: {name: value}}`), else this installation's, else the default."""

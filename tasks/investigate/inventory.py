@@ -10,7 +10,9 @@ from firebreak.model.clouds import Eyes
 from firebreak.model.facts import Inventory, Machine, Resource, ScaleSet
 from firebreak.model.finding import Finding, Severity
 from firebreak.model.step import Effect, Step
-from tasks.reading import Notes, each
+from tasks.arm import COMPUTE, DISKS
+from tasks.reading import Notes, each, without_deleted
+from tasks.removal import VERSIONS
 
 STEP = Step(
     id="investigate.inventory",
@@ -78,9 +80,15 @@ async def collect(eyes: Eyes, case: Case) -> Inventory:
     )
     scale_sets = await eyes.arm.list(f"{base}/providers/Microsoft.Compute/virtualMachineScaleSets", _COMPUTE)
     locations = await notes.attempt("regions", eyes.arm.list(f"{base}/locations", "2022-12-01"), [])
+    resources = await without_deleted(eyes, case, resources, _version_of)
+    groups = await without_deleted(eyes, case, groups, _RESOURCES)
+    machines = await without_deleted(eyes, case, machines, _COMPUTE)
+    scale_sets = await without_deleted(eyes, case, scale_sets, _COMPUTE)
     created = {doc.path(item, "id").lower(): doc.text(item, "createdTime") for item in resources}
     keepers = _keepers(resources, groups)
     power = {doc.path(item, "id").lower(): power_state(item) for item in statuses}
+    # Not told, and read alone below: the list lags behind what was done in this incident.
+    power = {name: "" if _may_be_late(case, name, state) else state for name, state in power.items()}
     power |= await _missing_power(eyes, machines, power, notes)
 
     async def one_set(document: dict[str, Any]) -> ScaleSet:
@@ -141,6 +149,20 @@ def power_state(document: Any) -> str:
         if code.lower().startswith("powerstate/"):
             return code.split("/", 1)[1].lower()
     return ""
+
+
+def _may_be_late(case: Case, name: str, power: str) -> bool:
+    """Whether a listed power state contradicts what was done: deallocated and yet listed as running, or started and listed as deallocated."""
+    kinds = case.changed.get(name, frozenset())
+    return "machine.start" in kinds or ("machine.deallocate" in kinds and power != "deallocated")
+
+
+def _version_of(item: dict[str, Any]) -> str:
+    """The api-version to read a resource of the generic list alone, "" when the kind is not one that steps delete."""
+    kind = doc.text(item, "type").lower()
+    if kind in ("microsoft.compute/disks", "microsoft.compute/snapshots"):
+        return DISKS
+    return COMPUTE if kind.startswith("microsoft.compute/") else VERSIONS.get(kind, "")
 
 
 async def _missing_power(

@@ -12,7 +12,7 @@ from firebreak.model.clouds import Eyes
 from firebreak.model.facts import ActivityFacts, Blob, Disk, DiskFacts
 from firebreak.model.finding import Finding, Severity
 from firebreak.model.step import Effect, Step
-from tasks.reading import Notes, each
+from tasks.reading import Notes, each, without_deleted
 
 STEP = Step(
     id="investigate.unattached_disks",
@@ -35,11 +35,12 @@ _STORAGE = "2026-09-01"
 _GIB = Decimal(1024**3)
 
 
-async def collect(eyes: Eyes, case: Case) -> DiskFacts:  # noqa: ARG001 - the contract
+async def collect(eyes: Eyes, case: Case) -> DiskFacts:
     """Read the managed disks or fail; accounts whose blobs cannot be listed are noted one by one."""
     base = f"/subscriptions/{eyes.arm.subscription_id}/providers"
     notes = Notes()
     disks = await eyes.arm.list(f"{base}/Microsoft.Compute/disks", "2026-03-02")
+    disks = await without_deleted(eyes, case, disks, "2026-03-02")
     accounts = await notes.attempt(
         "storage accounts", eyes.arm.list(f"{base}/Microsoft.Storage/storageAccounts", _STORAGE), []
     )

@@ -25,7 +25,6 @@ from tests.torture.kills import SHM, Arena, Trial
 
 PARTS = ("transitions", "instants", "faults")
 _ARENA: list[Arena] = []  # forked workers find it here
-_LONGEST = [2.0]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +72,7 @@ def _part(part: str, database: str, options: argparse.Namespace) -> dict[str, ob
             effects += trial.effects
             if trial.problems:
                 failed.append(trial)
-                _tell(f"FAILED {trial.command} --scene {options.scene}", options)
+                _tell(f"FAILED {_command(trial, options)}", options)
                 for problem in trial.problems[:5]:
                     _tell(f"    {problem}", options)
             if done % 25 == 0 or done == len(numbers):
@@ -88,32 +87,38 @@ def _part(part: str, database: str, options: argparse.Namespace) -> dict[str, ob
         "trials": len(numbers),
         "kills": killed,
         "writes_with_effect": effects,
-        "failed": [asdict(trial) | {"command": f"{trial.command} --scene {options.scene}"} for trial in failed],
+        "failed": [asdict(trial) | {"command": _command(trial, options)} for trial in failed],
         "seconds": round(time.monotonic() - began),
     }
 
 
 def _trials(part: str, database: str, options: argparse.Namespace) -> tuple[Callable[[int], Trial], list[int]]:
+    if part == "instants" and not options.longest:
+        options.longest = round(1.1 * kills.seconds_of_a_run(_ARENA[0], database), 1)
+    run = partial(_one, part, database, options.longest)
     if options.only is not None:
-        numbers = [options.only]
-    elif part == "transitions":
-        counted = [kills.transition(_ARENA[0], database, 0) for _ in range(3)]
+        return run, [options.only]
+    if part == "transitions":
+        counted = [kills.transition(_ARENA[0], database, 0) for _ in range(1 if options.transitions else 3)]
         assert not any(trial.problems for trial in counted), counted
         numbers = list(range(1, 2 * max(trial.transitions for trial in counted) + 1))
-    else:
-        numbers = list(range(1, (options.instants if part == "instants" else options.faults) + 1))
-    if part == "instants":
-        _LONGEST[0] = options.longest
-    return partial(_one, part, database), numbers
+        step = max(1, len(numbers) // options.transitions) if options.transitions else 1
+        return run, numbers[::step]
+    return run, list(range(1, (options.instants if part == "instants" else options.faults) + 1))
 
 
-def _one(part: str, database: str, number: int) -> Trial:
+def _one(part: str, database: str, longest: float, number: int) -> Trial:
     arena = _ARENA[0]
     if part == "transitions":
         return kills.transition(arena, database, number)
     if part == "instants":
-        return kills.instant(arena, database, number, longest=_LONGEST[0])
+        return kills.instant(arena, database, number, longest=longest)
     return faults.fault(arena, database, number)
+
+
+def _command(trial: Trial, options: argparse.Namespace) -> str:
+    longest = f" --longest {options.longest}" if trial.part == "instants" else ""
+    return f"{trial.command} --scene {options.scene}{longest}"
 
 
 def _summary(result: dict[str, object]) -> None:
@@ -140,7 +145,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--instants", type=int, default=200, metavar="N", help="random instants per database")
     parser.add_argument("--faults", type=int, default=500, metavar="N", help="seeded fault trials per database")
-    parser.add_argument("--longest", type=float, default=2.0, metavar="SECONDS", help="the latest random instant")
+    parser.add_argument(
+        "--transitions",
+        type=int,
+        default=0,
+        metavar="N",
+        help="about so many of the transitions (default: each, before and after)",
+    )
+    parser.add_argument(
+        "--longest",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="the latest random instant (default: as long as a run takes)",
+    )
     parser.add_argument("--only", type=int, metavar="N", help="one trial, by its number")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", action="store_true", help="print one JSON object; progress goes to stderr")

@@ -42,6 +42,7 @@ class Arena:
 
     def __init__(self, scene: Scene, databases: tuple[str, ...]) -> None:
         self.scene, self.oracle = scene, Oracle(scene)
+        processes.warm_up()
         self.templates = {kind: Template(scene, kind) for kind in databases}
 
     def close(self) -> None:
@@ -65,6 +66,14 @@ def instant(arena: Arena, database: str, number: int, *, longest: float) -> Tria
     while len(instants) < 3 and dice.random() < 0.3:
         instants.append(dice.uniform(0.0, longest))
     return _trial(arena, "instants", database, number, instants)
+
+
+def seconds_of_a_run(arena: Arena, database: str) -> float:
+    """How long a run takes that nothing disturbs."""
+    began = time.monotonic()
+    trial = _trial(arena, "transitions", database, 0, [])
+    assert not trial.problems, trial.problems
+    return time.monotonic() - began
 
 
 def _trial(arena: Arena, part: str, database: str, number: int, kills: list[processes.Kill] | list[float]) -> Trial:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import importlib
 import json
 import os
 import signal
@@ -25,7 +27,6 @@ from typing import Any
 import httpx
 from sqlalchemy import event
 
-from azure_simulator import tls
 from azure_simulator.app import endpoints
 from azure_simulator.server import Running
 from firebreak.engine import Engine, EngineRoom, open_engine_room
@@ -191,6 +192,8 @@ class Kill:
         event.listen(room.store.engine, "checkin", returned)
 
 
-def certificates(folder: Path) -> None:
-    """Warm up what making certificates imports."""
-    tls.write(folder)
+def warm_up() -> None:
+    """Import what a run would import on its way, so that every fork has it already."""
+    for name in ("azure.identity.aio", "azure.mgmt.compute.aio", "azure.mgmt.resource.resources.aio", "psycopg"):
+        importlib.import_module(name)
+    gc.freeze()

@@ -80,7 +80,7 @@ def test_duplicates_and_order_do_not_matter() -> None:
     expected = review(*events)
     for seed in range(5):
         shuffled = events * 2
-        random.Random(seed).shuffle(shuffled)
+        random.Random(seed).shuffle(shuffled)  # noqa: S311
         log = LogReview()
         for position in range(0, len(shuffled), 7):
             log.add(shuffled[position : position + 7])

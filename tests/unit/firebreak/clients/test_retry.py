@@ -32,7 +32,7 @@ class Script:
 
 def policy(time: FakeTime, **changes: float) -> Retry:
     limits = {"attempts": 4, "total_seconds": 600.0, "longest_wait_seconds": 120.0} | changes
-    return Retry(sleep=time.sleep, monotonic=time.monotonic, chance=random.Random(1), **limits)  # type: ignore[arg-type]
+    return Retry(sleep=time.sleep, monotonic=time.monotonic, chance=random.Random(1), **limits)  # type: ignore[arg-type]  # noqa: S311 - seeded on purpose
 
 
 READ = Call("GET", "https://localhost/x", {}, is_read=True)
