@@ -1,14 +1,15 @@
 """Guard rails: what no action may touch and no plan may exceed (P4, P5). Pure; asked when planning and again before a write.
 
-Protection is by fact, never by name of a step: the same questions are put to every action, whoever planned it.
+Protection is by fact, never by name of a step: the same questions are put to every action, whoever planned it. What is asked of many
+actions at once is indexed once per case (`firebreak.protected`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from firebreak.errors import GuardRailError, ScopeError
 from firebreak.model.alert import Incident
@@ -21,27 +22,38 @@ from firebreak.model.facts import (
     DiskFacts,
     Inventory,
     Lock,
-    Machine,
-    Resource,
     RoleAssignment,
-    ScaleSet,
     SubscriptionFacts,
 )
-from firebreak.model.ids import ResourceId
+from firebreak.model.ids import ResourceId, is_plain_segment
 from firebreak.model.plan import Action, Plan
+from firebreak.protected import named, population, seen
 
 OTHER_SYSTEMS: Final = ("/v1/", "/v1.0/", "/beta/")  # how Partner Center and Graph paths begin
 
-_PLAIN_SEGMENT = re.compile(r"[^/\\?#%\x00-\x20\x7f]+")
 _TAKING_AWAY: Final = frozenset({"delete", "remove", "purge", "revoke"})
 _ADDING: Final = frozenset({"create", "add", "assign", "restore", "put"})
 _OWNER: Final = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 _PRINCIPAL_PARAMS: Final = ("principal_id", "principalId", "object_id", "user_id", "service_principal_id")
+_ASSIGNMENTS: Final = "microsoft.authorization/roleassignments"
 
 
 def is_arm(target: str) -> bool:
     """Whether a target is an Azure resource and not a path of Partner Center or Graph."""
     return not target.startswith(OTHER_SYSTEMS)
+
+
+def check_action(action: Action, incident: Incident) -> None:
+    """Refuse an action that reaches outside the incident: by its target, or by an id or address in its parameters that it follows.
+
+    Raises:
+        ScopeError: it does, or one of them is not a plain id, path or address.
+    """
+    check_scope(action.target, incident)
+    for followed in _followed(action):
+        check_scope(followed, incident)
+    if url := action.params.get("url"):
+        _check_address(str(url), action.target)
 
 
 def check_scope(target: str, incident: Incident) -> None:
@@ -59,7 +71,7 @@ def check_scope(target: str, incident: Incident) -> None:
             )
         return
     segments = target.split("/")[1:]
-    if not all(_PLAIN_SEGMENT.fullmatch(s) and s.strip(".") for s in segments):
+    if not all(is_plain_segment(s) and " " not in s for s in segments):
         raise ScopeError(f"{target!r} is not a plain path.", hint="Encoded, dotted or empty segments are refused.")
     customer = incident.alert.customer_tenant_id.lower()
     if len(segments) > 2 and segments[1].lower() == "customers" and segments[2].lower() != customer:
@@ -71,13 +83,17 @@ def check_scope(target: str, incident: Incident) -> None:
 
 def why_protected(action: Action, case: Case) -> str:
     """Say in a sentence why the action's target must not be touched, or return "" when nothing protects it."""
-    if is_arm(action.target):
-        target = ResourceId.parse(action.target)
-        checks = (_by_playbook, _by_tag, _by_owner, _by_lock, _by_role)
-        return next(filter(None, (check(action, target, case) for check in checks)), "")
-    if "delegatedadmin" in action.target.lower():
-        return "It is the partner's own delegated access."
-    return _by_principal(action, case)
+    if not is_arm(action.target):
+        if "delegatedadmin" in action.target.lower():
+            return "It is the partner's own delegated access."
+        return _by_principal(action, case)
+    target = ResourceId.parse(action.target)
+    with_it = [ResourceId.parse(one) for one in _goes_with_it(action)]
+    for one in (target, *with_it):
+        reason = named(one, case) or _by_owner(one, case) or _by_lock(action, one, case)
+        if reason:
+            return reason if one is target else f"{one.name} goes with it, and: {reason}"
+    return _by_role(action, target, case)
 
 
 def last_owner(actions: Sequence[Action], case: Case) -> dict[str, str]:
@@ -121,24 +137,24 @@ def over_limits(plan_actions: Sequence[Action], case: Case) -> tuple[str, ...]:
     return tuple(found)
 
 
-def check_before_writing(plan: Plan, actions: Iterable[Action], case: Case, *, limits_lifted: bool) -> None:
+def check_before_writing(plan: Plan, actions: Iterable[Action], case: Case, *, limits_lifted: bool) -> dict[str, str]:
     """Put every guard rail to an approved plan once more, right before it is carried out.
 
+    Returns action ids with the reason for those that are protected by now: they are refused, the others go on. (Were the whole plan
+    refused, an attacker could stop a containment by setting one tag.)
+
     Raises:
-        ScopeError: a target is outside the incident.
-        GuardRailError: a target is protected, or the plan is over a limit that was not lifted in the gate.
+        ScopeError: an action reaches outside the incident.
+        GuardRailError: what is left of the plan is over a limit that was not lifted in the gate.
     """
     chosen = tuple(actions)
     for action in chosen:
-        check_scope(action.target, case.incident)
-        if reason := why_protected(action, case):
-            raise _protected(action, reason)
-    without = last_owner(chosen, case)
-    for action in chosen:
-        if action.id in without:
-            raise _protected(action, without[action.id])
+        check_action(action, case.incident)
+    refused = {action.id: reason for action in chosen if (reason := why_protected(action, case))}
+    refused |= last_owner([action for action in chosen if action.id not in refused], case)
     # Leaving actions out makes a plan smaller, so what counts is what is left; the plan's own sentences are not taken on trust.
-    if not limits_lifted and (problems := over_limits(chosen, case)):
+    left = tuple(action for action in chosen if action.id not in refused)
+    if not limits_lifted and (problems := over_limits(left, case)):
         raise GuardRailError(
             f"Plan {plan.digest[:12]} is over its limits: {' '.join(problems)}",
             rail="limits",
@@ -146,46 +162,60 @@ def check_before_writing(plan: Plan, actions: Iterable[Action], case: Case, *, l
             found=problems,
             hint="Leave actions out, or type the override in the gate.",
         )
+    return refused
 
 
-def _protected(action: Action, reason: str) -> GuardRailError:
-    return GuardRailError(
-        f"{action.title} is refused: {action.target} is protected. {reason}",
-        rail="protected",
-        found=action.target,
-        hint="Make a new plan; nothing of this one was begun after the check.",
-    )
+def protected_since(actions: Iterable[Action], now: Case) -> dict[str, str]:
+    """Return action ids with the reason for those that facts read right now protect. `now` is the case with those facts."""
+    chosen, access = tuple(actions), now.get(AccessFacts)
+    there = {one.id.lower() for one in access.role_assignments} if access else set()
+    refused = {}
+    for action in chosen:
+        gone = is_arm(action.target) and ResourceId.parse(action.target).type == _ASSIGNMENTS
+        if gone and action.target.lower() not in there:
+            continue  # somebody else took it away: the look says so
+        if reason := why_protected(action, now):
+            refused[action.id] = reason
+    return refused | last_owner([action for action in chosen if action.id not in refused], now)
 
 
-def _by_playbook(action: Action, target: ResourceId, case: Case) -> str:  # noqa: ARG001 - one signature for all checks
-    rails = case.playbook.guard_rails
-    for name in rails.protected_groups:
-        if target.resource_group.lower() == name.rstrip("/").rsplit("/", 1)[-1].lower():
-            return f"The playbook protects resource group {name}."
-    for entry in rails.protected_resources:
-        if entry.startswith("/"):
-            inside = target.is_within(entry) or entry.lower().rstrip("/").startswith(target.key + "/")
-        else:
-            inside = entry.lower() in target.key.split("/")
-        if inside:
-            return f"The playbook protects {entry}."
-    return ""
+def _goes_with_it(action: Action) -> tuple[str, ...]:
+    """Ids of what Azure may delete together with the target."""
+    return tuple(map(str, action.params.get("disks", ())))
 
 
-def _by_tag(action: Action, target: ResourceId, case: Case) -> str:  # noqa: ARG001
-    wanted = [entry.lower().partition("=") for entry in case.playbook.guard_rails.protected_tags]
-    for resource_id, tags in _tags(case):
-        holder = resource_id.lower()
-        if not (target.is_within(holder) or holder.startswith(target.key + "/")):
-            continue
-        lowered = {key.lower(): value.lower() for key, value in tags.items()}
-        for key, equals, value in wanted:
-            if key in lowered and (not equals or lowered[key] == value):
-                return f"It carries or holds the protected tag {key}{equals}{value} (on {resource_id})."
-    return ""
+def _followed(action: Action) -> Iterator[str]:
+    """Ids in the parameters that `apply` or `look` builds a request from, or that Azure copies from."""
+    yield from _goes_with_it(action)
+    if "snapshot" in action.params:
+        yield str(action.params["snapshot"])
+    yield from _sources(action.params.get("document"))
 
 
-def _by_owner(action: Action, target: ResourceId, case: Case) -> str:  # noqa: ARG001
+def _sources(document: Any) -> Iterator[str]:
+    if isinstance(document, dict):
+        for key, value in document.items():
+            if key.lower() in ("sourceresourceid", "sourceuri") and isinstance(value, str):
+                yield value
+            else:
+                yield from _sources(value)
+    elif isinstance(document, (list, tuple)):
+        for value in document:
+            yield from _sources(value)
+
+
+def _check_address(url: str, target: str) -> None:
+    """A blob's address must be of the storage account that its id names."""
+    parts, place = urlsplit(url), target.lower().split("/")
+    account = place[place.index("storageaccounts") + 1] if "storageaccounts" in place[:-1] else ""
+    if not account or parts.scheme != "https" or parts.username or (parts.hostname or "").split(".")[0] != account:
+        raise ScopeError(
+            f"{url!r} is not an address of {account or 'a storage account of the incident'}.",
+            hint="A blob is reached at its own account alone.",
+        )
+
+
+def _by_owner(target: ResourceId, case: Case) -> str:
     inventory = case.get(Inventory)
     for scale_set in inventory.scale_sets if inventory else ():
         if scale_set.managed_by and target.is_within(scale_set.id):
@@ -195,7 +225,7 @@ def _by_owner(action: Action, target: ResourceId, case: Case) -> str:  # noqa: A
 
 def _by_lock(action: Action, target: ResourceId, case: Case) -> str:
     access = case.get(AccessFacts)
-    if not case.playbook.guard_rails.respect_locks:
+    if not case.protection.respect_locks:
         return ""
     locks = access.locks if access else ()
     if target.type == "microsoft.authorization/locks":
@@ -212,7 +242,7 @@ def _by_lock(action: Action, target: ResourceId, case: Case) -> str:
 
 
 def _by_role(action: Action, target: ResourceId, case: Case) -> str:
-    if target.type != "microsoft.authorization/roleassignments":
+    if target.type != _ASSIGNMENTS:
         return _by_principal(action, case)
     access = case.get(AccessFacts)
     known = access.role_assignments if access else ()
@@ -239,8 +269,11 @@ def _principal(principal_id: str, case: Case) -> str:
     subscription = case.get(SubscriptionFacts)
     if lowered and subscription and lowered in {own.lower() for own in subscription.own_principal_ids}:
         return "It is the identity that this response runs as."
-    if lowered and lowered in {entry.lower() for entry in case.playbook.guard_rails.protected_principals}:
-        return f"The playbook protects principal {principal_id}."
+    if lowered and subscription and lowered in {group.lower() for group in subscription.member_of}:
+        return "It is a group through which the identity that this response runs as has its access."
+    for who, protection in seen(case).named_by:
+        if lowered and lowered in {entry.strip().lower() for entry in protection.principals}:
+            return f"The {who} protects principal {principal_id}."
     return ""
 
 
@@ -265,21 +298,10 @@ def _verb(action: Action) -> str:
     return action.kind.rsplit(".", 1)[-1]
 
 
-def _tags(case: Case) -> Iterator[tuple[str, dict[str, str]]]:
-    inventory, disks = case.get(Inventory), case.get(DiskFacts)
-    for one in (*_resources(inventory), *(disks.disks if disks else ()), *(inventory.groups if inventory else ())):
-        if one.tags:
-            yield one.id, one.tags
-
-
-def _resources(inventory: Inventory | None) -> tuple[Machine | ScaleSet | Resource, ...]:
-    return (*inventory.machines, *inventory.scale_sets, *inventory.resources) if inventory else ()
-
-
 def _share(actions: Sequence[Action], case: Case) -> tuple[int, int]:
     """How many distinct targets of counted kinds are acted on, and how many resources of these kinds there are."""
     disks, access = case.get(DiskFacts), case.get(AccessFacts)
-    ids = {one.id.lower() for one in _resources(case.get(Inventory))}
+    ids = {one.id.lower() for one in population(case.get(Inventory))}
     if disks is not None:
         ids |= {d.id.lower() for d in disks.disks} | {b.id.lower() for b in disks.blobs}
     if access is not None:

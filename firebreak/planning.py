@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from firebreak.errors import NotCollectedError, ResponseError, ScopeError
-from firebreak.guardrails import check_scope, last_owner, over_limits, why_protected
+from firebreak.guardrails import check_action, last_owner, over_limits, why_protected
 from firebreak.model.canonical import canonical_bytes
 from firebreak.model.case import Case
 from firebreak.model.facts import AccessFacts, BurnRate, Inventory
@@ -95,7 +95,8 @@ class Draft:
     def plan(self, *, stage: str, round: int, engine_version: str) -> Plan:  # noqa: A002
         """Return the finished plan."""
         case = self._case
-        if case.playbook.guard_rails.respect_locks and self._actions and case.get(AccessFacts) is None:
+        access = case.get(AccessFacts)
+        if case.protection.respect_locks and self._actions and (access is None or not access.locks_were_read):
             self.incomplete("Locks and role assignments were not read, so they could not be respected when planning.")
         if self._actions and case.get(Inventory) is None:
             self.incomplete("The inventory was not read, so tags and the share of the subscription are not known.")
@@ -114,6 +115,7 @@ class Draft:
             round=round,
             engine_version=engine_version,
             limits=case.playbook.guard_rails.limits,
+            protection=case.protection,
             actions=actions,
             no_ops=tuple(NoOp(step=s, target=t, reason=r) for s, t, r in sorted(self._no_ops)),
             complete=self._complete,
@@ -132,7 +134,7 @@ class Draft:
             )
             return
         try:
-            check_scope(action.target, self._case.incident)
+            check_action(action, self._case.incident)
         except ScopeError as error:
             self.leave(action.step, action.target, error.message)
             self.incomplete(f"{action.step}: {error.message}")

@@ -27,6 +27,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from firebreak.errors import SettingsError
+from firebreak.model.plan import Protection
 
 PREFIX = "FIREBREAK_"
 FILE_VARIABLE = "FIREBREAK_SETTINGS_FILE"
@@ -223,6 +224,38 @@ class ContactSettings(_Section):
     language: str = "en-US"
 
 
+class ProtectionSettings(_Section):
+    """What no plan of this installation may touch, whatever its playbook says; the playbook's own guard rails come on top.
+
+    Lists: in the environment as JSON, such as `["firebreak=protected"]`. `tags` are `key` or `key=value`, `groups` names or ids of resource
+    groups, `resources` ids or names, `principals` object ids. All are compared without case.
+    """
+
+    tags: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    principals: tuple[str, ...] = ()
+    respect_locks: bool = False
+
+    @field_validator("tags", "groups", "resources", "principals")
+    @classmethod
+    def _not_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # An entry of nothing would match everything or nothing, and nobody would know which.
+        if any(not entry.strip().strip("/=") for entry in value):
+            raise ValueError("an entry is empty")
+        return tuple(entry.strip() for entry in value)
+
+    def as_protection(self) -> Protection:
+        """As planning and guard rails read it."""
+        return Protection(
+            tags=self.tags,
+            groups=self.groups,
+            resources=self.resources,
+            principals=self.principals,
+            respect_locks=self.respect_locks,
+        )
+
+
 class Settings(BaseSettings):
     """All settings of the engine. Use `Settings.load()`; nothing here shows a secret in its repr."""
 
@@ -250,6 +283,7 @@ class Settings(BaseSettings):
     cloud: CloudSettings = CloudSettings()
     credential: CredentialSettings = CredentialSettings()
     operations: OperationSettings = OperationSettings()
+    protection: ProtectionSettings = ProtectionSettings()
 
     @field_validator("home", "approvers_file")
     @classmethod

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 
+from firebreak.errors import ScopeError
 from firebreak.model.case import Case
 from firebreak.model.facts import (
     AccessFacts,
@@ -19,8 +19,10 @@ from firebreak.model.facts import (
     Lock,
     Operation,
 )
+from firebreak.model.ids import ResourceId
 from firebreak.model.outcome import ActionState
 from firebreak.model.plan import action_id
+from firebreak.protected import named
 from tasks.words import plain, reasons_of
 
 
@@ -34,11 +36,8 @@ class Judged:
         self._attackers = [j for j in self.attribution.actors if j.cls is Class.ATTACKER]
         self._burn = case.get(BurnRate)
         self._activity = case.get(ActivityFacts)
-        rails = case.playbook.guard_rails
-        self._tags = [_pair(tag) for tag in rails.protected_tags]
-        self._groups = {group.lower() for group in rails.protected_groups}
-        self._protected = {resource.lower().rstrip("/") for resource in rails.protected_resources}
-        self._principals = {principal.lower() for principal in rails.protected_principals}
+        rails = case.protection
+        self._principals = {principal.lower() for principal in rails.principals}
         access = case.get(AccessFacts)
         locks = access.locks if access is not None and rails.respect_locks else ()
         self._locks = [lock for lock in locks if not self.made_lock(lock)]
@@ -102,7 +101,7 @@ class Judged:
         created = self._activity.creators.get(lock.id.lower())
         return created is not None and self.attacker_did(created)
 
-    def keep_out(self, resource_id: str, tags: Mapping[str, str] | None = None, *, deleting: bool = False) -> str:
+    def keep_out(self, resource_id: str, *, deleting: bool = False) -> str:
         """Return why this must not be changed, "" when it may: a test alert, not the attacker's, protected, or locked."""
         if self.case.incident.alert.is_test:
             return "Test alert: nothing is stopped or removed."
@@ -113,22 +112,15 @@ class Judged:
             return "Legitimate: " + _strongest(judgement, for_attacker=False)
         if judgement.cls is Class.UNKNOWN:
             return "Not proven to be the attacker's: " + _strongest(judgement, for_attacker=True)
-        return self.protection(resource_id, tags) or self.locked(resource_id, deleting=deleting)
+        return self.protection(resource_id) or self.locked(resource_id, deleting=deleting)
 
-    def protection(self, resource_id: str, tags: Mapping[str, str] | None = None) -> str:
-        """Return which protection of the playbook covers this, "" for none."""
-        key = resource_id.lower()
-        parts = key.split("/")
-        if len(parts) > 4 and parts[3] == "resourcegroups" and parts[4] in self._groups:
-            return f"Protected: resource group {plain(parts[4], 90)} is named in the playbook."
-        for outer in self._protected:
-            if key == outer or key.startswith(outer + "/") or outer.startswith(key + "/"):
-                return "Protected: named in the playbook."
-        for name, value in (tags or {}).items():
-            for wanted, wanted_value in self._tags:
-                if name.lower() == wanted and wanted_value in (None, str(value).lower()):
-                    return f"Protected: it carries the tag {plain(name, 60)}."
-        return ""
+    def protection(self, resource_id: str) -> str:
+        """Return which protection of the playbook or the operator covers this, "" for none."""
+        try:
+            reason = named(ResourceId.parse(resource_id), self.case)
+        except ScopeError as error:
+            return plain(error.message, 200)
+        return f"Protected: {plain(reason, 300)}" if reason else ""
 
     def locked(self, resource_id: str, *, deleting: bool) -> str:
         """Return which lock, not the attacker's, forbids the change, "" for none. CanNotDelete forbids deletion only."""
@@ -155,11 +147,6 @@ def id_of_this_time(case: Case, step: str, kind: str, target: str) -> str:
         times += 1
         found = action_id(step, kind, f"{target}#{times}")
     return found
-
-
-def _pair(tag: str) -> tuple[str, str | None]:
-    name, found, value = tag.lower().partition("=")
-    return name, value if found else None
 
 
 def _strongest(judgement: Judgement, *, for_attacker: bool) -> str:

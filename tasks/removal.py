@@ -60,7 +60,7 @@ class Removal:
     def machines(self) -> None:
         for machine in sorted(self._inventory.machines, key=lambda m: m.id.lower()):
             attached = self._attached(machine.id, machine.disk_ids)
-            keep = self._judged.keep_out(machine.id, machine.tags, deleting=True) or self._stays_on(machine, attached)
+            keep = self._judged.keep_out(machine.id, deleting=True) or self._stays_on(machine, attached)
             if keep:
                 self._leave(machine.id, keep)
                 self._staying_nics.update(nic.lower() for nic in machine.nic_ids)
@@ -94,9 +94,9 @@ class Removal:
             judgement = self._judged.of(resource.id)
             if judgement is None or judgement.cls is not Class.ATTACKER:
                 if kind in VERSIONS and judgement is not None and judgement.cls is Class.UNKNOWN:
-                    self._leave(resource.id, self._judged.keep_out(resource.id, resource.tags, deleting=True))
+                    self._leave(resource.id, self._judged.keep_out(resource.id, deleting=True))
                 continue
-            keep = self._judged.keep_out(resource.id, resource.tags, deleting=True)
+            keep = self._judged.keep_out(resource.id, deleting=True)
             if not keep and kind not in VERSIONS:
                 keep = f"The attacker's, but Firebreak does not delete {plain(kind, 80)}: delete it by hand."
             if not keep and resource.id.lower() in self._staying_nics:
@@ -111,7 +111,7 @@ class Removal:
             if not self._judged.is_attackers(group.id):
                 continue
             inside = self._contents(group.id)
-            keep = self._judged.keep_out(group.id, group.tags, deleting=True)
+            keep = self._judged.keep_out(group.id, deleting=True)
             others = [item for item in inside if item not in self._going]
             if not keep and others:
                 keep = (
@@ -160,7 +160,7 @@ class Removal:
 
     def _stays_attached(self, attached: Sequence[Disk]) -> str:
         for disk in attached:
-            keep = disks.excluded(disk) or self._judged.keep_out(disk.id, disk.tags, deleting=True)
+            keep = disks.excluded(disk) or self._judged.keep_out(disk.id, deleting=True)
             if keep:
                 return f"Disk {plain(disk.name, 80)} is attached to it and must stay ({keep.rstrip('.')}): detach that first."
         return disks.missing_group(self._case, self._step)
@@ -168,7 +168,7 @@ class Removal:
     def _keep_scale_set(self, scale_set: ScaleSet, attached: Sequence[Disk]) -> str:
         if scale_set.managed_by:
             return f"Belongs to {name_of(scale_set.managed_by)}: act on that."
-        keep = self._judged.keep_out(scale_set.id, scale_set.tags, deleting=True)
+        keep = self._judged.keep_out(scale_set.id, deleting=True)
         if keep:
             return keep
         inside = [m for m in self._inventory.machines if m.scale_set.lower() == scale_set.id.lower()]

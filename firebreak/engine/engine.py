@@ -16,6 +16,7 @@ from firebreak import __version__
 from firebreak.approval import GateView
 from firebreak.approval.pre_authorised import Beforehand
 from firebreak.engine import seals
+from firebreak.engine.fresh import Fresh
 from firebreak.engine.room import Clouds, EngineRoom
 from firebreak.engine.undos import undo_gate, undos_of
 from firebreak.errors import (
@@ -179,6 +180,7 @@ class Engine:
             installation=installation,
             left_out=self._left_out() if respect_left_out else {},
             changed=self._changed(),
+            operator=self.room.settings.protection.as_protection(),
         )
 
     def _left_out(self) -> dict[str, str]:
@@ -335,10 +337,7 @@ class Engine:
         if kept is True or (kept is False and attempt >= stage.rounds + extra):
             return bool(kept)
         outcomes = self.outcomes(stage, attempt)
-        stale = (
-            any(o.state is ActionState.REFUSED and "stale" in o.reason for o in outcomes)
-            and attempt < stage.rounds + _FRESH_PLANS
-        )
+        stale = any(o.is_stale for o in outcomes) and attempt < stage.rounds + _FRESH_PLANS
         failed = any(not o.state.is_good and o.state is not ActionState.LEFT_OUT for o in outcomes)
         more = attempt < stage.rounds or stale or (failed and attempt < stage.rounds + extra)
         self.remember(key, more)
@@ -378,6 +377,7 @@ class Engine:
                     audit=self.room.audit,
                     clock=self.room.clock,
                     sleep=self.room.sleep,
+                    recheck=Fresh(self.case(number), self._clouds.eyes, self.room.clock).protects,
                     progress=lambda done, total, text: say(f"{stage.title}: {done}/{total} {text}".rstrip()),
                 )
             by_step: dict[str, list[Outcome]] = {}

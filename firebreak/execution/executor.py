@@ -5,7 +5,7 @@ Out come `Outcome`s, read from the journal. A new run of the same plan goes on w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from sqlalchemy import select
 
@@ -22,7 +22,7 @@ from firebreak.guardrails import check_before_writing
 from firebreak.model.approval import ApprovedPlan
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
-from firebreak.model.outcome import ActionState, Outcome
+from firebreak.model.outcome import STALE, ActionState, Outcome
 from firebreak.model.plan import Action
 from firebreak.model.step import LoadedStep
 from firebreak.planning import waves
@@ -30,6 +30,7 @@ from firebreak.store import Clock, Store
 from firebreak.store.schema import gates
 
 Progress = Callable[[int, int, str], None]
+Recheck = Callable[[Sequence[Action]], Awaitable[Mapping[str, str]]]
 
 
 async def execute(
@@ -47,15 +48,17 @@ async def execute(
     concurrency: int = 32,
     progress: Progress | None = None,
     patience: Patience | None = None,
+    recheck: Recheck | None = None,
 ) -> tuple[Outcome, ...]:
     """Carry out the plan's actions once and return how each ended, in the plan's order, those left out included.
 
     One failing action never stops the others. A programming error in a step goes up after those in the air have ended; the next run
-    settles what it left. `progress` is called with (ended, all, sentence) after each end.
+    settles what it left. `progress` is called with (ended, all, sentence) after each end. `recheck` reads, right before each wave, what
+    protects its actions by now and returns reasons by action id: those are refused as stale, like those that the case protects by now.
 
     Raises:
         ApprovalError: wrong_incident, not_approved (the store knows no such approval) or expired (and something is left to do).
-        GuardRailError, ScopeError: a target is protected or outside; nothing was sent.
+        GuardRailError, ScopeError: what is left is over its limits, or an action reaches outside; nothing was sent.
         LeaseLostError: another run executes this incident; this one stopped before its next write.
         IntegrityError: the stored plan, the journal or the audit chain was changed.
     """
@@ -72,7 +75,7 @@ async def execute(
             hint="Bind the plan again; the gate then asks again.",
         )
     left = [a for a in approved.actions if a.id not in rows or not rows[a.id].state.is_good]
-    check_before_writing(approved.plan, left, case, limits_lifted=approved.limits_lifted)
+    protected = check_before_writing(approved.plan, left, case, limits_lifted=approved.limits_lifted)
     journal.intend(approved.plan, approved.left_out, lease, [_began(approved, lease)])
 
     patience = patience or Patience()
@@ -95,6 +98,11 @@ async def execute(
     for row in _superseded(approved, rows.values()):
         reason = "A newer plan of this stage took its place; nothing was sent."
         await writer.write(Change(action_id=row.action.id, state=ActionState.REFUSED, reason=reason))
+
+    async def refuse(action: Action, reason: str) -> None:
+        await writer.write(Change(action_id=action.id, state=ActionState.REFUSED, reason=reason[:2000]))
+        tell.ended(action, ActionState.REFUSED)
+
     for actions in waves(approved.actions):
         fresh, started = [], []
         for action in actions:
@@ -103,11 +111,14 @@ async def execute(
             if states[action.id] is ActionState.STARTED:
                 started.append(_flight(rows[action.id], action))
             elif blocker := next((w for w in action.after if not _is_good(states.get(w))), None):
-                reason = f"It has to wait for {blocker}, which {_words(states.get(blocker))}."
-                await writer.write(Change(action_id=action.id, state=ActionState.REFUSED, reason=reason))
-                tell.ended(action, ActionState.REFUSED)
+                await refuse(action, f"It has to wait for {blocker}, which {_words(states.get(blocker))}.")
             else:
                 fresh.append(Flight(action))
+        now = await recheck([flight.action for flight in fresh]) if recheck is not None and fresh else {}
+        for flight in list(fresh):
+            if why := protected.get(flight.action.id) or now.get(flight.action.id):
+                await refuse(flight.action, f"{STALE}protected since the plan was made. {why}")
+                fresh.remove(flight)
         await wave.carry_out(fresh, started)
     ended = {row.action.id: row.outcome for row in journal.rows(incident)}
     outcomes = tuple(ended[action.id] for action in approved.plan.actions)

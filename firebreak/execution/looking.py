@@ -11,6 +11,7 @@ import msgspec
 from firebreak.errors import AccessError, NotCollectedError, RejectedError, RemoteError
 from firebreak.execution.patience import Patience
 from firebreak.model.clouds import Eyes
+from firebreak.model.outcome import STALE
 from firebreak.model.plan import Action
 from firebreak.model.step import FREE, LoadedStep, Target
 
@@ -95,10 +96,10 @@ def why_stale(action: Action, target: Target) -> str:
     if not action.fingerprint:
         return ""
     if not target.exists and FREE.items() - action.fingerprint.items():
-        return "It no longer exists."
+        return f"{STALE}it no longer exists."
     differences = [
         f"{name} is {target.fingerprint.get(name, '') or 'unknown'} (was {value} when the plan was made)"
         for name, value in sorted(action.fingerprint.items())
         if target.fingerprint.get(name, "") != value
     ]
-    return f"It is no longer what was approved: {', '.join(differences)}." if differences else ""
+    return f"{STALE}it is no longer what was approved: {', '.join(differences)}." if differences else ""

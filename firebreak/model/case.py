@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 from firebreak.errors import NotCollectedError
 from firebreak.model.alert import Incident
 from firebreak.model.outcome import Outcome
+from firebreak.model.plan import NOTHING_MORE, Protection
 from firebreak.model.playbook import Playbook
 
 F = TypeVar("F")
@@ -21,6 +22,7 @@ class Case:
     `now` is the time the round began, not the wall clock. `left_out` are targets, in lower case, that people left out at a gate of this
     incident, with the sentence that says so: no later plan proposes them again. `changed` are targets, in lower case, with the kinds of
     actions that ended well on them: what a list says of these may be older than what was done, so they are read alone.
+    `operator` is what this installation's settings protect, whatever the playbook.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Case:
         installation: Mapping[str, Mapping[str, Any]] | None = None,
         left_out: Mapping[str, str] | None = None,
         changed: Mapping[str, frozenset[str]] | None = None,
+        operator: Protection = NOTHING_MORE,
     ) -> None:
         self.incident = incident
         self.playbook = playbook
@@ -45,6 +48,27 @@ class Case:
         self._installation = installation or {}
         self.left_out: Mapping[str, str] = dict(left_out or {})
         self.changed: Mapping[str, frozenset[str]] = dict(changed or {})
+        self.operator = operator
+
+    @property
+    def protection(self) -> Protection:
+        """What playbook and operator protect together."""
+        return self.playbook.guard_rails.protection.joined(self.operator)
+
+    def with_facts(self, *facts: Any) -> Case:
+        """The same case with other facts of these types."""
+        return Case(
+            incident=self.incident,
+            playbook=self.playbook,
+            now=self.now,
+            facts={**self._facts, **{type(one): one for one in facts}},
+            outcomes=self.outcomes,
+            round=self.round,
+            installation=self._installation,
+            left_out=self.left_out,
+            changed=self.changed,
+            operator=self.operator,
+        )
 
     def __getitem__(self, kind: type[F]) -> F:
         if kind not in self._facts:

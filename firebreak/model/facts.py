@@ -24,11 +24,19 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 # investigate.subscription ------------------------------------------------------------------------------------------------
 
 
+class Permission(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of what an identity may do: actions, with `*` for anything, less `not_actions` of the same entry."""
+
+    actions: tuple[str, ...] = ()
+    not_actions: tuple[str, ...] = ()
+
+
 class SubscriptionFacts(Facts, frozen=True, kw_only=True):
     """The subscription, who we are in it, and which partner objects belong to it.
 
-    `own_principal_ids` are the acting identity's object ids; `missing_permissions` are ARM actions the playbook needs and the
-    identity lacks. `entitlement` is the Partner Center path `/v1/customers/{c}/subscriptions/{plan}/azureEntitlements/{e}` when exactly
+    `own_principal_ids` are the acting identity's object ids, `member_of` groups through which it holds roles here; `missing_permissions` are
+    ARM actions the playbook needs and the identity lacks in the whole subscription. `permissions` maps a scope in lower case (the subscription,
+    and each group or resource where it holds roles of its own) to what the identity may do there; empty when that was not read. `entitlement` is the Partner Center path `/v1/customers/{c}/subscriptions/{plan}/azureEntitlements/{e}` when exactly
     one matches, else "" with a NotLookedAt.
     """
 
@@ -38,7 +46,9 @@ class SubscriptionFacts(Facts, frozen=True, kw_only=True):
     state: str
     quota_id: str = ""
     own_principal_ids: tuple[str, ...] = ()
+    member_of: tuple[str, ...] = ()
     missing_permissions: tuple[str, ...] = ()
+    permissions: dict[str, tuple[Permission, ...]] = {}
     customer_name: str = ""
     partner_name: str = ""
     indirect_resellers: tuple[str, ...] = ()
@@ -266,12 +276,18 @@ class PolicyAssignment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccessFacts(Facts, frozen=True, kw_only=True):
-    """Who may do what in the subscription, and what is locked or denied. `deny_assignments` are raw documents."""
+    """Who may do what in the subscription, and what is locked or denied. `deny_assignments` are raw documents.
+
+    `locks_were_read` is False when locks may be there that nobody saw. `policy_definitions` are the raw documents behind the policy
+    assignments, by id in lower case; one that is missing could not be read.
+    """
 
     role_assignments: tuple[RoleAssignment, ...] = ()
     locks: tuple[Lock, ...] = ()
     policy_assignments: tuple[PolicyAssignment, ...] = ()
     deny_assignments: tuple[dict[str, Any], ...] = ()
+    locks_were_read: bool = True
+    policy_definitions: dict[str, dict[str, Any]] = {}
 
 
 # investigate.spend -------------------------------------------------------------------------------------------------------

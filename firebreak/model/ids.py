@@ -7,6 +7,8 @@ is refused here with `ScopeError`, so nothing behind this module ever builds a U
 from __future__ import annotations
 
 import re
+import unicodedata
+from itertools import pairwise
 from typing import NewType
 
 import msgspec
@@ -18,6 +20,9 @@ IncidentId = NewType("IncidentId", str)
 
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SEGMENT = re.compile(r"[^/\\?#%\x00-\x1f\x7f]+")
+_UNSEEN = frozenset(
+    {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+)  # controls, direction and zero-width marks, separators of lines
 
 
 def guid(text: str, what: str = "id") -> str:
@@ -30,6 +35,22 @@ def guid(text: str, what: str = "id") -> str:
     if not _GUID.fullmatch(lowered):
         raise ScopeError(f"{what} {text!r} is not a GUID.", hint="Use the form 33333333-3333-4333-8333-333333333333.")
     return lowered
+
+
+def folded(text: str) -> str:
+    """Return `text` so that whatever a person could take for the same is the same: full-width and other look-alike forms, the Kelvin sign,
+    the Turkish i, any case. For protecting by name: coarser than Azure's comparison, so it protects too much rather than too little.
+    """
+    return unicodedata.normalize("NFKC", text).casefold().replace("\u0307", "").replace("\u0131", "i")
+
+
+def is_plain_segment(segment: str) -> bool:
+    """Whether one segment of a path is what it looks like: not empty, dotted, encoded, padded, nor with characters that nobody sees."""
+    if not _SEGMENT.fullmatch(segment) or not segment.strip(". "):
+        return False
+    return segment.isascii() or not any(
+        unicodedata.category(c) in _UNSEEN or (c != " " and unicodedata.category(c) == "Zs") for c in segment
+    )
 
 
 class ResourceId(msgspec.Struct, frozen=True, order=True):
@@ -46,13 +67,14 @@ class ResourceId(msgspec.Struct, frozen=True, order=True):
         """Accept a plain absolute ARM id of any scope at or below a subscription.
 
         Raises:
-            ScopeError: not below `/subscriptions/{guid}`, or not plain (encoded, dotted, empty segments, control characters).
+            ScopeError: not below `/subscriptions/{guid}`, not plain (encoded, dotted, empty segments, characters that nobody sees), or
+                with another subscription's id inside.
         """
         segments = text.split("/")
         plain = (
             text.startswith("/")
             and len(segments) >= 3
-            and all(_SEGMENT.fullmatch(s) and s.strip(". ") for s in segments[1:])
+            and all(is_plain_segment(s) for s in segments[1:])
             and segments[1].lower() == "subscriptions"
         )
         if not plain:
@@ -60,7 +82,12 @@ class ResourceId(msgspec.Struct, frozen=True, order=True):
                 f"{text!r} is not a plain Azure resource id.",
                 hint="Ids begin with /subscriptions/<guid>; encoded or dotted paths are refused.",
             )
-        guid(segments[2], "Subscription in resource id")
+        lowered = [segment.lower() for segment in segments]
+        if lowered[2] != guid(segments[2], "Subscription in resource id"):
+            raise ScopeError(f"{text!r} has blanks around its subscription.", hint="Such an id is refused.")
+        inner = [b for a, b in pairwise(lowered) if a == "subscriptions" and _GUID.fullmatch(b)]
+        if any(one != lowered[2] for one in inner):
+            raise ScopeError(f"{text!r} names two subscriptions.", hint="An id inside another id is refused.")
         return cls(text)
 
     @property
@@ -84,11 +111,17 @@ class ResourceId(msgspec.Struct, frozen=True, order=True):
     @property
     def type(self) -> str:
         """`provider/type[/subtype]` in lower case of the last provider in the id; `microsoft.resources/...` for the two outer scopes."""
-        parts = self.text.lower().split("/")
-        if "providers" not in parts:
-            return "microsoft.resources/resourcegroups" if len(parts) > 4 else "microsoft.resources/subscriptions"
-        tail = parts[len(parts) - 1 - parts[::-1].index("providers") + 1 :]
-        return "/".join([tail[0], *tail[1::2]])
+        rest = self.text.lower().split("/")[3:]
+        if rest[:1] == ["resourcegroups"]:
+            kind, rest = "microsoft.resources/resourcegroups", rest[2:]
+        else:
+            kind = "microsoft.resources/subscriptions"
+        # Pair by pair, because a thing may itself be called "providers".
+        while rest[:1] == ["providers"] and len(rest) > 1:
+            kind, rest = rest[1], rest[2:]
+            while rest and rest[0] != "providers":
+                kind, rest = f"{kind}/{rest[0]}", rest[2:]
+        return kind
 
     def is_within(self, scope: str) -> bool:
         """Whether this id is the scope itself or below it."""

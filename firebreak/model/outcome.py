@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
+STALE = "Stale: "  # how the reason of an action begins that was refused because the world is no longer as approved
+
 
 class ActionState(StrEnum):
     """Journal states in the order they may follow: intended, started, then one of the rest."""
@@ -39,3 +41,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it was refused because its target changed, or was protected, after the plan was made: a fresh plan is worth making."""
+        return self.state is ActionState.REFUSED and self.reason.startswith(STALE)

@@ -61,11 +61,39 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_regions: int
 
 
+class Protection(msgspec.Struct, frozen=True, kw_only=True):
+    """What no plan may touch (P4), as a playbook or the operator names it; all compared without case.
+
+    `tags` are `key` or `key=value`; `groups` names or ids of resource groups; `resources` ids, or names of any part of an id;
+    `principals` object ids.
+    """
+
+    tags: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    principals: tuple[str, ...] = ()
+    respect_locks: bool = True
+
+    def joined(self, other: Protection) -> Protection:
+        """What either protects, in one order whatever the order of the two."""
+        return Protection(
+            tags=_union(self.tags, other.tags),
+            groups=_union(self.groups, other.groups),
+            resources=_union(self.resources, other.resources),
+            principals=_union(self.principals, other.principals),
+            respect_locks=self.respect_locks or other.respect_locks,
+        )
+
+
+NOTHING_MORE = Protection(respect_locks=False)  # what an operator protects who names nothing
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """All changes of one stage. `round` counts fresh looks at the same stage, from 1.
 
     `complete`: everything in scope was considered. `applyable`: there is something to do and nothing forbids it.
     `errored`: planning failed; may be read, never applied. `problems` explains the two.
+    `protection` is what playbook and operator protected together when it was made; so it is in the digest.
     `over_limits`: sentences on the limits it exceeds; then it is not applyable until people lift the limits in the gate (P5).
     """
 
@@ -77,6 +105,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     round: int
     engine_version: str
     limits: Limits
+    protection: Protection
     actions: tuple[Action, ...]
     no_ops: tuple[NoOp, ...] = ()
     complete: bool = True
@@ -98,6 +127,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def gives_back_to_attacker(self) -> bool:
         """Whether an undo would start or restore what was judged the attacker's."""
         return any(action.params.get(GIVES_BACK_TO) == "attacker" for action in self.actions)
+
+
+def _union(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({*one, *other}))
 
 
 def action_id(step: str, kind: str, target: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from firebreak.model.canonical import digest_of
-from firebreak.model.plan import Limits
+from firebreak.model.plan import Limits, Protection
 
 
 class PreAuthorised(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +66,17 @@ class GuardRails(msgspec.Struct, frozen=True, kw_only=True):
     protected_resources: tuple[str, ...] = ()
     protected_principals: tuple[str, ...] = ()
     respect_locks: bool = True
+
+    @property
+    def protection(self) -> Protection:
+        """What this playbook protects."""
+        return Protection(
+            tags=self.protected_tags,
+            groups=self.protected_groups,
+            resources=self.protected_resources,
+            principals=self.protected_principals,
+            respect_locks=self.respect_locks,
+        )
 
 
 class Playbook(msgspec.Struct, frozen=True, kw_only=True):

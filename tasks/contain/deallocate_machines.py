@@ -39,7 +39,7 @@ def plan(case: Case) -> list[Action | NoOp]:
     managed = {s.id.lower(): s.managed_by for s in inventory.scale_sets if s.managed_by}
     planned: list[Action | NoOp] = []
     for machine in sorted(inventory.machines, key=lambda m: m.id.lower()):
-        keep = judged.keep_out(machine.id, machine.tags)
+        keep = judged.keep_out(machine.id)
         if not keep and machine.scale_set.lower() in managed:
             keep = f"Node of cluster {name_of(managed[machine.scale_set.lower()])}: stop it through the cluster."
         if not keep and machine.power in ("deallocated", "deallocating"):

@@ -50,7 +50,7 @@ def plan(case: Case) -> list[Action | NoOp]:
 def _keep(scale_set: ScaleSet, judged: Judged) -> str:
     if scale_set.managed_by:
         return f"Belongs to {plain(scale_set.managed_by.rsplit('/', 1)[-1], 80)}, which would start it again: stop it there."
-    keep = judged.keep_out(scale_set.id, scale_set.tags)
+    keep = judged.keep_out(scale_set.id)
     if keep:
         return keep
     if scale_set.flexible:

@@ -44,7 +44,7 @@ def plan(case: Case) -> list[Action | NoOp]:
             reason = "Neither the attacker's nor beside a scale set of the attacker."
             planned.append(NoOp(step=STEP.id, target=setting.id, reason=reason))
             continue
-        keep = judged.protection(setting.id, setting.tags) or judged.locked(setting.id, deleting=False)
+        keep = judged.protection(setting.id) or judged.locked(setting.id, deleting=False)
         if case.incident.alert.is_test:
             keep = "Test alert: nothing is switched off."
         planned.append(

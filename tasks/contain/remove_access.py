@@ -85,7 +85,7 @@ def _consider(assignment: RoleAssignment, case: Case, judged: Judged) -> tuple[t
     if facts is not None and principal in {own.lower() for own in facts.own_principal_ids}:
         return reasons, "Firebreak's own identity: never removed."
     if judged.is_protected_principal(assignment.principal_id):
-        return reasons, f"{name} is a protected principal of the playbook."
+        return reasons, f"{name} is a protected principal."
     if not _inside(assignment, case):
         scope = assignment.scope or "/"
         return (

@@ -45,7 +45,7 @@ def _keep(disk: Disk, case: Case, judged: Judged) -> str:
         return exclusion
     if disk.state.lower() != "unattached":
         return f"Its state is {plain(disk.state, 40)}, not Unattached."
-    return judged.keep_out(disk.id, disk.tags, deleting=True) or disks.missing_group(case, STEP.id)
+    return judged.keep_out(disk.id, deleting=True) or disks.missing_group(case, STEP.id)
 
 
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:

@@ -54,7 +54,8 @@ async def collect(eyes: Eyes, case: Case) -> AccessFacts:  # noqa: ARG001 - the 
     definitions = await notes.attempt(
         "role definitions", eyes.arm.list(f"{base}/roleDefinitions", _AUTHORIZATION), nothing
     )
-    locks = await notes.attempt("resource locks", eyes.arm.list(f"{base}/locks", "2020-05-01"), nothing)
+    unread: list[dict[str, Any]] | None = None
+    locks = await notes.attempt("resource locks", eyes.arm.list(f"{base}/locks", "2020-05-01"), unread)
     policies = await notes.attempt(
         "policy assignments", eyes.arm.list(f"{base}/policyAssignments", "2026-06-01"), nothing
     )
@@ -65,7 +66,8 @@ async def collect(eyes: Eyes, case: Case) -> AccessFacts:  # noqa: ARG001 - the 
     }
     return AccessFacts(
         role_assignments=_sorted(_role_assignment(item, names) for item in assignments if doc.path(item, "id")),
-        locks=_sorted(_lock(item) for item in locks if doc.path(item, "id")),
+        locks=_sorted(_lock(item) for item in locks or () if doc.path(item, "id")),
+        locks_were_read=locks is not None,
         policy_assignments=_sorted(_policy(item) for item in policies if doc.path(item, "id")),
         deny_assignments=tuple(sorted(denials, key=lambda item: doc.path(item, "id").lower())),
         not_looked_at=notes.all,

@@ -11,7 +11,16 @@ import msgspec
 import pytest
 
 from firebreak.errors import GuardRailError, ScopeError
-from firebreak.guardrails import check_before_writing, check_scope, last_owner, over_limits, why_protected
+from firebreak.guardrails import (
+    check_action,
+    check_before_writing,
+    check_scope,
+    last_owner,
+    over_limits,
+    protected_since,
+    why_protected,
+)
+from firebreak.model.case import Case
 from firebreak.model.facts import (
     AccessFacts,
     ActivityFacts,
@@ -25,7 +34,8 @@ from firebreak.model.facts import (
     RoleAssignment,
     SubscriptionFacts,
 )
-from firebreak.model.plan import Action
+from firebreak.model.ids import ResourceId
+from firebreak.model.plan import NOTHING_MORE, Action, Plan, Protection
 from tests.unit.firebreak.execution.builders import (
     CUSTOMER,
     NOON,
@@ -85,6 +95,18 @@ def attribution(*judgements: tuple[str, Class], actors: Sequence[tuple[str, Clas
         f"{SCOPE}/resourceGroups/rg?x=1",
         f"{SCOPE}\\resourceGroups\\rg",
         "/providers/Microsoft.Management/managementGroups/top",
+        f"/subscriptions/{SUBSCRIPTION} /resourceGroups/rg",
+        f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg\x00",
+        f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg#x",
+        f"/subscriptions/{SUBSCRIPTION}/resourceGroups/r\u200bg",
+        f"/subscriptions/{SUBSCRIPTION}/resourceGroups/r\u202eg",
+        f"/subscriptions/{SUBSCRIPTION}/resourceGroups/r\u00a0g",
+        f"/\uff53ubscriptions/{SUBSCRIPTION}/resourceGroups/rg",
+        f"/subscr\u0130ptions/{SUBSCRIPTION}/resourceGroups/rg",
+        f"/subscriptions/{SUBSCRIPTION.replace('3', chr(0xFF13))}/resourceGroups/rg",
+        f"/subscriptions/{SUBSCRIPTION}-0000/resourceGroups/rg",
+        f"{SCOPE}/resourceGroups/rg/subscriptions/{OTHER}/resourceGroups/x",
+        f"{SCOPE}/providers/Microsoft.Resources/subscriptions/{OTHER}",
         "subscriptions/x",
         "",
         f"/v1/customers/{OTHER}/subscriptions/a",
@@ -282,9 +304,171 @@ def test_a_plan_over_its_limits_is_refused_before_the_first_write_unless_lifted(
     check_before_writing(plan, plan.actions[:1], case, limits_lifted=False)
 
 
-def test_a_target_protected_since_the_approval_is_refused_even_with_limits_lifted() -> None:
+def test_a_target_protected_since_the_approval_is_refused_even_with_limits_lifted_and_the_others_go_on() -> None:
     plan = make_small_plan()
-    case = make_case(playbook=make_playbook(protected_groups=("rg-miners",)))
-    with pytest.raises(GuardRailError) as caught:
-        check_before_writing(plan, plan.actions, case, limits_lifted=True)
-    assert caught.value.rail == "protected"
+    case = make_case(playbook=make_playbook(protected_resources=(machine_id(1),)))
+    refused = check_before_writing(plan, plan.actions, case, limits_lifted=True)
+    assert list(refused) == [make_action(1).id]
+    assert "playbook protects" in refused[make_action(1).id]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"groups": ("RG-Miners",)},
+        {"tags": ("Keep=YES",)},
+        {"resources": ("VM-1",)},
+        {"resources": (SCOPE + "/resourceGroups/rg-miners",)},
+        {"principals": ("principal-1",)},
+    ],
+)
+def test_what_the_operator_protects_is_protected_under_every_playbook(named: dict[str, tuple[str, ...]]) -> None:
+    machine = make_machine(1, tags={"keep": "yes"})
+    action = make_action(1, params={"principal_id": "Principal-1"})
+    operator = msgspec.structs.replace(NOTHING_MORE, **named)
+    case = Case(
+        incident=make_incident(),
+        playbook=make_playbook(),
+        now=NOON,
+        facts={Inventory: Inventory(machines=(machine,))},
+        operator=operator,
+    )
+    assert "operator" in why_protected(action, case)
+    assert not why_protected(action, make_case(Inventory(machines=(machine,))))
+
+
+def test_what_the_operator_protects_is_in_the_plans_digest() -> None:
+    def plan(operator: Protection) -> Plan:
+        case = Case(incident=make_incident(), playbook=make_playbook(), now=NOON, facts={}, operator=operator)
+        return make_small_plan(case=case)
+
+    plain = plan(NOTHING_MORE)
+    for named in ({"tags": ("x",)}, {"groups": ("x",)}, {"resources": ("x",)}, {"principals": ("x",)}):
+        assert plan(msgspec.structs.replace(NOTHING_MORE, **named)).digest != plain.digest
+    assert plan(Protection(respect_locks=True)).protection.respect_locks
+
+
+def test_a_playbook_cannot_switch_off_locks_that_the_operator_wants_respected() -> None:
+    facts = {AccessFacts: AccessFacts(locks=(lock(),)), Attribution: attribution()}
+    playbook = make_playbook(respect_locks=False)
+    delete = make_action(1, kind="machine.delete")
+    off = Case(incident=make_incident(), playbook=playbook, now=NOON, facts=facts)
+    on = Case(incident=make_incident(), playbook=playbook, now=NOON, facts=facts, operator=Protection())
+    assert not why_protected(delete, off)
+    assert why_protected(delete, on)
+
+
+KELVIN, DOTTED, DOTLESS = "\u212a", "\u0130", "\u0131"
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "bac" + KELVIN + "up-vm",
+        "BACKUP-VM",
+        "\uff42\uff41\uff43\uff4b\uff55\uff50-vm",  # full-width letters
+    ],
+)
+def test_a_name_that_reads_like_a_protected_one_is_protected(spelled: str) -> None:
+    target = machine_id(1).replace("vm-1", spelled)
+    for entry in ("backup-vm", machine_id(1).replace("vm-1", "backup-vm")):
+        case = make_case(playbook=make_playbook(protected_resources=(entry,)))
+        assert "protects" in why_protected(make_action(1, target=target), case)
+
+
+@pytest.mark.parametrize("spelled", ["V" + DOTTED + "PS", "v" + DOTLESS + "ps", "VIPS", " vips "])
+def test_protected_tags_and_groups_survive_the_turkish_i_and_blanks(spelled: str) -> None:
+    machine = make_machine(1, tags={spelled: ""})
+    tagged = make_case(Inventory(machines=(machine,)), playbook=make_playbook(protected_tags=("vips",)))
+    assert why_protected(make_action(1), tagged)
+    grouped = make_case(playbook=make_playbook(protected_groups=(spelled,)))
+    assert why_protected(make_action(1, target=machine_id(1, "vips")), grouped)
+
+
+def test_two_ids_that_lower_case_cannot_tell_apart_are_both_left_alone() -> None:
+    honest, trap = machine_id(1, "backups"), machine_id(1, "bac" + KELVIN + "ups")
+    machines = (make_machine(1, id=honest), make_machine(2, id=trap), make_machine(3))
+    case = make_case(Inventory(machines=machines))
+    assert honest.lower() == trap.lower()
+    for target in (honest, trap):
+        assert "look-alike" in why_protected(make_action(1, target=target), case)
+    assert not why_protected(make_action(3), case)
+
+
+@pytest.mark.parametrize("name", ["providers", "subscriptions", "resourceGroups", "locks"])
+def test_things_with_names_of_the_ids_own_words_are_judged_like_others(name: str) -> None:
+    target = machine_id(1, name).replace("vm-1", name)
+    assert ResourceId.parse(target).type == "microsoft.compute/virtualmachines"
+    assert not why_protected(make_action(1, target=target), make_case(AccessFacts()))
+    assert ResourceId.parse(f"{SCOPE}/resourceGroups/{name}").type == "microsoft.resources/resourcegroups"
+    inner = ResourceId.parse(f"{target}/providers/Microsoft.Authorization/locks/{name}")
+    assert inner.type == "microsoft.authorization/locks"
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"disks": [machine_id(1).replace(SUBSCRIPTION, OTHER)]},
+        {"snapshot": f"/subscriptions/{OTHER}/resourceGroups/rg/providers/Microsoft.Compute/snapshots/s"},
+        {"snapshot": f"{SCOPE}/resourceGroups/rg/../x"},
+        {"document": {"properties": {"creationData": {"sourceResourceId": f"/subscriptions/{OTHER}/x/y"}}}},
+        {"document": [{"sourceUri": "https://evil.example/disk.vhd"}]},
+    ],
+)
+def test_an_action_that_follows_an_id_into_another_place_is_out_of_scope(params: dict[str, Any]) -> None:
+    action = make_action(1, params=params)
+    with pytest.raises(ScopeError):
+        check_action(action, make_incident())
+    plan = make_small_plan(action)
+    assert (plan.actions, plan.complete) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://vhds.blob.core.windows.net/c/a.vhd", True),
+        ("https://VHDS.blob.core.windows.net/c/a.vhd", True),
+        ("https://other.blob.core.windows.net/c/a.vhd", False),
+        ("https://vhds@other.blob.core.windows.net/c/a.vhd", False),
+        ("http://vhds.blob.core.windows.net/c/a.vhd", False),
+        ("https://vhds.evil/../c/a.vhd", True),  # the host is checked by the blob client's list of storage hosts
+    ],
+)
+def test_a_blob_is_reached_at_its_own_account_alone(url: str, allowed: bool) -> None:
+    account = f"{SCOPE}/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/vhds"
+    target = f"{account}/blobServices/default/containers/c/blobs/a.vhd"
+    action = make_action(1, target=target, kind="blob.delete", params={"url": url})
+    if allowed:
+        check_action(action, make_incident())
+    else:
+        with pytest.raises(ScopeError):
+            check_action(action, make_incident())
+
+
+def test_a_machine_whose_disk_is_protected_is_not_deleted() -> None:
+    disk = f"{SCOPE}/resourceGroups/rg-disks/providers/Microsoft.Compute/disks/d1"
+    action = make_action(1, kind="machine.delete", params={"disks": [disk]})
+    case = make_case(playbook=make_playbook(protected_groups=("rg-disks",)))
+    assert "d1 goes with it" in why_protected(action, case)
+
+
+def test_a_group_that_gives_the_responder_its_access_keeps_it() -> None:
+    own = SubscriptionFacts(
+        subscription_id=SUBSCRIPTION, tenant_id=CUSTOMER, display_name="", state="", member_of=("principal-1",)
+    )
+    case = make_case(AccessFacts(role_assignments=(role(1), role(2))), own)
+    assert "has its access" in why_protected(removal(role(1)), case)
+    assert not why_protected(removal(role(2)), case)
+
+
+def test_facts_of_right_now_protect_what_the_plan_did_not_know() -> None:
+    actions = (make_action(1), make_action(2), removal(role(1)), removal(role(2)))
+    tagged = Inventory(resources=(Resource(id=machine_id(1).upper(), type="x", name="vm-1", tags={"keep": ""}),))
+    # vm-2 got a lock; role 1 was taken away by somebody else; role 2 became the last Owner by that.
+    access = AccessFacts(locks=(lock(machine_id(2), "ReadOnly"),), role_assignments=(role(2),))
+    now = make_case(tagged, access, playbook=make_playbook(protected_tags=("keep",)))
+    refused = protected_since(actions, now)
+    assert set(refused) == {actions[0].id, actions[1].id, actions[3].id}
+    assert "tag" in refused[actions[0].id]
+    assert "lock" in refused[actions[1].id]
+    assert "no Owner left" in refused[actions[3].id]

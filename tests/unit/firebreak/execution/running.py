@@ -26,6 +26,7 @@ async def run(
     steps: Any = None,
     concurrency: int = 32,
     progress: Any = None,
+    recheck: Any = None,
 ) -> tuple[Outcome, ...]:
     incident = incident or make_incident()
     lease = lease or Lease.acquire(office.store, incident.id, run_id, clock=office.clock, take_over=True)
@@ -43,4 +44,5 @@ async def run(
         concurrency=concurrency,
         progress=progress,
         patience=patience,
+        recheck=recheck,
     )

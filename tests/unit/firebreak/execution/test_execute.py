@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from firebreak.errors import ApprovalError, GuardRailError, IntegrityError, MissingPermissionError, ScopeError
+from firebreak.errors import ApprovalError, IntegrityError, MissingPermissionError, ScopeError
 from firebreak.execution import Journal, Patience
 from firebreak.model.outcome import ActionState
 from firebreak.model.plan import Action, Plan
@@ -205,13 +205,35 @@ async def test_a_guard_in_the_transport_stops_the_run(office: Office) -> None:
     assert not cloud.log
 
 
-async def test_what_was_protected_since_the_approval_stops_the_run_before_the_first_look(office: Office) -> None:
+async def test_what_was_protected_since_the_approval_is_refused_and_the_rest_goes_on(office: Office) -> None:
     plan = make_small_plan()
     cloud = Cloud(plan.actions)
-    case = make_case(playbook=make_playbook(protected_groups=("rg-miners",)))
-    with pytest.raises(GuardRailError):
-        await go(office, plan, cloud, case=case)
-    assert (cloud.log, cloud.looks) == ([], [])
+    case = make_case(playbook=make_playbook(protected_resources=(plan.actions[0].target,)))
+    outcomes = await go(office, plan, cloud, case=case)
+    first, second = (outcomes[action.id] for action in plan.actions)
+    assert (first.state, first.is_stale) == (REFUSED, True)
+    assert "playbook protects" in first.reason
+    assert second.state is DONE
+    assert cloud.log == [plan.actions[1].target]
+
+
+async def test_what_a_fresh_reading_protects_is_refused_and_what_waits_for_it_too(office: Office) -> None:
+    first = make_action(1)
+    second = make_action(1, step="contain.remove", kind="machine.remove", after=(first.id,))
+    plan = make_small_plan(first, second, make_action(2))
+    cloud = Cloud(plan.actions)
+    asked: list[set[str]] = []
+
+    async def recheck(actions: Sequence[Action]) -> dict[str, str]:
+        asked.append({action.id for action in actions})
+        return {first.id: "It has a lock by now."}
+
+    outcomes = await go(office, plan, cloud, recheck=recheck)
+    assert outcomes[first.id].is_stale
+    assert "lock by now" in outcomes[first.id].reason
+    assert outcomes[second.id].state is ActionState.REFUSED
+    assert cloud.log == [make_action(2).target]
+    assert asked == [{first.id, make_action(2).id}]
 
 
 async def test_an_approval_of_another_incident_is_refused(office: Office) -> None:
