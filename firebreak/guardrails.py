@@ -205,10 +205,14 @@ def _sources(document: Any) -> Iterator[str]:
 
 
 def _check_address(url: str, target: str) -> None:
-    """A blob's address must be of the storage account that its id names."""
+    """A blob's address must be of the storage account that its id names: `https://{account}.blob...`, or where a cloud serves all accounts
+    under one host (the embedded one does) `https://host/blob/{account}/...`.
+    """
     parts, place = urlsplit(url), target.lower().split("/")
     account = place[place.index("storageaccounts") + 1] if "storageaccounts" in place[:-1] else ""
-    if not account or parts.scheme != "https" or parts.username or (parts.hostname or "").split(".")[0] != account:
+    host = (parts.hostname or "").lower()
+    by_path = ".blob." not in host and parts.path.lower().startswith(f"/blob/{account}/")
+    if not account or parts.scheme != "https" or parts.username or not (host.split(".")[0] == account or by_path):
         raise ScopeError(
             f"{url!r} is not an address of {account or 'a storage account of the incident'}.",
             hint="A blob is reached at its own account alone.",

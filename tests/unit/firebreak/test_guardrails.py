@@ -428,7 +428,11 @@ def test_an_action_that_follows_an_id_into_another_place_is_out_of_scope(params:
     [
         ("https://vhds.blob.core.windows.net/c/a.vhd", True),
         ("https://VHDS.blob.core.windows.net/c/a.vhd", True),
+        ("https://localhost:8443/blob/vhds/c/a.vhd", True),
+        ("https://localhost:8443/blob/other/c/a.vhd", False),
+        ("https://localhost:8443/blob/vhds2/c/a.vhd", False),
         ("https://other.blob.core.windows.net/c/a.vhd", False),
+        ("https://other.blob.core.windows.net/blob/vhds/a.vhd", False),
         ("https://vhds@other.blob.core.windows.net/c/a.vhd", False),
         ("http://vhds.blob.core.windows.net/c/a.vhd", False),
         ("https://vhds.evil/../c/a.vhd", True),  # the host is checked by the blob client's list of storage hosts
