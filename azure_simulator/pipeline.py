@@ -10,7 +10,7 @@ from typing import Any
 from azure_simulator import activity, arm, throttle
 from azure_simulator.http import ArmError, Request, Response, Route
 from azure_simulator.services.authorization import models as authorization
-from azure_simulator.services.authorization.exceptions import AuthorizationFailedError
+from azure_simulator.services.authorization.exceptions import AuthorizationFailedError, DeniedByAssignmentError
 from azure_simulator.services.locks import models as locks
 from azure_simulator.services.policy import models as policy
 from azure_simulator.services.providers import models as providers
@@ -20,6 +20,10 @@ from azure_simulator.world import Document, LongRunning, World
 
 ANONYMOUS = ("login", "prices", "blob")
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z0-9-]+)?", re.IGNORECASE)
+_CATALOGUES = tuple(
+    f"/providers/microsoft.authorization/{kind}/"
+    for kind in ("policydefinitions", "policysetdefinitions", "roledefinitions")
+)
 _NO_POLICY = ("microsoft.authorization", "microsoft.resources", "microsoft.support", "microsoft.quota")
 
 
@@ -80,6 +84,9 @@ def _arm(
     try:
         if permission and grant is None and not _is_open(scope, permission):
             raise AuthorizationFailedError(request.principal, permission, scope)
+        denial = authorization.denial_for(world, request.principal.object_id, permission, scope) if permission else None
+        if denial is not None:
+            raise DeniedByAssignmentError(request.principal, permission, scope, denial)
         _check_body(request)
         _check_state(world, request, aim, permission)
         if not permission.lower().startswith("microsoft.authorization/locks/") and not permission.lower().endswith(
@@ -111,7 +118,8 @@ def _arm(
 def _is_open(scope: str, permission: str) -> bool:
     """Tenant-level catalogues (role and policy definitions, support services) are readable by everybody who is signed in."""
     low = permission.lower()
-    return scope == "/" and low.endswith("/read") and low != "microsoft.authorization/roleassignments/read"
+    catalogue = scope == "/" or scope.lower().startswith(_CATALOGUES)
+    return catalogue and low.endswith("/read") and low != "microsoft.authorization/roleassignments/read"
 
 
 def check_version(world: World, request: Request, aim: arm.Target) -> None:

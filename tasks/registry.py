@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -75,21 +75,6 @@ def loaded_step(module: ModuleType, expected_id: str) -> LoadedStep:
     _check_texts(step)
     _check_functions(step, {name for name, function in functions.items() if callable(function)})
     return LoadedStep(step=step, **functions)
-
-
-def needed_permissions(step_ids: Iterable[str]) -> tuple[str, ...]:
-    """The ARM permissions of some steps together, sorted: what `investigate.subscription` is asked to check.
-
-    Raises:
-        StepError: an id that is no step.
-    """
-    steps = load_steps()
-    needed: set[str] = set()
-    for step_id in step_ids:
-        if step_id not in steps:
-            raise StepError("there is no such step.", step=step_id, hint=f"Known: {', '.join(steps)}.")
-        needed.update(steps[step_id].step.permissions)
-    return tuple(sorted(needed))
 
 
 def _check_texts(step: Step) -> None:

@@ -65,7 +65,7 @@ def define(world: World) -> None:
     policies.install(world)
     tag_rule = {
         "if": {"field": "[concat('tags[', parameters('tagName'), ']')]", "exists": "false"},
-        "then": {"effect": "audit"},
+        "then": {"effect": "deny"},
     }
     identity = _policy_id(REQUIRE_TAG)
     world.policy_definitions.setdefault(

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import typer
 
+from firebreak.analysis import documents as doc
+from firebreak.analysis import rights
 from firebreak.cli.output import Json, print_json, safe, stdout
 from firebreak.cli.services import find_services
 from firebreak.clients import Check, connect
 from firebreak.clients import doctor as examine
 from firebreak.errors import ResponseError
+from firebreak.model.facts import SubscriptionFacts
 from firebreak.model.mode import Mode
+from firebreak.model.playbook import Playbook
+from firebreak.model.step import Step
+from firebreak.playbook import find_playbooks
 from firebreak.settings import Settings
-from tasks.investigate.subscription import missing_permissions
-from tasks.registry import load_steps, needed_permissions
+from tasks.investigate.subscription import read_rights
+from tasks.reading import Notes
+from tasks.registry import load_steps
 
 _NONE = "00000000-0000-0000-0000-000000000000"
 _MOST, _SHOWN = 20, 8
+_API = "2022-04-01"
 _SERVER = "Prefect server"
 
 
@@ -40,7 +49,7 @@ def doctor(as_json: bool = Json) -> None:
     else:
         for c in checks:
             mark = "[green]ok  [/]" if c.ok else "[yellow]off [/]" if c.name == _SERVER else "[red]FAIL[/]"
-            stdout.print(f"{mark} {safe(c.name)}: {safe(c.detail, 300)}")
+            stdout.print(f"{mark} {safe(c.name)}: {safe(c.detail, 1200)}")
             if c.hint and not c.ok:
                 stdout.print(f"     {safe(c.hint, 300)}")
     if not all(c.ok for c in checks if c.name != _SERVER):
@@ -48,36 +57,101 @@ def doctor(as_json: bool = Json) -> None:
 
 
 async def _examine(settings: Settings) -> list[Check]:
-    """What the clients can say, and for each visible subscription which permissions the playbooks need and the identity lacks."""
+    """What the clients can say, and for each visible subscription and playbook which permissions are missing or denied."""
     checks = await examine(settings)
     if not all(c.ok for c in checks if c.name in ("resource manager", "login", "sign-in", "subscriptions")):
         return checks
-    needed = needed_permissions(list(load_steps()))
+    loaded = {name: one.step for name, one in load_steps().items()}
+    try:
+        playbooks = find_playbooks(settings.home / "playbooks", steps=loaded)
+    except ResponseError as error:
+        return [*checks, Check(name="playbooks", ok=False, detail=error.message, hint=error.hint)]
     async with connect(settings, subscription_id=_NONE, mode=Mode.DRY_RUN, correlation_id=_NONE) as connection:
         visible = [
             str(row.get("subscriptionId")) for row in await connection.eyes.arm.list("/subscriptions", "2022-12-01")
         ]
     for subscription in visible[:_MOST]:
-        checks.append(await _permissions(settings, subscription, needed))
+        checks += await _permissions(settings, subscription, list(playbooks.values()), loaded)
+    if len(visible) > _MOST:
+        detail = f"{len(visible) - _MOST} more subscriptions were not looked at."
+        checks.append(Check(name="permissions", ok=True, detail=detail))
     return checks
 
 
-async def _permissions(settings: Settings, subscription: str, needed: Sequence[str]) -> Check:
-    name = f"permissions in {subscription}"
-    path = f"/subscriptions/{subscription}/providers/Microsoft.Authorization/permissions"
+async def _permissions(
+    settings: Settings, subscription: str, playbooks: Sequence[Playbook], steps: Mapping[str, Step]
+) -> list[Check]:
+    name, notes = f"permissions in {subscription}", Notes()
+    base = f"/subscriptions/{subscription}/providers/Microsoft.Authorization"
     try:
         async with connect(
             settings, subscription_id=subscription, mode=Mode.DRY_RUN, correlation_id=_NONE
         ) as connection:
-            granted = await connection.eyes.arm.list(path, "2022-04-01")
+            eyes = connection.eyes
+            own = await eyes.own_principal_ids()
+            granted = await eyes.arm.list(f"{base}/permissions", _API)
+            held, groups = await read_rights(eyes, own, granted, notes)
+            denied = await notes.attempt("deny assignments", eyes.arm.list(f"{base}/denyAssignments", _API), [])
     except ResponseError as error:
-        return Check(name=name, ok=False, detail=error.message, hint=error.hint)
-    missing = missing_permissions(tuple(needed), granted)
-    if not missing:
-        return Check(name=name, ok=True, detail=f"All {len(needed)} that the steps need.")
-    return Check(
-        name=name,
-        ok=False,
-        detail=f"{len(missing)} of {len(needed)} are missing: {', '.join(missing[:_SHOWN])}{' ...' if len(missing) > _SHOWN else ''}.",
-        hint="Give the identity a role that holds them, such as Owner, for the time of the response.",
+        return [Check(name=name, ok=False, detail=error.message, hint=error.hint)]
+    facts = SubscriptionFacts(
+        subscription_id=subscription,
+        tenant_id="",
+        display_name="",
+        state="",
+        own_principal_ids=own,
+        member_of=groups,
+        permissions=held,
     )
+    unread = f" Not looked at: {', '.join(note.what for note in notes.all)}." if notes.all else ""
+    return [
+        _judged(
+            f"{name} for {playbook.id}",
+            facts,
+            denied,
+            [steps[s] for stage in playbook.stages for s in stage.steps],
+            unread,
+        )
+        for playbook in playbooks
+    ]
+
+
+def _judged(
+    name: str, facts: SubscriptionFacts, denied: Sequence[dict[str, Any]], steps: Sequence[Step], unread: str
+) -> Check:
+    """Whether the identity may do in the whole subscription what the steps need, and if not, which steps suffer."""
+    whole = f"/subscriptions/{facts.subscription_id}"
+    needed = sorted({permission for step in steps for permission in step.permissions})
+    missing = [p for p in needed if not rights.allowed_at(facts, p, whole)]
+    narrower = [p for p in missing if any(rights.allows(entries, p) for entries in facts.permissions.values())]
+    forbidden = {p: found for p in needed if (found := _denials(denied, facts, p))}
+    if not missing and not forbidden:
+        return Check(name=name, ok=True, detail=f"All {len(needed)} that its steps need.{unread}")
+    said = []
+    if missing:
+        said.append(f"{len(missing)} of {len(needed)} are missing in the whole subscription: {_some(missing)}.")
+        said.append(f"Steps without: {_some([s.title for s in steps if set(missing) & set(s.permissions)])}.")
+    if narrower:
+        said.append(f"{len(narrower)} of them are held in some groups or resources only.")
+    if forbidden:
+        names = sorted({one for found in forbidden.values() for one in found})
+        said.append(f"{len(forbidden)} are denied by deny assignments: {_some(names)}.")
+    hint = "Give the identity a role that holds them, such as Owner, for the time of the response." if missing else ""
+    if forbidden:
+        hint = f"{hint} Deny assignments are lifted by whoever owns the managed application or stack that made them.".strip()
+    return Check(name=name, ok=False, detail=" ".join(said) + unread, hint=hint)
+
+
+def _denials(documents: Sequence[dict[str, Any]], facts: SubscriptionFacts, permission: str) -> list[str]:
+    """Names of deny assignments that forbid a permission anywhere in the subscription, or perhaps do."""
+    found = []
+    for document in documents:
+        place = doc.path(document, "properties", "scope")
+        subject = place if place.lower().startswith("/subscriptions/") else f"/subscriptions/{facts.subscription_id}"
+        for denial in rights.denials([document], facts, permission, subject):
+            found.append(denial.name if denial.sure else f"perhaps {denial.name}")
+    return found
+
+
+def _some(words: Sequence[str]) -> str:
+    return ", ".join(words[:_SHOWN]) + (f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else "")

@@ -6,30 +6,29 @@ A gate may wait for hours. A lock or a tag that was set meanwhile, or an Owner t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from firebreak.analysis import documents as doc
-from firebreak.errors import ResponseError
+from firebreak.analysis.authorization import lock, role_assignment
 from firebreak.guardrails import protected_since
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
-from firebreak.model.facts import AccessFacts, Inventory, Resource
+from firebreak.model.facts import AccessFacts, Inventory, Lock, Resource
 from firebreak.model.plan import Action
-from firebreak.model.step import LoadedStep
 
-_RESOURCES = "2025-04-01"
+_RESOURCES, _AUTHORIZATION, _LOCKS = "2025-04-01", "2022-04-01", "2020-05-01"
 _HOLDS_FOR = timedelta(seconds=30)  # waves that follow each other quickly share one reading
 
 
 class Fresh:
     """Reads what protects, for one execution of a plan that was made from `case`. Costs a handful of list requests each time."""
 
-    def __init__(self, case: Case, steps: Mapping[str, LoadedStep], eyes: Eyes, clock: Callable[[], datetime]) -> None:
-        self._case, self._steps, self._eyes, self._clock = case, steps, eyes, clock
+    def __init__(self, case: Case, eyes: Eyes, clock: Callable[[], datetime]) -> None:
+        self._case, self._eyes, self._clock = case, eyes, clock
         self._now, self._read_at = case, datetime.min.replace(tzinfo=clock().tzinfo)
 
     async def protects(self, actions: Sequence[Action]) -> dict[str, str]:
@@ -43,29 +42,27 @@ class Fresh:
         return protected_since(actions, self._now)
 
     async def _read(self) -> Case:
-        base = f"/subscriptions/{self._eyes.arm.subscription_id}"
-        access, resources, groups = await asyncio.gather(
-            self._access(),
-            self._eyes.arm.list(f"{base}/resources", _RESOURCES),
-            self._eyes.arm.list(f"{base}/resourcegroups", _RESOURCES),
+        arm, base = self._eyes.arm, f"/subscriptions/{self._eyes.arm.subscription_id}"
+        locks, assignments, resources, groups = await asyncio.gather(
+            self._locks(f"{base}/providers/Microsoft.Authorization/locks"),
+            arm.list(f"{base}/providers/Microsoft.Authorization/roleAssignments", _AUTHORIZATION),
+            arm.list(f"{base}/resources", _RESOURCES),
+            arm.list(f"{base}/resourcegroups", _RESOURCES),
         )
+        access = self._case.get(AccessFacts) or AccessFacts()
+        names = {one.role_definition_id.rsplit("/", 1)[-1].lower(): one.role_name for one in access.role_assignments}
+        held = tuple(role_assignment(item, names) for item in assignments if doc.path(item, "id"))
+        fresh = msgspec.structs.replace(access, locks=locks, role_assignments=held)
         known = self._case.get(Inventory) or Inventory()
         inventory = msgspec.structs.replace(known, resources=_tagged(resources), groups=_tagged(groups))
-        return self._case.with_facts(inventory, *([access] if access is not None else []))
+        return self._case.with_facts(inventory, fresh)
 
-    async def _access(self) -> AccessFacts | None:
+    async def _locks(self, path: str) -> tuple[Lock, ...]:
+        """All locks; those of the case when they could not be read then either, which the plan said."""
         before = self._case.get(AccessFacts)
-        reading = next((s for s in self._steps.values() if s.step.produces is AccessFacts and s.collect), None)
-        if before is None or reading is None or reading.collect is None:
-            return None
-        found = await reading.collect(self._eyes, self._case)
-        access: AccessFacts = found
-        if before.locks_were_read and not access.locks_were_read:
-            raise ResponseError(
-                "Locks could be read when the plan was made, and cannot be read now that it is carried out.",
-                hint="Nothing more was sent. Start the run again when they are readable.",
-            )
-        return access
+        if before is not None and not before.locks_were_read:
+            return before.locks
+        return tuple(lock(item) for item in await self._eyes.arm.list(path, _LOCKS) if doc.path(item, "id"))
 
 
 def _tagged(rows: Sequence[dict[str, Any]]) -> tuple[Resource, ...]:

@@ -27,7 +27,7 @@ def gate_page(engine: Engine, view: GateView) -> str:
     plan = engine.room.store.plans.load(view.plan_digest)
     number = int(engine.value(f"facts-of-{plan.stage}-{plan.round}") or 1)
     case = engine.case(number)
-    return not_allowed(plan, engine.room.steps, case.get(SubscriptionFacts)) + gate_pages.gate_page(
+    return not_allowed(plan, engine.room.steps, case) + gate_pages.gate_page(
         plan,
         engine.incident,
         engine.gate(view.gate),
@@ -44,10 +44,11 @@ def gate_page(engine: Engine, view: GateView) -> str:
 
 def plan_page(engine: Engine, plan: Plan, number: int) -> str:
     """A plan as an artifact: the gate's page before anybody answered. `number` is the round its facts are of."""
-    subscription = engine.case(number).get(SubscriptionFacts)
+    case = engine.case(number)
+    subscription = case.get(SubscriptionFacts)
     gate = engine.gate(UNDO if plan.stage == UNDO else engine.playbook.stage(plan.stage).gate)
     page = gate_pages.gate_page(plan, engine.incident, gate, burn=_burn(engine, number), subscription=subscription)
-    return not_allowed(plan, engine.room.steps, subscription) + page
+    return not_allowed(plan, engine.room.steps, case) + page
 
 
 def case_page(engine: Engine, number: int) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from firebreak.analysis import documents as doc
+from firebreak.analysis.authorization import lock, role_assignment, scope_of
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
-from firebreak.model.facts import AccessFacts, ActivityFacts, Lock, PolicyAssignment, RoleAssignment
+from firebreak.model.facts import AccessFacts, ActivityFacts, Lock, PolicyAssignment
 from firebreak.model.finding import Finding, Severity
 from firebreak.model.step import Effect, Step
-from tasks.reading import Notes
+from tasks.reading import Notes, each
 
 STEP = Step(
     id="investigate.access",
@@ -25,6 +28,7 @@ STEP = Step(
         "Microsoft.Authorization/roleDefinitions/read",
         "Microsoft.Authorization/locks/read",
         "Microsoft.Authorization/policyAssignments/read",
+        "Microsoft.Authorization/policyDefinitions/read",
         "Microsoft.Authorization/denyAssignments/read",
     ),
     guidance=("S28", "S37", "S67"),
@@ -42,6 +46,8 @@ _BUILT_IN = {
     "0e5f05e5-9ab9-446b-b98d-1e2157c94125": "Quota Request Operator",
     "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
 }
+_DEFINITION = re.compile(r"/providers/microsoft\.authorization/policydefinitions/[^/]+")
+_MOST_DEFINITIONS = 100
 _STRONG = {"owner", "contributor", "user access administrator", "role based access control administrator"}
 
 
@@ -64,14 +70,33 @@ async def collect(eyes: Eyes, case: Case) -> AccessFacts:  # noqa: ARG001 - the 
         doc.path(item, "id").rsplit("/", 1)[-1].lower(): doc.text(item, "properties", "roleName")
         for item in definitions
     }
+    assigned = _sorted(_policy(item) for item in policies if doc.path(item, "id"))
     return AccessFacts(
-        role_assignments=_sorted(_role_assignment(item, names) for item in assignments if doc.path(item, "id")),
-        locks=_sorted(_lock(item) for item in locks or () if doc.path(item, "id")),
+        role_assignments=_sorted(role_assignment(item, names) for item in assignments if doc.path(item, "id")),
+        locks=_sorted(lock(item) for item in locks or () if doc.path(item, "id")),
         locks_were_read=locks is not None,
-        policy_assignments=_sorted(_policy(item) for item in policies if doc.path(item, "id")),
+        policy_assignments=assigned,
+        policy_definitions=await _definitions(eyes, assigned, notes),
         deny_assignments=tuple(sorted(denials, key=lambda item: doc.path(item, "id").lower())),
         not_looked_at=notes.all,
     )
+
+
+async def _definitions(eyes: Eyes, assigned: Iterable[PolicyAssignment], notes: Notes) -> dict[str, dict[str, Any]]:
+    """The definitions behind enforced assignments, as far as they may be read: not initiatives, not those of management groups."""
+    base = f"/subscriptions/{eyes.arm.subscription_id}".lower()
+    wanted = {
+        one.definition_id.lower(): one.definition_id
+        for one in assigned
+        if one.enforcement.lower() == "default" and _DEFINITION.fullmatch(one.definition_id.lower().removeprefix(base))
+    }
+
+    async def read(path: str) -> tuple[str, dict[str, Any] | None]:
+        what = f"policy definition {doc.shown(path, 200)}"
+        return path.lower(), await notes.attempt(what, eyes.arm.get(path, "2026-06-01"), None)
+
+    found = await each(read, (wanted[key] for key in sorted(wanted)[:_MOST_DEFINITIONS]))
+    return {path: document for path, document in found if document is not None}
 
 
 def assess(facts: AccessFacts, case: Case) -> list[Finding]:
@@ -123,47 +148,15 @@ def _is_fresh(lock: Lock, activity: ActivityFacts) -> bool:
     return creator is not None and creator.at >= activity.window_start
 
 
-def _role_assignment(item: dict[str, Any], names: dict[str, str]) -> RoleAssignment:
-    properties = doc.mapping(item, "properties")
-    role = doc.path(properties, "roleDefinitionId")
-    return RoleAssignment(
-        id=doc.path(item, "id"),
-        scope=doc.path(properties, "scope") or _scope_of(doc.path(item, "id")),
-        role_definition_id=role,
-        role_name=names.get(role.rsplit("/", 1)[-1].lower(), ""),
-        principal_id=doc.text(properties, "principalId").lower(),
-        principal_type=doc.text(properties, "principalType"),
-        created_at=doc.moment(doc.text(properties, "createdOn")),
-        created_by=doc.text(properties, "createdBy").lower(),
-        document=item,
-    )
-
-
-def _lock(item: dict[str, Any]) -> Lock:
-    return Lock(
-        id=doc.path(item, "id"),
-        scope=_scope_of(doc.path(item, "id")),
-        level=doc.text(item, "properties", "level"),
-        notes=doc.text(item, "properties", "notes"),
-        document=item,
-    )
-
-
 def _policy(item: dict[str, Any]) -> PolicyAssignment:
     return PolicyAssignment(
         id=doc.path(item, "id"),
-        scope=doc.path(item, "properties", "scope") or _scope_of(doc.path(item, "id")),
+        scope=doc.path(item, "properties", "scope") or scope_of(doc.path(item, "id")),
         name=doc.text(item, "properties", "displayName") or doc.text(item, "name"),
         definition_id=doc.path(item, "properties", "policyDefinitionId"),
         enforcement=doc.text(item, "properties", "enforcementMode") or "Default",
         document=item,
     )
-
-
-def _scope_of(identifier: str) -> str:
-    """What an authorization object stands on: its id up to the provider, in Azure's spelling."""
-    at = identifier.lower().rfind("/providers/microsoft.authorization/")
-    return identifier[:at] if at > 0 else "/"
 
 
 def _sorted(values: Any) -> tuple[Any, ...]:

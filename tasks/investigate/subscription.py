@@ -6,19 +6,19 @@ Partner Center is asked as far as it can be reached; what it does not tell is no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from firebreak.analysis import documents as doc
+from firebreak.analysis import rights
 from firebreak.errors import RejectedError, ScopeError
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
-from firebreak.model.facts import SubscriptionFacts
+from firebreak.model.facts import Permission, SubscriptionFacts
 from firebreak.model.finding import Finding, Severity
 from firebreak.model.ids import guid
 from firebreak.model.step import Effect, Step
-from tasks.reading import Notes
+from tasks.reading import Notes, each
 
 STEP = Step(
     id="investigate.subscription",
@@ -28,11 +28,17 @@ STEP = Step(
         "Reads the subscription, compares the acting identity's permissions with what the playbook needs, and finds the customer, its "
         "indirect resellers and the one Azure entitlement in Partner Center."
     ),
-    permissions=("Microsoft.Resources/subscriptions/read", "Microsoft.Authorization/permissions/read"),
+    permissions=(
+        "Microsoft.Resources/subscriptions/read",
+        "Microsoft.Authorization/permissions/read",
+        "Microsoft.Authorization/roleAssignments/read",
+    ),
     guidance=("S19", "S20", "S21", "S22", "S28"),
     produces=SubscriptionFacts,
 )
 
+_AUTHORIZATION, _API = "providers/Microsoft.Authorization", "2022-04-01"
+_MOST_SCOPES = 200
 _AZURE_PLAN = re.compile(r"^DZH318Z0BPS6", re.IGNORECASE)
 
 
@@ -54,6 +60,7 @@ async def collect(eyes: Eyes, case: Case) -> SubscriptionFacts:
         None,
     )
     own = await eyes.own_principal_ids()  # without it own access could not be protected, so nothing goes on
+    rights_by_scope, groups = await read_rights(eyes, own, granted, notes)
     partner = await _partner_data(eyes, case, notes)
     return SubscriptionFacts(
         subscription_id=subscription,
@@ -62,7 +69,9 @@ async def collect(eyes: Eyes, case: Case) -> SubscriptionFacts:
         state=doc.text(found, "state"),
         quota_id=doc.text(found, "subscriptionPolicies", "quotaId"),
         own_principal_ids=tuple(sorted({principal.lower() for principal in own})),
-        missing_permissions=() if granted is None else missing_permissions(needed, granted),
+        member_of=groups,
+        missing_permissions=() if granted is None else rights.missing(needed, rights.permissions_of(granted)),
+        permissions=rights_by_scope,
         customer_name=partner.get("customer_name", ""),
         partner_name=partner.get("partner_name", ""),
         indirect_resellers=tuple(partner.get("indirect_resellers", ())),
@@ -100,27 +109,45 @@ def assess(facts: SubscriptionFacts, case: Case) -> list[Finding]:  # noqa: ARG0
     return found
 
 
-def missing_permissions(needed: Iterable[str], granted: Iterable[Any]) -> tuple[str, ...]:
-    """Return the needed ARM actions that no granted permission allows; `notActions` take away only from their own entry."""
-    entries = [
-        (_patterns(permission, "actions"), _patterns(permission, "notActions"))
-        for permission in granted
-        if isinstance(permission, dict)
-    ]
+async def read_rights(
+    eyes: Eyes, own: Iterable[str], granted: Sequence[Any] | None, notes: Notes
+) -> tuple[dict[str, tuple[Permission, ...]], tuple[str, ...]]:
+    """Return what the acting identity may do by scope, and the groups through which it holds roles.
 
-    def allowed(action: str) -> bool:
-        lowered = action.lower()
-        return any(
-            any(fnmatchcase(lowered, pattern) for pattern in actions)
-            and not any(fnmatchcase(lowered, pattern) for pattern in denied)
-            for actions, denied in entries
+    `granted` is what the permissions API answered for the subscription, None when it could not be read. Roles that are held in a group or
+    on a resource only are found by the assignments for the identity, and asked about there.
+    """
+    if granted is None:
+        return {}, ()
+    subscription = f"/subscriptions/{eyes.arm.subscription_id}"
+    held: list[dict[str, Any]] = []
+    for principal in sorted({one.lower() for one in own}):
+        held += await notes.attempt(
+            "the acting identity's own role assignments",
+            eyes.arm.list(
+                f"{subscription}/{_AUTHORIZATION}/roleAssignments", _API, {"$filter": f"assignedTo('{principal}')"}
+            ),
+            [],
+        )
+    holders = {doc.text(one, "properties", "principalId").lower() for one in held} - {"", *(p.lower() for p in own)}
+    scopes = {doc.path(one, "properties", "scope") for one in held}
+    narrower = sorted(s for s in scopes if s.lower().startswith(subscription.lower() + "/"))
+    for skipped in narrower[_MOST_SCOPES:]:
+        notes.add(
+            f"the acting identity's permissions on {doc.shown(skipped, 250)}",
+            f"only {_MOST_SCOPES} scopes are asked about",
         )
 
-    return tuple(sorted(action for action in set(needed) if not allowed(action)))
+    async def at(scope: str) -> tuple[str, tuple[Permission, ...]]:
+        found = await notes.attempt(
+            f"the acting identity's permissions on {doc.shown(scope, 250)}",
+            eyes.arm.list(f"{scope}/{_AUTHORIZATION}/permissions", _API),
+            [],
+        )
+        return scope.lower(), rights.permissions_of(found)
 
-
-def _patterns(permission: Any, name: str) -> tuple[str, ...]:
-    return tuple(str(pattern).lower() for pattern in doc.items(permission, name))
+    found = dict(await each(at, narrower[:_MOST_SCOPES]))
+    return {subscription.lower(): rights.permissions_of(granted)} | found, tuple(sorted(holders))
 
 
 async def _partner_data(eyes: Eyes, case: Case, notes: Notes) -> dict[str, Any]:

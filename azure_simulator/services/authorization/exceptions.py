@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azure_simulator.http import ArmError
-from azure_simulator.world import Principal
+from azure_simulator.world import Document, Principal
 
 
 class AuthorizationFailedError(ArmError):
@@ -16,6 +16,21 @@ class AuthorizationFailedError(ArmError):
             "AuthorizationFailed",
             f"The client '{client}' with object id '{principal.object_id}' does not have authorization to perform action "
             f"'{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
+        )
+
+
+class DeniedByAssignmentError(ArmError):
+    """403: a deny assignment forbids what the caller's roles allow."""
+
+    def __init__(self, principal: Principal, action: str, scope: str, denial: Document) -> None:
+        client = principal.upn or principal.app_id or principal.object_id
+        properties = denial["properties"]
+        super().__init__(
+            403,
+            "DenyAssignmentAuthorizationFailed",
+            f"The client '{client}' with object id '{principal.object_id}' has permission to perform action '{action}' on scope '{scope}'; "
+            f"however, the access is denied because of the deny assignment with name '{properties['denyAssignmentName']}' and Id "
+            f"'{denial['id'].rsplit('/', 1)[-1].replace('-', '')}' at scope '{properties['scope']}'.",
         )
 
 

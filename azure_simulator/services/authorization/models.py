@@ -97,3 +97,31 @@ def permissions_at(world: World, object_id: str, scope: str) -> list[Document]:
         if role is not None:
             found += [entry for entry in role["properties"]["permissions"] if entry not in found]
     return found
+
+
+DENY_TABLE = "authorization.deny_assignments"  # the world's table of deny assignments, by id
+EVERYBODY = "00000000-0000-0000-0000-000000000000"
+
+
+def deny_assignments(world: World) -> list[Document]:
+    """All deny assignments. Customers cannot make them: managed applications, stacks and blueprints do, and tests."""
+    return list(world.table(DENY_TABLE).values())
+
+
+def denial_for(world: World, object_id: str, action: str, scope: str) -> Document | None:
+    """The first deny assignment that forbids the principal an action at a scope, whatever its roles allow."""
+    rows = deny_assignments(world)
+    who = identities(world, object_id) if rows else set()
+    for row in rows:
+        properties = row["properties"]
+        place = properties["scope"]
+        here = place.lower().rstrip("/") == scope.lower().rstrip("/")
+        if not here and (properties.get("doNotApplyToChildScopes") or not covers(place, scope)):
+            continue
+        named = {str(one["id"]).lower() for one in properties.get("principals", ())}
+        excluded = {str(one["id"]).lower() for one in properties.get("excludePrincipals", ())}
+        if who & excluded or not (EVERYBODY in named or who & named):
+            continue
+        if allows({"properties": {"permissions": properties.get("permissions", ())}}, action):
+            return row
+    return None

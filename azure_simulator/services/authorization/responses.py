@@ -233,8 +233,20 @@ def elevate_access(world: World, request: Request) -> Response:
     return answer
 
 
+def list_denials(world: World, request: Request) -> Response:
+    """Deny assignments at, above and below the scope; `atScope()` leaves out those below. Read-only, as for customers in Azure."""
+    scope, text = _scope(request), request.q("$filter").lower()
+    rows = [
+        row
+        for row in models.deny_assignments(world)
+        if covers(row["properties"]["scope"], scope)
+        or ("atscope()" not in text and covers(scope, row["properties"]["scope"]))
+    ]
+    return page(world, request, rows, wrap=public)
+
+
 def empty(_world: World, _request: Request) -> Response:
-    """Deny assignments and classic administrators: none."""
+    """Classic administrators: none."""
     return Response(200, {"value": []})
 
 

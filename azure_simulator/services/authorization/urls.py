@@ -18,7 +18,7 @@ ROUTES: list[Route] = [
     route("PUT", f"{_A}/roleDefinitions/{{name}}", responses.put_definition, f"{_P}/roleDefinitions/write"),
     route("DELETE", f"{_A}/roleDefinitions/{{name}}", responses.delete_definition, f"{_P}/roleDefinitions/delete"),
     route("GET", f"{_A}/permissions", responses.permissions),
-    route("GET", f"{_A}/denyAssignments", responses.empty, f"{_P}/denyAssignments/read"),
+    route("GET", f"{_A}/denyAssignments", responses.list_denials, f"{_P}/denyAssignments/read"),
     route("GET", f"{_A}/classicAdministrators", responses.empty, f"{_P}/classicAdministrators/read"),
     route("POST", "/providers/Microsoft.Authorization/elevateAccess", responses.elevate_access),
 ]

@@ -12,6 +12,7 @@ from azure_simulator.world import Document
 
 _PARAMETER = re.compile(r"^\[parameters\('([^']+)'\)\]$", re.IGNORECASE)
 _FIELD = re.compile(r"^\[field\('([^']+)'\)\]$", re.IGNORECASE)
+_TAG_OF_PARAMETER = re.compile(r"^\[concat\('tags\['+, *parameters\('([^']+)'\), *'+\]'\)\]$", re.IGNORECASE)
 _TAG = re.compile(r"^tags(?:\.([\w-]+)|\['([^']+)'\])$", re.IGNORECASE)
 _ALIASES = {
     "microsoft.compute/virtualmachines/sku.name": ("properties", "hardwareProfile", "vmSize"),
@@ -27,7 +28,8 @@ def holds(rule: Document, resource: Document, parameters: Document) -> bool:
         return any(holds(inner, resource, parameters) for inner in rule["anyOf"])
     if "not" in rule:
         return not holds(rule["not"], resource, parameters)
-    left = field(rule["field"], resource) if "field" in rule else resolve(rule.get("value"), resource, parameters)
+    named = _TAG_OF_PARAMETER.sub(lambda m: f"tags['{parameters.get(m[1].lower())}']", str(rule.get("field", "")))
+    left = field(named, resource) if "field" in rule else resolve(rule.get("value"), resource, parameters)
     found = _fold(left)
     for name, right in rule.items():
         wanted = _fold(resolve(right, resource, parameters))

@@ -11,7 +11,7 @@ import pytest
 
 from firebreak.model.facts import Inventory
 from firebreak.model.step import Effect, Step
-from tasks.registry import PHASES, StepError, load_steps, loaded_step, needed_permissions
+from tasks.registry import PHASES, StepError, load_steps, loaded_step
 
 
 def module(step: Step | None, **functions: Any) -> ModuleType:
@@ -52,15 +52,6 @@ def test_what_a_step_needs_is_produced_by_some_step() -> None:
 
 def test_loading_is_cached() -> None:
     assert load_steps() is load_steps()
-
-
-def test_the_permissions_of_steps_are_joined_and_sorted() -> None:
-    needed = needed_permissions(["investigate.inventory", "investigate.access"])
-    assert "Microsoft.Compute/virtualMachines/read" in needed
-    assert "Microsoft.Authorization/locks/read" in needed
-    assert list(needed) == sorted(set(needed))
-    with pytest.raises(StepError, match=r"investigate\.nonsense"):
-        needed_permissions(["investigate.nonsense"])
 
 
 @pytest.mark.parametrize(
