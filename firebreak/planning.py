@@ -142,6 +142,10 @@ class Draft:
         if reason := self._case.left_out.get(action.target.lower()) or why_protected(action, self._case):
             self.leave(action.step, action.target, reason)
             return
+        if action.effect is Effect.IRREVERSIBLE and not action.fingerprint:
+            # Without one, another thing under the same name could not be told from it right before it is deleted.
+            self.leave(action.step, action.target, "Azure told nothing that identifies it for sure: do it by hand.")
+            return
         self._actions[action.id] = action
 
     def _drop(self, action: Action, reason: str) -> None:

@@ -261,7 +261,7 @@ class Removal:
             title=f"Delete the empty resource group {plain(group.name, 90)}",
             effect=Effect.IRREVERSIBLE,
             reasons=("Refused unless nothing is left in it.", *self._judged.reasons(group.id)),
-            fingerprint={"contents": EMPTY},
+            fingerprint=known({"contents": EMPTY, "location": group.region}),
             after=tuple(after),
             region=group.region,
             irreversible_because="Its deployment history goes with it; that is kept as evidence.",

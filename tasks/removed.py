@@ -123,5 +123,9 @@ async def _look_at_group(action: Action, eyes: Eyes) -> Target:
     contents = EMPTY if not inside else f"{len(inside)} resources, {name_of(text_at(inside[0], 'id'))} among them"
     deleting = text_at(document, "properties", "provisioningState").lower() == "deleting"
     return Target(
-        exists=True, already_so=False, in_progress=deleting, state=contents, fingerprint={"contents": contents}
+        exists=True,
+        already_so=False,
+        in_progress=deleting,
+        state=contents,
+        fingerprint={"contents": contents, "location": text_at(document, "location").replace(" ", "").lower()},
     )

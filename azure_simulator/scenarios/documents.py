@@ -210,5 +210,6 @@ def lock(scope: str, name: str, level: str, notes: str, created: datetime) -> Do
         "name": name,
         "type": "Microsoft.Authorization/locks",
         "properties": {"level": level, "notes": notes},
+        "systemData": {"createdAt": stamp(created)},
         "_created": stamp(created),
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import Attribution, Inventory, Machine
@@ -16,6 +18,7 @@ from tasks.words import name_of, per_hour, plain
 
 DEALLOCATE = "machine.deallocate"
 START = "machine.start"
+_LIST = "providers/Microsoft.Compute/virtualMachines"
 
 STEP = Step(
     id="contain.deallocate_machines",
@@ -72,15 +75,31 @@ def _deallocate(machine: Machine, judged: Judged) -> Action:
 
 
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
-    return await look_at(
+    targets = await look_at(
         actions,
         eyes,
         _judge,
         version=COMPUTE,
-        list_path="providers/Microsoft.Compute/virtualMachines",
+        list_path=_LIST,
         list_params={"statusOnly": "true"},
         get_params={"$expand": "instanceView"},
     )
+    # A status-only list may leave the model out, and with it the identity: what may be sent is compared with the list of models.
+    unsure = [
+        a for a in actions if _may_be_sent(targets[a.id]) and "vmId" in a.fingerprint and not targets[a.id].fingerprint
+    ]
+    if not unsure:
+        return targets
+    rows = await eyes.arm.list(f"/subscriptions/{eyes.arm.subscription_id}/{_LIST}", COMPUTE)
+    told = {text_at(row, "id").lower(): text_at(row, "properties", "vmId").lower() for row in rows}
+    return targets | {
+        a.id: msgspec.structs.replace(targets[a.id], fingerprint=known({"vmId": told.get(a.target.lower(), "")}))
+        for a in unsure
+    }
+
+
+def _may_be_sent(target: Target) -> bool:
+    return target.exists and not target.already_so and not target.in_progress
 
 
 def _judge(action: Action, document: dict[str, Any] | None) -> Target:
@@ -90,14 +109,12 @@ def _judge(action: Action, document: dict[str, Any] | None) -> Target:
         return Target(exists=False, already_so=False, state="absent")
     power = power_of(items_at(document, "properties", "instanceView", "statuses"))
     wanted, on_the_way = ("running", "starting") if action.kind == START else ("deallocated", "deallocating")
-    # A status-only list of Azure may leave the model out: an identity that was not told cannot have changed.
-    vm_id = text_at(document, "properties", "vmId").lower() or action.fingerprint.get("vmId", "")
     return Target(
         exists=True,
         already_so=power == wanted,
         in_progress=power == on_the_way,
         state=power,
-        fingerprint=known({"vmId": vm_id}),
+        fingerprint=known({"vmId": text_at(document, "properties", "vmId").lower()}),
         prior={"power": power},
     )
 

@@ -11,7 +11,7 @@ from firebreak.model.facts import Attribution, Class, Inventory, Resource
 from firebreak.model.ids import ResourceId
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
-from tasks.arm import AUTOSCALE, read_all, text_at, value_at
+from tasks.arm import AUTOSCALE, RESOURCES, known, moment, read_all, text_at, value_at
 from tasks.judged import Judged
 from tasks.words import name_of
 
@@ -73,7 +73,7 @@ def _disable(setting: Resource, own: bool, rogue: Sequence[str], judged: Judged)
         title=f"Switch off autoscale setting {name_of(setting.id)}",
         effect=Effect.REVERSIBLE,
         reasons=tuple(reasons),
-        fingerprint={} if own else {"scales": ROGUE},
+        fingerprint=known({"createdTime": moment(setting.created_at), "scales": "" if own else ROGUE}),
         params={"scale_sets": list(rogue)},
         region=setting.region,
     )
@@ -85,10 +85,15 @@ def _group(resource_id: str) -> str:
 
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
     documents = await read_all(eyes, (action.target for action in actions), AUTOSCALE)
-    return {action.id: _judge(action, documents[action.target.lower()]) for action in actions}
+    created: dict[str, str] = {}
+    if any("createdTime" in action.fingerprint for action in actions):
+        wanted = {"$filter": f"resourceType eq '{TYPE}'", "$expand": "createdTime"}
+        rows = await eyes.arm.list(f"/subscriptions/{eyes.arm.subscription_id}/resources", RESOURCES, wanted)
+        created = {text_at(row, "id").lower(): moment(text_at(row, "createdTime")) for row in rows}
+    return {a.id: _judge(a, documents[a.target.lower()], created.get(a.target.lower(), "")) for a in actions}
 
 
-def _judge(action: Action, document: dict[str, Any] | None) -> Target:
+def _judge(action: Action, document: dict[str, Any] | None, created: str) -> Target:
     if document is None:
         gone = action.kind == DISABLE
         return Target(exists=False, already_so=gone, state="absent", fingerprint=dict(action.fingerprint))
@@ -100,7 +105,7 @@ def _judge(action: Action, document: dict[str, Any] | None) -> Target:
         exists=True,
         already_so=enabled if action.kind == ENABLE else not enabled,
         state="enabled" if enabled else "disabled",
-        fingerprint={"scales": scales},
+        fingerprint=known({"scales": scales, "createdTime": created}),
         prior={"enabled": enabled, "scales": scales},
     )
 
@@ -122,7 +127,7 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | None:
         title=f"Switch autoscale setting {name_of(action.target)} {word} again",
         effect=Effect.REVERSIBLE,
         reasons=("Restores the setting as it was before.",),
-        fingerprint={"scales": str(prior.get("scales", action.fingerprint.get("scales", "")))},
+        fingerprint=action.fingerprint | {"scales": str(prior.get("scales", action.fingerprint.get("scales", "")))},
         params=action.params,
         region=action.region,
     )

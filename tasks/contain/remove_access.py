@@ -11,7 +11,7 @@ from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import AccessFacts, ActivityFacts, Attribution, Class, RoleAssignment, SubscriptionFacts
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import FREE, Effect, Sent, Step, Target
-from tasks.arm import AUTHORIZATION, absent, known, look_at, text_at, value_at
+from tasks.arm import AUTHORIZATION, absent, known, look_at, moment, text_at, value_at
 from tasks.judged import Judged, id_of_this_time
 from tasks.words import name_of, plain
 
@@ -171,6 +171,7 @@ def _remove(assignment: RoleAssignment, reasons: tuple[str, ...], judged: Judged
             {
                 "principalId": assignment.principal_id.lower(),
                 "roleDefinitionId": assignment.role_definition_id.rsplit("/", 1)[-1].lower(),
+                "createdOn": moment(assignment.created_at),
             }
         ),
     )
@@ -197,7 +198,8 @@ async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
             exists=True,
             already_so=action.kind == RESTORE and found == wanted,
             state="assigned",
-            fingerprint=found | {"place": taken, "principal": gone},
+            fingerprint=found
+            | {"place": taken, "principal": gone, "createdOn": moment(text_at(document, "properties", "createdOn"))},
             prior={"document": document},
         )
 

@@ -10,7 +10,7 @@ from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import AccessFacts, ActivityFacts, Attribution, Class, Lock
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import FREE, Effect, Sent, Step, Target
-from tasks.arm import LOCKS, absent, known, look_at, text_at, value_at
+from tasks.arm import LOCKS, absent, known, look_at, moment, text_at, value_at
 from tasks.judged import Judged, id_of_this_time
 from tasks.words import name_of, plain
 
@@ -64,8 +64,14 @@ def _remove(lock: Lock, case: Case, judged: Judged) -> Action:
         title=f"Remove lock {name_of(lock.id)} ({lock.level}) from {name_of(lock.scope)}",
         effect=Effect.REVERSIBLE,
         reasons=(by, f"It {effect} what lies below {plain(lock.scope, 160)}.", *judged.reasons(lock.id)),
-        fingerprint=known({"level": lock.level}),
+        fingerprint={"level": lock.level} | _marks(lock.document),
     )
+
+
+def _marks(document: dict[str, Any]) -> dict[str, str]:
+    """What tells a lock from another one of its level under its name: notes, and when it was made where Azure says that."""
+    made = moment(text_at(document, "systemData", "createdAt"))
+    return known({"notes": plain(text_at(document, "properties", "notes"), 120), "createdAt": made})
 
 
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
@@ -79,7 +85,7 @@ async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
             exists=True,
             already_so=action.kind == RESTORE and same,
             state="locked",
-            fingerprint={"level": level, "place": f"taken by a lock of level {plain(level, 40)}"},
+            fingerprint={"level": level, "place": f"taken by a lock of level {plain(level, 40)}"} | _marks(document),
             prior={"document": document},
         )
 

@@ -10,7 +10,7 @@ from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import AccessFacts
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import FREE, Effect, Sent, Step, Target
-from tasks.arm import POLICY, absent, look_at, text_at, value_at
+from tasks.arm import POLICY, absent, known, look_at, moment, text_at, value_at
 from tasks.words import name_of, slug
 
 LIFT = "policy.remove"
@@ -54,9 +54,13 @@ def plan(case: Case) -> list[Action | NoOp]:
                 "Asked for by the playbook's parameter.",
                 "Be sure that the attacker is out: whoever may create compute can do so again within minutes.",
             ),
-            fingerprint={"policyDefinitionId": ours.definition_id.lower()},
+            fingerprint=known({"policyDefinitionId": ours.definition_id.lower(), "createdAt": _made(ours.document)}),
         )
     ]
+
+
+def _made(document: dict[str, Any]) -> str:
+    return moment(text_at(document, "systemData", "createdAt"))
 
 
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
@@ -71,7 +75,11 @@ async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
             exists=True,
             already_so=action.kind == PUT_BACK and same,
             state="assigned",
-            fingerprint={"policyDefinitionId": definition, "place": f"taken by {name_of(definition)}"},
+            fingerprint={
+                "policyDefinitionId": definition,
+                "place": f"taken by {name_of(definition)}",
+                "createdAt": _made(document),
+            },
             prior={"document": document},
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from azure_simulator.arm import covers, scope_of
+from azure_simulator.clock import stamp
 from azure_simulator.http import ArmError, Request, Response, page
 from azure_simulator.services.locks import models
 from azure_simulator.world import Document, World, public
@@ -42,6 +43,7 @@ def put_lock(world: World, request: Request) -> Response:
         "type": "Microsoft.Authorization/locks",
         "name": request.params["name"],
         "properties": {"level": level, **{k: wanted[k] for k in ("notes", "owners") if wanted.get(k)}},
+        "systemData": (known or {}).get("systemData") or {"createdAt": stamp(world.clock.now())},
     }
     world.locks[document["id"]] = document
     return Response(200 if known else 201, public(document))

@@ -93,12 +93,32 @@ async def test_a_machine_missing_from_the_list_is_asked_for_before_it_counts_as_
     assert not any(target.already_so for target in found.values())
 
 
-async def test_a_status_list_without_identities_does_not_make_machines_stale() -> None:
+async def test_a_status_list_without_identities_is_completed_from_the_list_of_models() -> None:
+    rows = [machine(f"m{n}", "deallocated" if n < 3 else "running") for n in range(40)]
+    actions = [stop(row) for row in rows]
+    thin = [{**row, "properties": {k: v for k, v in row["properties"].items() if k != "vmId"}} for row in rows]
+    anew = rows[7]["properties"]
+    anew["vmId"] = "made-anew"
+
+    class Thin(Arm):
+        async def list(self, path: str, version: str, params: Any = None) -> Any:
+            found = await super().list(path, version, params)
+            return thin if params else found
+
+    arm = Thin({row["id"]: row for row in rows})
+    found = await deallocate_machines.look(actions, eyes_on(arm))
+    assert found[actions[7].id].fingerprint == {"vmId": "made-anew"}
+    others = [a for n, a in enumerate(actions) if n not in (0, 1, 2, 7)]
+    assert all(found[a.id].fingerprint == a.fingerprint for a in others)
+    assert [(verb, params) for verb, _, params in arm.asked] == [("list", {"statusOnly": "true"}), ("list", None)]
+
+
+async def test_a_machine_that_tells_no_identity_is_not_taken_for_the_approved_one() -> None:
     row = machine("a")
     action = stop(row)
     del row["properties"]["vmId"]
     found = await deallocate_machines.look([action], eyes_on(Arm({row["id"]: row})))
-    assert found[action.id].fingerprint == action.fingerprint
+    assert not found[action.id].fingerprint
 
 
 async def test_an_autoscale_setting_that_targets_something_else_no_longer_fits() -> None:
