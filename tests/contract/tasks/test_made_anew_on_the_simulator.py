@@ -197,7 +197,7 @@ async def prepared(world: World, kind: str) -> Case:
             return case.with_facts(await collect(connection.eyes, case))
     if kind == "blob.delete":
         free = next(blob for blob in case[DiskFacts].blobs if not blob.leased)
-        return case.with_facts(judged(case, free.id))
+        return case.with_facts(judged(case, free.id), msgspec.structs.replace(case[AccessFacts], locks=()))
     if kind == "lock.remove":
         return await with_attackers_lock(world, case)
     if kind == "alert.resolve":
