@@ -9,7 +9,6 @@ from firebreak.model.canonical import digest_of
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import Disk, Inventory
-from firebreak.model.ids import ResourceId
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import FREE, Effect, Sent, Target
 from tasks.arm import (
@@ -26,7 +25,7 @@ from tasks.arm import (
     value_at,
 )
 from tasks.judged import Judged
-from tasks.words import name_of, per_hour, plain, slug
+from tasks.words import group_of, name_of, per_hour, plain, slug
 
 SNAPSHOT = "disk.snapshot"
 DELETE = "disk.delete"
@@ -93,7 +92,7 @@ def missing_group(case: Case, step: str) -> str:
 
 def snapshot_of(disk: Disk, step: str, case: Case, reasons: Sequence[str]) -> Action:
     """The action that keeps a disk's content as evidence."""
-    group = str(case.parameter(step, "evidence_group", "")) or ResourceId.parse(disk.id).resource_group
+    group = str(case.parameter(step, "evidence_group", "")) or group_of(disk.id)
     mark = digest_of([disk.id.lower(), disk.unique_id])[:10]
     name = f"firebreak-{slug(case.incident.case, 30)}-{mark}"
     path = f"/subscriptions/{case.incident.subscription_id}/resourceGroups/{group}/providers/Microsoft.Compute/snapshots/{name}"

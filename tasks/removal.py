@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from firebreak.model.case import Case
 from firebreak.model.facts import Class, Disk, DiskFacts, Inventory, Machine, Resource, ScaleSet
-from firebreak.model.ids import ResourceId
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect
 from tasks import disks
@@ -17,7 +16,7 @@ from tasks.arm import (
     moment,
 )
 from tasks.judged import Judged
-from tasks.words import name_of, per_hour, plain
+from tasks.words import group_of, name_of, per_hour, plain
 
 MACHINE = "machine.delete"
 SCALE_SET = "scale_set.delete"
@@ -122,7 +121,7 @@ class Removal:
             snapshot_here = any(
                 isinstance(a, Action)
                 and a.kind == disks.SNAPSHOT
-                and ResourceId.parse(str(a.params["snapshot"])).is_within(group.id)
+                and str(a.params["snapshot"]).lower().startswith(group.id.lower() + "/")
                 for a in self.planned
             )
             if not keep and snapshot_here:
@@ -226,7 +225,7 @@ class Removal:
         kind = resource.type.lower()
         after = self._nic_after.get(resource.id.lower(), [])
         if kind != "microsoft.network/networkinterfaces" and kind.startswith("microsoft.network/"):
-            group = ResourceId.parse(resource.id).resource_group.lower()
+            group = group_of(resource.id).lower()
             after = sorted(
                 a for i, a in self._going.items() if f"/resourcegroups/{group}/" in i and self._uses(i, kind)
             )

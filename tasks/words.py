@@ -23,6 +23,12 @@ def name_of(resource_id: str) -> str:
     return plain(resource_id.rstrip("/").rsplit("/", 1)[-1], 80)
 
 
+def group_of(resource_id: str) -> str:
+    """Return the resource group in an id, "" when there is none. Never fails: one odd id must not end a whole step's planning."""
+    parts = resource_id.split("/")
+    return parts[4] if len(parts) > 4 and parts[3].lower() == "resourcegroups" else ""
+
+
 def per_hour(amount: Decimal | None, currency: str) -> str:
     """Return ", 3.40 USD per hour", or "" when the price is not known."""
     return "" if amount is None else f", {amount:.2f} {currency} per hour"

@@ -8,12 +8,11 @@ from typing import Any
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import Attribution, Class, Inventory, Resource
-from firebreak.model.ids import ResourceId
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.arm import AUTOSCALE, RESOURCES, known, moment, read_all, text_at, value_at
 from tasks.judged import Judged
-from tasks.words import name_of
+from tasks.words import group_of, name_of
 
 TYPE = "microsoft.insights/autoscalesettings"
 DISABLE = "autoscale.disable"
@@ -80,7 +79,7 @@ def _disable(setting: Resource, own: bool, rogue: Sequence[str], judged: Judged)
 
 
 def _group(resource_id: str) -> str:
-    return ResourceId.parse(resource_id).resource_group.lower()
+    return group_of(resource_id).lower()
 
 
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
