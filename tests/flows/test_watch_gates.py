@@ -61,12 +61,16 @@ def told(stack: Stack, gate: GateView) -> Counter[str]:
 
 
 def form(stack: Stack, incident: str) -> dict[str, Any]:
-    """The fields that the suspended run's form offers now."""
-    run = httpx.get(f"{stack.running.api_url}/flow_runs/{stack.flow_run(incident)}", timeout=60).json()
-    key = run["state"]["state_details"]["run_input_keyset"]["schema"]
-    answer = httpx.get(f"{stack.running.api_url}/flow_runs/{run['id']}/input/{key}", timeout=60)
-    found = answer.json()
-    return dict((json.loads(found) if isinstance(found, str) else found)["properties"])
+    """The fields that the form of the suspended run offers; waits while the run is on its way to its next question."""
+
+    def look() -> dict[str, Any]:
+        run = httpx.get(f"{stack.running.api_url}/flow_runs/{stack.flow_run(incident)}", timeout=60).json()
+        keys = run["state"]["state_details"]["run_input_keyset"] or {"schema": "none"}
+        answer = httpx.get(f"{stack.running.api_url}/flow_runs/{run['id']}/input/{keys['schema']}", timeout=60)
+        found = answer.json() if answer.status_code == 200 else {}
+        return dict(json.loads(found) if isinstance(found, str) else found).get("properties", {})
+
+    return until("a form", look, seconds=120)
 
 
 def test_people_are_reminded_without_being_asked_anew(stack: Stack, incident: str) -> None:
