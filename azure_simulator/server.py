@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +21,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from azure_simulator import tls
 from azure_simulator.app import AsgiApp
 from azure_simulator.world import World
+
+# Makes another ASGI application of one.
+Around = Callable[[Any], Any]
 
 
 class StartError(RuntimeError):
@@ -49,7 +52,7 @@ class _QuietServer(uvicorn.Server):
 class Running:
     """A server that listens. `base_url` is also the world's; `ca_bundle` the file clients must trust."""
 
-    def __init__(self, world: World, port: int, folder: Path) -> None:
+    def __init__(self, world: World, port: int, folder: Path, around: Around | None = None) -> None:
         self.world = world
         certificates = tls.write(folder)
         self.ca_bundle = str(certificates.ca)
@@ -82,7 +85,8 @@ class Running:
             "timeout_keep_alive": 75,
             "timeout_graceful_shutdown": 2,
         }
-        self._server = _QuietServer(uvicorn.Config(AsgiApp(world, abort=self._abort), **config), transports)
+        app: Any = AsgiApp(world, abort=self._abort)
+        self._server = _QuietServer(uvicorn.Config(around(app) if around else app, **config), transports)
         self._thread = threading.Thread(target=self._run, name="azure-simulator", daemon=True)
 
     def start(self, *, timeout_seconds: float = 15) -> Running:
@@ -127,14 +131,17 @@ class Running:
         self.close()
 
 
-def serve(world: World, port: int = 0, folder: Path = Path(), *, throttling: bool = True) -> Running:
-    """Start a server for the world on localhost; `folder` receives the certificates. Port 0 picks a free one.
+def serve(
+    world: World, port: int = 0, folder: Path = Path(), *, throttling: bool = True, around: Around | None = None
+) -> Running:
+    """Start a server for the world on localhost; `folder` receives the certificates. Port 0 picks a free one. `around` makes another
+    ASGI application of the world's, for those who want to watch or change what passes.
 
     Raises:
         StartError: the port is taken or the server did not come up.
     """
     world.throttling = throttling
-    return Running(world, port, folder).start()
+    return Running(world, port, folder, around).start()
 
 
 def _listen(port: int) -> list[socket.socket]:

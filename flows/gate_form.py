@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, cast
 from prefect.input import RunInput
 from pydantic import Field, create_model
 
+from firebreak.clients.policies.redaction import without_secrets
 from firebreak.model.plan import Plan
 from firebreak.model.playbook import Gate
 from firebreak.report.gate_page import choice_label
@@ -35,8 +36,9 @@ def gate_form(
 
     `confirm` is the text that has to be typed to approve, "" when none. `approvers` are the names of people who may answer; with none
     enrolled the field is free text and the desk refuses every answer. `question` names the question: a constant, so that the server
-    refuses a form that was opened for an earlier one.
+    refuses a form that was opened for an earlier one. Secrets are taken out of the page.
     """
+    page = without_secrets(page)
     decisions = ("approve", "reject", "skip") if gate.optional else ("approve", "reject")
     labels = tuple(choice_label(action) for action in plan.actions[:MOST_CHOICES])
     fields: dict[str, Any] = {

@@ -58,7 +58,7 @@ class PrefectRuntime:
         form = gate_form(
             question.plan,
             question.gate,
-            page=without_secrets(question.page),
+            page=question.page,
             approvers=question.approvers,
             confirm=view.confirm,
             question=f"{view.id}, question {view.ask}",

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from firebreak.clients.policies.redaction import without_secrets
 from firebreak.model.approval import Approval
 
 _LONGEST_NAME: Final = 200
@@ -67,7 +68,8 @@ class GateView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def readable(answer: Answer) -> Answer:
-    """Return the answer as it can be kept: no NUL, no half of a surrogate pair, the reason cut to 2000 characters, a name to 200.
+    """Return the answer as it can be kept: no NUL, no half of a surrogate pair, no secret in the reason, which is cut to 2000 characters, a
+    name to 200.
 
     Nobody's answer is refused for its prose, and no database fails on it. A name is never cut into another person's: what is longer than
     any name can be stays longer than that.
@@ -78,7 +80,7 @@ def readable(answer: Answer) -> Answer:
         code=_kept(answer.code, 64),
         decision=_kept(answer.decision, 32),
         plan_digest=_kept(answer.plan_digest, 128),
-        reason=_kept(answer.reason, _LONGEST_TEXT),
+        reason=_kept(without_secrets(answer.reason), _LONGEST_TEXT),
         leave_out=tuple(_kept(action, _LONGEST_NAME) for action in answer.leave_out),
         confirm=_kept(answer.confirm, _LONGEST_TEXT),
     )

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from firebreak.clients.policies.redaction import without_secrets
 from firebreak.errors import AlertError, ScopeError
 from firebreak.model.alert import Alert, Incident
 from firebreak.model.ids import ResourceId, guid
@@ -68,7 +69,8 @@ def _object(raw: bytes, place: str) -> dict[str, Any]:
             f"{place}: the alert is {len(raw):,} bytes; at most {LARGEST:,} are read.", hint="Is this the right file?"
         )
     try:
-        document = json.loads(raw)
+        # Titles and details go on every page; the raw bytes are kept beside.
+        document = json.loads(without_secrets(json.dumps(json.loads(raw))))
     except (ValueError, RecursionError) as exc:
         raise AlertError(
             f"{place}: not JSON ({exc}).", hint="Save the alert as it came from Microsoft Graph, as one JSON object."

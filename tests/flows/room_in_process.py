@@ -138,25 +138,38 @@ def alert_bytes(world: World) -> bytes:
 
 
 def respond_in(
-    room: EngineRoom, world: World, alert: bytes, *, mode: Mode = Mode.LIVE, decide: Decide = approve_or_skip
+    room: EngineRoom,
+    world: World,
+    alert: bytes,
+    *,
+    mode: Mode = Mode.LIVE,
+    decide: Decide = approve_or_skip,
+    runtime: Callable[[EngineRoom, People, Decide], PeopleAnswer] = PeopleAnswer,
 ) -> Ran:
     """Open the alert's incident and carry its playbook out to the end."""
     opened = room.open(alert, place="test", mode=mode, requested_by="intake")
-    return go_on(room, world, opened.incident.id, decide=decide)
+    return go_on(room, world, opened.incident.id, decide=decide, runtime=runtime)
 
 
-def go_on(room: EngineRoom, world: World, incident: str, *, decide: Decide = approve_or_skip) -> Ran:
+def go_on(
+    room: EngineRoom,
+    world: World,
+    incident: str,
+    *,
+    decide: Decide = approve_or_skip,
+    runtime: Callable[[EngineRoom, People, Decide], PeopleAnswer] = PeopleAnswer,
+) -> Ran:
     """Start a run of an incident, as a new process would."""
-    runtime = PeopleAnswer(room, People(world), decide)
+    course_runtime = runtime(room, People(world), decide)
 
     async def course() -> tuple[str, Dossier]:
         async with room.connect(incident) as clouds:
             engine = Engine(room, incident, clouds, run_id=f"test-{incident}")
-            state = await respond_to(engine, runtime)
+            state = await respond_to(engine, course_runtime)
             return state, gather(engine, int(room.store.values.get(incident, "last-round", 1)))
 
     state, dossier = asyncio.run(course())
-    return Ran(incident, state, dossier, run_json(dossier), runtime)
+    return Ran(incident, state, dossier, run_json(dossier), course_runtime)
 
 
 def is_write(row: LoggedRequest) -> bool:

@@ -100,12 +100,15 @@ class Stack:
 
     @classmethod
     @contextmanager
-    def start(cls, folder: Path, *, scenario: str = "service-principal-abuse") -> Iterator[Stack]:
-        """Start everything; all of it ends with the context."""
+    def start(
+        cls, folder: Path, *, scenario: str = "service-principal-abuse", azure: Azure | None = None
+    ) -> Iterator[Stack]:
+        """Start everything; all of it ends with the context. An `azure` that runs already is used instead of a new one."""
         home = folder / "home"
-        home.mkdir(parents=True)
+        home.mkdir(parents=True, exist_ok=True)
         with ExitStack() as ending:
-            azure = ending.enter_context(simulator(folder / "azure", scenario=scenario, seed=7))
+            if azure is None:
+                azure = ending.enter_context(simulator(folder / "azure", scenario=scenario, seed=7))
             processes = ending.enter_context(Processes(home / "logs"))
             environment = {"FIREBREAK_HOME": str(home), **azure.environment}
             running = start_services(processes, home, environment, port=0, intake_port=0)
@@ -126,6 +129,7 @@ class Stack:
             home=self.home,
             approvers_file=Path(line["env"]["FIREBREAK_APPROVERS_FILE"]),
             credential={"tenant_id": line["tenant_id"]},
+            database_url=line["env"].get("FIREBREAK_DATABASE_URL", ""),
         )
         with open_engine_room(settings, load_steps()) as room:
             yield room
@@ -207,9 +211,9 @@ class Stack:
             "leave_out": [],
         }
 
-    def code(self) -> str:
-        """A code of the first approver that was not used yet."""
-        person = self.azure.line["approvers"][0]
+    def code(self, number: int = 0) -> str:
+        """A code of the first approver, or of another, that was not used yet."""
+        person = self.azure.line["approvers"][number]
 
         def next_step() -> int:
             now = int(time.time()) // CODE_SECONDS

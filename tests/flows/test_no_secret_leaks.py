@@ -5,66 +5,51 @@ This is the run in this process; `test_no_secret_leaks_through_prefect.py` does 
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 import logging
+import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import sqlalchemy
 from azure.core.credentials import AccessToken
 
 from azure_simulator import AsgiApp, build
-from azure_simulator.services.storage.models import keys as storage_keys
+from azure_simulator.world import World
 from firebreak.audit import verify_bytes
 from firebreak.bundle import contents_of, open_bundle, write_bundle
 from firebreak.clients.inprocess import in_process
 from firebreak.clients.policies.redaction import know_secret
-from firebreak.engine import EngineRoom
+from firebreak.engine import Engine, EngineRoom
+from firebreak.engine.pages import write_report
+from firebreak.logs import JsonLines, WorkFilter
 from firebreak.model.mode import Mode
-from tests.flows.room_in_process import PEOPLE, People, PeopleAnswer, alert_bytes, engine_room_of, respond_in
+from tests.flows.room_in_process import PEOPLE, People, PeopleAnswer, engine_room_of, respond_in, writes
 from tests.support.canaries import Canaries, spellings
 from tests.support.inprocess import SimulatedToken, responder
+from tests.support.planted import NOT_ASKED_FOR, PLAYBOOK, Planted, sas, small_world
 
 pytestmark = pytest.mark.timeout(420)
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
-SAS = (
-    "https://contoso.blob.core.windows.net/backups/db.bak?sv=2024-11-04&se=2027-01-01&sig=cAnArYsAs%2FsIg0123456789%3D"
-)
-NOT_ASKED_FOR = "cAnArY-not-asked-for"
 
 
 class _Token(SimulatedToken):
     """A token of the world, remembered."""
 
-    seen: list[str]
+    cloud: Planted
 
     async def get_token(self, *scopes: str, **more: Any) -> AccessToken:
         token = await super().get_token(*scopes, **more)
-        self.seen.append(token.token)
+        self.cloud.remember(token.token)
         return token
-
-
-class _Echo:
-    """The simulator, with answers that repeat what was sent: every list of budgets is refused with the request's own token in the body."""
-
-    def __init__(self, app: Any) -> None:
-        self._app, self.refused = app, 0
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or "/budgets" not in scope["path"].lower():
-            await self._app(scope, receive, send)
-            return
-        self.refused += 1
-        sent = next(value for name, value in scope["headers"] if name.lower() == b"authorization").decode()
-        message = f"The client with Authorization: {sent} (raw {sent.split()[1]}) may not; see {SAS}"
-        body = json.dumps({"error": {"code": "AuthorizationFailed", "message": message}}).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 403, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
 
 
 class _Watched(PeopleAnswer):
@@ -85,83 +70,88 @@ class _Watched(PeopleAnswer):
         self.pages.append(json.dumps([title, rows]))
 
 
+@dataclass
 class Left:
     """What a run left behind, and what was planted."""
 
-    def __init__(self, room: EngineRoom, home: Path, planted: Canaries, said: dict[str, str], incident: str) -> None:
-        self.room, self.home, self.planted, self.said, self.incident = room, home, planted, said, incident
+    world: World
+    room: EngineRoom
+    home: Path
+    incident: str
+    planted: Canaries
+    said: dict[str, str]
+    log: list[dict[str, Any]]  # our own lines, as a process writes them with FIREBREAK_LOG_FORMAT=json
 
 
-@pytest.fixture(scope="module")
-def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
+class _Kept(logging.Handler):
+    """The log of a process: every library's records as they are, ours formatted as `firebreak.logs.configure` does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[str] = []
+        self.ours: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.all.append(f"{record.name} {self.format(record)}")
+        if record.name.startswith("firebreak"):
+            mine = copy.copy(record)
+            WorkFilter().filter(mine)
+            self.ours.append(json.loads(JsonLines().format(mine)))
+
+
+@contextmanager
+def _logs_kept() -> Iterator[_Kept]:
+    handler, root, ours = _Kept(), logging.getLogger(), logging.getLogger("firebreak")
+    levels = root.level, ours.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    ours.setLevel(logging.DEBUG)
+    try:
+        yield handler
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(levels[0])
+        ours.setLevel(levels[1])
+
+
+@pytest.fixture(scope="module", params=["small", pytest.param("shipped playbook", marks=pytest.mark.slow)])
+def left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
     home = tmp_path_factory.mktemp("leaks")
-    world = build("service-principal-abuse", seed=7, now=NOW)
-    tokens: list[str] = []
-    acting = responder(world)
-    for document in world.resources.values():
-        if str(document.get("type", "")).lower() == "microsoft.compute/virtualmachines":
-            document.setdefault("tags", {})["backup"] = SAS
-            document["properties"].setdefault("osProfile", {})["customData"] = "cAnArYcUsToMdAtA0123456789=="
-    accounts = [d for d in world.resources.values() if "storageaccounts" in str(d.get("type", "")).lower()]
-    planted = {
-        "client secret": acting.secrets[0],
-        "SAS signature": "cAnArYsAs/sIg0123456789=",
-        "custom data": "cAnArYcUsToMdAtA0123456789==",
-        "password in the alert": "cAnArYpAsSwOrD0123456789",
-        **{f"TOTP seed of {name}": People(world).seeds[name] for name in PEOPLE},
-        **{f"storage key {n}": key for n, account in enumerate(accounts) for key in storage_keys(world, account)},
-    }
-    echo = _Echo(AsgiApp(world))
+    if request.param == "small":
+        world = small_world("crypto-mining", NOW)
+        (home / "playbooks").mkdir()
+        (home / "playbooks" / "small.yaml").write_text(PLAYBOOK)
+    else:
+        world = build("crypto-mining", seed=7, now=NOW)
+    acting, cloud = responder(world), Planted(world)
+    app = cloud.around(AsgiApp(world))
 
     def token(tenant: str) -> _Token:
         made = _Token(world, acting, tenant or world.tenant_id)
-        made.seen = tokens
+        made.cloud = cloud
         return made
 
-    alert = json.loads(alert_bytes(world))
-    alert |= {"password": planted["password in the alert"], "customerNote": NOT_ASKED_FOR}
     know_secret(acting.secrets[0])  # as signing in with it does
-    lines: list[str] = []
+    with _logs_kept() as kept, engine_room_of(world, home) as opened:
+        room = replace(opened, transport=in_process(app, credential=token))
+        runtimes: list[_Watched] = []
 
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(f"{record.name} {self.format(record)}")
+        def watched(*given: Any) -> _Watched:
+            runtimes.append(_Watched(*given))
+            return runtimes[-1]
 
-    handler, root = Keep(), logging.getLogger()
-    before = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    ours, was = logging.getLogger("firebreak"), logging.getLogger("firebreak").level
-    ours.setLevel(logging.DEBUG)
-    try:
-        with engine_room_of(world, home) as opened:
-            room = replace(opened, transport=in_process(echo, credential=token))
-            runtime: list[_Watched] = []
-            from tests.flows import room_in_process
-
-            original = room_in_process.PeopleAnswer
-            room_in_process.PeopleAnswer = lambda *given: runtime.append(_Watched(*given)) or runtime[-1]  # type: ignore[assignment,misc]
-            try:
-                ran = respond_in(room, world, json.dumps(alert).encode(), mode=Mode.LIVE)
-            finally:
-                room_in_process.PeopleAnswer = original  # type: ignore[misc]
-            assert ran.state == "done"
-            assert tokens
-            planted |= {
-                f"token {n}": value for n, value in enumerate([tokens[0], tokens[len(tokens) // 2], tokens[-1]])
-            }
-            said = {
-                "log": "\n".join(lines),
-                "pages": "\n".join(runtime[0].pages),
-                "progress": "\n".join(ran.runtime.said),
-                "json": json.dumps(ran.json, default=str),
-            }
-            assert echo.refused
-            yield Left(room, home, Canaries(planted), said, ran.incident)
-    finally:
-        root.removeHandler(handler)
-        root.setLevel(before)
-        ours.setLevel(was)
+        ran = respond_in(room, world, cloud.alert(), mode=Mode.LIVE, runtime=watched)
+        assert ran.state in ("done", "failed")
+        assert all(cloud.refused.values()), cloud.refused
+        people = {f"TOTP seed of {name}": People(world).seeds[name] for name in PEOPLE}
+        planted = Canaries({"client secret": acting.secrets[0], **people, **cloud.secrets()})
+        said = {
+            "log": "\n".join(kept.all),
+            "pages": "\n".join(runtimes[0].pages),
+            "progress": "\n".join(ran.runtime.said),
+            "json": json.dumps(ran.json, default=str),
+        }
+        yield Left(world, room, home, ran.incident, planted, said, kept.ours)
 
 
 def test_the_planted_secrets_are_found_where_they_are() -> None:
@@ -190,6 +180,7 @@ def test_no_secret_is_in_any_file_of_the_home(left: Left) -> None:
     for path in files:
         left.planted.look(str(path.relative_to(left.home)), path.read_bytes())
     assert left.planted.looked_at > 100
+    left.planted.look_into_database(left.room.settings.database_url)
     assert left.planted.found == []
 
 
@@ -215,9 +206,46 @@ def test_the_audit_log_ties_every_answered_write_to_the_clouds_own_id(left: Left
     started = {r["data"]["action"] for r in records if r["kind"] == "action.started"}
     answered = {r["data"]["action"]: r["data"]["request_id"] for r in records if r["kind"] == "action.answered"}
     assert started
-    assert set(answered) == started
+    ended = {r["data"]["action"]: r["data"]["state"] for r in records if r["kind"] == "action.ended"}
+    refused = {action for action in started if ended[action] not in ("done", "already_so")}
+    assert len(refused) == 1  # the one whose refusal was planted
+    assert set(answered) == started - refused
     assert all(answered.values())
     assert len(set(answered.values())) == len(answered)
     (opened,) = [r for r in records if r["kind"] == "incident.opened"]
     assert len(opened["data"]["correlation_id"]) == 36
     assert verify_bytes(chain, "f").records == len(records) - 1
+
+
+def test_every_answered_writes_log_line_names_its_incident_and_action(left: Left) -> None:
+    """Tied by the request id that the cloud gave: audit log, log lines and the simulator's own request log tell of the same writes."""
+    lines = {line["message"].rpartition("(")[2].rstrip(")"): line for line in left.log if " -> " in line["message"]}
+    records = [json.loads(line) for line in left.room.audit.exported(left.incident).splitlines()]
+    answered = {r["data"]["request_id"]: r["data"]["action"] for r in records if r["kind"] == "action.answered"}
+    assert len(answered) > 10
+    seen = {(row.method, row.url.partition("?")[0].lower()) for row in writes(left.world)}
+    for request_id, action in answered.items():
+        line = lines[request_id]
+        method, url = line["message"].split()[:2]
+        assert (line["incident"], line["action"]) == (left.incident, action)
+        assert (method, urlsplit(url).path.lower()) in seen or line["message"].split()[3] == "403"
+
+
+def test_a_report_over_a_store_that_holds_secrets_shows_none(left: Left, tmp_path: Path) -> None:
+    """Pages take secrets out by themselves, also those that an earlier version or another program put into the store."""
+    home = tmp_path / "copy"
+    shutil.copytree(left.home, home)
+    dirty = f"cAnArY-note {sas('cAnArYnOtE/sIg0123456789=')}"
+    with engine_room_of(left.world, home) as room:
+        with sqlalchemy.create_engine(room.settings.database_url).begin() as database:
+            database.execute(sqlalchemy.text("UPDATE journal SET reason = :dirty"), {"dirty": dirty})
+        engine = Engine(room, left.incident, None, run_id="")
+        page = write_report(engine, int(room.store.values.get(left.incident, "last-round")), "done")
+    planted = Canaries({"note": "cAnArYnOtE/sIg0123456789="})
+    planted.look("page", page)
+    files = list((home / "reports" / left.incident).iterdir())
+    for path in files:
+        planted.look(path.name, path.read_bytes())
+    assert planted.found == []
+    shown = {path.suffix for path in files if b"cAnArY-note" in path.read_bytes()}
+    assert {".html", ".md", ".json", ".csv"} <= shown
