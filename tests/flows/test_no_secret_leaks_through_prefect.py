@@ -8,6 +8,7 @@ process, so that its answers can be spoilt and every token that passes is known.
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,34 +107,43 @@ def in_prefect(stack: Stack, incident: str) -> dict[str, str]:
     return told
 
 
-def by_command(stack: Stack, view: GateView, person: int) -> str:
+def in_the_form(stack: Stack, incident: str) -> str:
+    """Approve containment in Prefect's form, after one wrong code; again when the code went stale on a busy machine. Returns the code."""
+    view = stack.until_asked(incident, "contain", seconds=LONG)
+    stack.resume(incident, stack.form(view, code="000000"))
+    for _ in range(3):
+        view = stack.until_asked(incident, "contain", ask=view.ask + 1, seconds=LONG)
+        typed = stack.code()
+        stack.resume(incident, stack.form(view, code=typed))
+
+        def answered(view: GateView = view) -> GateView | None:
+            now = stack.gate(view.id)
+            return now if now is not None and (now.state == "approved" or now.ask > view.ask) else None
+
+        now = until("the answer to be recorded", answered, seconds=LONG)
+        if now is not None and now.state == "approved":
+            return typed
+    raise AssertionError("No code was taken.")
+
+
+def by_command(stack: Stack, incident: str, stage: str, person: int) -> str:
     """Approve at the command line; what the command said."""
-    words = [
-        "--approver",
-        stack.azure.line["approvers"][person]["name"],
-        "--code",
-        stack.code(person),
-        "--reason",
-        "exercise",
-    ]
-    given = stack.firebreak("gates", "approve", view.id, *words, *(["--confirm", view.confirm] if view.confirm else []))
-    assert given.returncode in (0, 2), given.stderr
-    return given.stdout + given.stderr
+    view, said = stack.until_asked(incident, stage, seconds=LONG), ""
+    confirm = ["--confirm", view.confirm] if view.confirm else []
+    for _ in range(3):
+        who = ["--approver", stack.azure.line["approvers"][person]["name"], "--code", stack.code(person)]
+        given = stack.firebreak("gates", "approve", view.id, *who, "--reason", "exercise", *confirm)
+        said += given.stdout + given.stderr
+        if given.returncode in (0, 2) and "code is wrong" not in given.stderr:
+            return said
+    raise AssertionError(said)
 
 
 def respond(stack: Stack, incident: str) -> tuple[str, str]:
-    """The whole run: the first gate in the form, once with a wrong code; the others by command. Returns the last code typed into the form and what was printed."""
-    view = stack.until_asked(incident, "contain", seconds=LONG)
-    typed = stack.code()
-    stack.resume(incident, stack.form(view, code="000000" if typed != "000000" else "111111"))
-    view = stack.until_asked(incident, "contain", ask=view.ask + 1, seconds=LONG)
-    stack.resume(incident, stack.form(view, code=typed))
-    until("the answer to be recorded", lambda: stack.gate(view.id).state == "approved", seconds=LONG)  # type: ignore[union-attr]
-    printed = ""
-    for stage, people in (("eradicate", (0, 1)), ("close", (0,))):
-        gate = stack.until_asked(incident, stage, seconds=LONG)
-        for person in people:
-            printed += by_command(stack, gate, person)
+    """The whole run, the first gate in the form, the others by command: the code typed into the form, and what the commands printed."""
+    typed = in_the_form(stack, incident)
+    answers = (("eradicate", 0), ("eradicate", 1), ("close", 0))
+    printed = "".join(by_command(stack, incident, stage, person) for stage, person in answers)
     until("the run to end", lambda: stack.run_state(incident) in ("Completed", "Failed", "Crashed"), seconds=LONG)
     return typed, printed
 
@@ -166,7 +176,7 @@ def test_nothing_planted_is_left_behind(tmp_path: Path, environment: dict[str, s
             # The schema of each question stays; what people typed does not.
             assert "-schema" in told["inputs suspended-"]
             assert "-response" not in told["inputs suspended-"]
-            assert f'\\"code\\": \\"{typed}\\"' not in told["inputs suspended-"]
+            assert not re.search(rf'code[\\": ]+{typed}', told["inputs suspended-"])
             look_at_files(canaries, home, raw, "while it runs")
             canaries.look_into_database(database)
         look_at_files(canaries, home, raw, "afterwards")

@@ -77,11 +77,11 @@ guard_rails:
 
 
 def small_world(scenario: str, now: datetime, *, real_time: bool = False) -> World:
-    """A scenario with a shorter log and no price list: its investigation takes seconds of work, not half a minute."""
+    """A scenario with a shorter log, no costs and no price list: its investigation takes seconds of work, not half a minute."""
     world = build(scenario, seed=7, now=now, real_time=real_time)
     callers = {str(attacker.get("caller")) for attacker in world.truth["attackers"]}
     world.events = [event for n, event in enumerate(world.events) if event.get("caller") in callers or n % 100 == 0]
-    world.prices = []
+    world.prices, world.costs = [], []
     return world
 
 
