@@ -1,7 +1,8 @@
 """Who is the attacker: every session of the window judged by its clues, and suspicion spread along grants and addresses.
 
 A session is caller, address and client app, so a stolen identity stands twice: as attacker from the attacker's address and as legitimate
-from its own. Facts in, `Actors` out; the order of the facts does not matter.
+from its own. A pipeline whose run was changed works from one address all the time: there, one run (token) that does what the pipeline
+never did is judged apart from its others. Facts in, `Actors` out; the order of the facts does not matter.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from firebreak.analysis.history import Familiarity, History
 from firebreak.analysis.operations import session_key
 from firebreak.analysis.ruleset import rules_of
 from firebreak.model.alert import Alert
-from firebreak.model.facts import AccessFacts, ActivityFacts, Class, Judgement, Operation, Reason
+from firebreak.model.facts import AccessFacts, ActivityFacts, Class, Judgement, Operation, Reason, Session
 
-SessionKey = tuple[str, str, str]
+SessionKey = tuple[str, str, str, str]  # caller, address, client app; the token where a run is judged apart, else ""
+
+
+_STRANGE = 2  # different suspicious operations that a pipeline never did before, in one run
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +50,8 @@ class Actors(msgspec.Struct, frozen=True, kw_only=True):
     brought_in: tuple[Judgement, ...] = ()
 
     def of(self, operation: Operation) -> Judged | None:
-        return self.sessions.get(session_key(operation))
+        key = session_key(operation)
+        return self.sessions.get((*key, operation.token)) or self.sessions.get((*key, ""))
 
     @property
     def attackers(self) -> list[Judged]:
@@ -93,6 +98,7 @@ def judgements(actors: Actors, history: History) -> tuple[Judgement, ...]:
             principal_id=judged.work.session.principal_id,
             address=judged.work.session.address,
             app_id=judged.work.session.app_id,
+            token=judged.work.token,
             established=history.is_established(judged.work.session.caller),
         )
         for judged in actors.sessions.values()
@@ -101,7 +107,7 @@ def judgements(actors: Actors, history: History) -> tuple[Judgement, ...]:
     return tuple(
         sorted(
             (*rows, *actors.brought_in),
-            key=lambda row: (order.index(row.cls), row.id.lower(), row.address, row.app_id),
+            key=lambda row: (order.index(row.cls), row.id.lower(), row.address, row.app_id, row.token),
         )
     )
 
@@ -116,8 +122,33 @@ def _works(activity: ActivityFacts, history: History) -> dict[SessionKey, Work]:
         key = (session.caller.lower(), session.address, session.app_id)
         done = sorted(grouped.get(key, []), key=lambda operation: (operation.at, operation.id))
         if done and session.caller:
-            works[key] = Work(session=session, operations=tuple(done), familiarity=history.familiarity(session))
+            familiarity = history.familiarity(session)
+            strange = _strange_runs(session, done, history) if familiarity is Familiarity.USUAL else {}
+            rest = tuple(operation for operation in done if operation.token not in strange)
+            found = [Work(session=session, operations=rest, familiarity=familiarity)] if rest else []
+            found += [
+                Work(session=session, operations=run, familiarity=Familiarity.OUT_OF_CHARACTER, token=token)
+                for token, run in strange.items()
+            ]
+            works.update({work.key: work for work in found})
     return dict(sorted(works.items()))
+
+
+def _strange_runs(session: Session, done: list[Operation], history: History) -> dict[str, tuple[Operation, ...]]:
+    """The runs of a pipeline, by token, that did several suspicious things which the pipeline never did before.
+
+    Of services only: a person's token is renewed every hour, a pipeline's run has one of its own. Without tokens nothing can be told apart.
+    """
+    if "@" in session.caller or not all(operation.token for operation in done):
+        return {}
+    runs: dict[str, list[Operation]] = defaultdict(list)
+    for operation in done:
+        runs[operation.token].append(operation)
+    return {
+        token: tuple(run)
+        for token, run in sorted(runs.items())
+        if len({o.name.lower() for o in run if rules_of(o) and history.never_did(session.caller, o.name)}) >= _STRANGE
+    }
 
 
 def _judge(work: Work, clues: list[Clue], weights: Weights, own: set[str]) -> Judged:

@@ -73,6 +73,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     principal_id: str = ""
     app_id: str = ""
     address: str = ""
+    token: str = ""  # the id of the access token (claim `uti`)
     correlation_id: str = ""
     category: str = ""
     mfa: bool | None = None
@@ -122,6 +123,7 @@ def read_event(document: Any, *, timeless: datetime | None = None, nameless_id: 
         principal_id=principal_id.lower(),
         app_id=(doc.text(claims, "appid") or doc.text(claims, "azp") or doc.text(properties, "appId")).lower(),
         address=_address(document, properties, claims),
+        token=doc.text(claims, "uti"),
         correlation_id=(doc.text(document, "correlationId") or doc.text(document, "operationId")).lower(),
         category=(
             doc.text(document, "CategoryValue")

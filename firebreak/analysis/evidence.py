@@ -32,6 +32,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
 
     new_address: int = 35
     new_caller: int = 25
+    out_of_character: int = 35
     seldom_address: int = 10
     no_mfa: int = 25
     granted_by_attacker: int = 45
@@ -77,10 +78,11 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     session: Session
     operations: tuple[Operation, ...]
     familiarity: Familiarity
+    token: str = ""  # only of one run of a pipeline that is judged apart from its others
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        return self.session.caller.lower(), self.session.address, self.session.app_id
+    def key(self) -> tuple[str, str, str, str]:
+        return self.session.caller.lower(), self.session.address, self.session.app_id, self.token
 
     @property
     def created(self) -> tuple[Operation, ...]:
@@ -99,6 +101,11 @@ def identity_clues(work: Work, history: History, weights: Weights) -> list[Clue]
     if work.familiarity is Familiarity.USUAL:
         text = f"{where} is a usual address of this caller."
         clues.append(clue(Kind.CONTEXT, weights.usual_address, text))
+    elif work.familiarity is Familiarity.OUT_OF_CHARACTER:
+        strange = [operation for operation in work.operations if history.never_did(session.caller, operation.name)]
+        names = ", ".join(sorted({operation.name for operation in strange})[:4])
+        text = f"One run (token {shown(work.token)}) did what this identity never did before: {shown(names)}."
+        clues.append(clue(Kind.IDENTITY, weights.out_of_character, text, strange))
     elif work.familiarity is Familiarity.NEW_ADDRESS and history.roams(session.caller):
         clues.append(clue(Kind.CONTEXT, 0, f"{where} is new, but this caller comes from ever new addresses."))
     elif work.familiarity is Familiarity.NEW_ADDRESS:

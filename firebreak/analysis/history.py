@@ -25,6 +25,7 @@ class Familiarity(StrEnum):
     NEIGHBOUR = "same network"
     NEW_ADDRESS = "new address"
     NEW_CALLER = "new caller"
+    OUT_OF_CHARACTER = "out of character"  # a known address, and what this identity never did before
     UNKNOWN = "unknown"  # no address in the log, or no history at all
 
 
@@ -35,6 +36,7 @@ class History:
         self._before: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
         self._callers: dict[str, int] = defaultdict(int)
         self._days: dict[str, int] = defaultdict(int)
+        self._names: dict[str, set[str]] = defaultdict(set)
         self._mfa: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self.window_start: datetime = activity.window_start
         for session in activity.sessions:
@@ -48,6 +50,7 @@ class History:
             self._days[caller] = max(self._days[caller], session.days_before)
             self._mfa[caller][0] += session.mfa_before
             self._mfa[caller][1] += session.no_mfa_before
+            self._names[caller].update(session.names_before)
         starts = [session.first_seen for session in activity.sessions if session.operations_before]
         self.has_any = bool(starts) and activity.window_start - min(starts) >= LEAST_HISTORY
         self.regions, self.sizes = _places(activity, inventory)
@@ -58,6 +61,11 @@ class History:
     def operations_of(self, caller: str) -> int:
         """Operations of a caller before the window."""
         return self._callers.get(caller.lower(), 0)
+
+    def never_did(self, caller: str, name: str) -> bool:
+        """Whether an established caller did other things before the window, but never this operation."""
+        known = self._names.get(caller.lower(), set())
+        return self.is_established(caller) and bool(known) and name.lower() not in known
 
     def is_established(self, caller: str) -> bool:
         """Whether the caller worked here before the window, more than once or twice."""

@@ -23,6 +23,7 @@ from firebreak.model.finding import NotLookedAt
 _RANK = {"": 0, "started": 1, "accepted": 2, "succeeded": 3, "failed": 4}
 _NOT_DONE_BY_SOMEBODY = frozenset({"servicehealth", "resourcehealth", "alert", "autoscale", "recommendation"})
 HOUR = timedelta(hours=1)
+_NAMES = 500  # different operations remembered of a session
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -180,6 +181,7 @@ def _operation(key: tuple[str, str, str], events: list[Event], rules: RuleSet) -
         principal_id=_first(event.principal_id for event in events),
         app_id=_first(event.app_id for event in events),
         address=_first(event.address for event in events),
+        token=_first(event.token for event in events),
         resource_id=first.resource_id,
         region=region,
         correlation_id=first.correlation_id,
@@ -229,6 +231,7 @@ def _filled_from_correlation(operations: list[Operation]) -> list[Operation]:
                 "caller": operation.caller or sibling.caller,
                 "principal_id": operation.principal_id or sibling.principal_id,
                 "app_id": operation.app_id or sibling.app_id,
+                "token": operation.token or sibling.token,
             }
             if not operation.address and len(addresses) == 1:
                 changes["address"] = addresses.pop()
@@ -282,6 +285,7 @@ def _sessions(operations: list[Operation], window_start: datetime) -> tuple[Sess
                 mfa_before=sum(operation.mfa is True for operation in before),
                 no_mfa_before=sum(operation.mfa is False for operation in before),
                 peak_before=densest(operation.at for operation in before if is_creation(operation)),
+                names_before=tuple(sorted({operation.name.lower() for operation in before})[:_NAMES]),
             )
         )
     return tuple(sessions)

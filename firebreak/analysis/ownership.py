@@ -34,6 +34,7 @@ _NEAR = timedelta(hours=2)
 _SAME_REQUEST = timedelta(minutes=15)
 _LONG_LOG = timedelta(days=30)
 _SURE = 70
+_LISTED_CHILDREN = ["microsoft.compute", "virtualmachines"]  # the list of all resources has their extensions
 
 
 class Thing(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +158,7 @@ class Ownership:
     ) -> tuple[Judgement, ...]:
         """Return a judgement on everything found, sorted by id."""
         things = things_of(inventory, disks, access)
+        things += self._children(things)
         groups = {
             group.id.lower(): Thing(id=group.id, kind="group", created_at=group.created_at)
             for group in inventory.groups
@@ -178,6 +180,21 @@ class Ownership:
             self._group(group, things, classes) for _, group in sorted(groups.items()) if group.key not in by_key
         ]
         return tuple(sorted(judged, key=lambda judgement: judgement.id.lower()))
+
+    def _children(self, things: list[Thing]) -> list[Thing]:
+        """What attackers' sessions made below a resource that is still there: lists do not show runbooks, federated credentials and the like."""
+        known = {thing.key for thing in things}
+        found = []
+        for key, operation in sorted(self._activity.creators.items()):
+            parts = key.split("/")
+            is_child = len(parts) > 10 and parts[3] == "resourcegroups" and "providers" not in parts[6:]
+            if not is_child or key in known or parts[6:8] == _LISTED_CHILDREN or "/".join(parts[:9]) not in known:
+                continue
+            if operation.at >= self._activity.window_start and self._class_of(operation) is Class.ATTACKER:
+                parents = tuple("/".join(parts[:end]) for end in range(9, len(parts) - 1, 2))
+                kind = parts[-2]
+                found.append(Thing(id=operation.resource_id, kind=kind, created_at=operation.at, parents=parents))
+        return found
 
     def _creator(self, thing: Thing) -> Operation | None:
         """The operation that made the thing; a write that does not fit its creation time is an update and proves nothing."""

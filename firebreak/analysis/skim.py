@@ -29,6 +29,7 @@ class HttpRequest(msgspec.Struct, gc=False):
 class Claims(msgspec.Struct, gc=False):
     ipaddr: str | None = None
     appid: str | None = None
+    uti: str | None = None
     object_id: str | None = msgspec.field(
         name="http://schemas.microsoft.com/identity/claims/objectidentifier", default=None
     )
@@ -150,6 +151,7 @@ class Skimmer:
             principal_id=share(principal),
             app_id=share((claims.appid or "").lower()),
             address=share(address_of(address)),
+            token=share(claims.uti or ""),
             correlation_id=share((seen.correlation_id or "").lower()),
             category=share(_text(seen.category).lower()),
             mfa=self._methods[methods],

@@ -74,6 +74,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     principal_id: str = ""
     app_id: str = ""
     address: str = ""
+    token: str = ""  # the id of the access token, which tells one run of a pipeline from another
     resource_id: str = ""
     region: str = ""
     correlation_id: str = ""
@@ -119,6 +120,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     mfa_before: int = 0
     no_mfa_before: int = 0
     peak_before: int = 0
+    names_before: tuple[str, ...] = ()  # the different operations, lower case
 
 
 class ActivityFacts(Facts, frozen=True, kw_only=True):
@@ -397,7 +399,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """An actor or resource and what it is taken for. `score` is the sum of the reasons' points.
 
     Actors are judged by session: a stolen identity stands once as attacker (with the attacker's `address`) and again as legitimate (its
-    own address). `principal_id` is the actor's object id. `established`: the identity worked here before the attack, so it was
+    own address), and so does a pipeline of which one run was the attacker's. `principal_id` is the actor's object id. `established`: the identity worked here before the attack, so it was
     stolen and is not the attacker's own.
     """
 
@@ -410,6 +412,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     principal_id: str = ""
     address: str = ""
     app_id: str = ""
+    token: str = ""  # only when one run of a pipeline is judged apart from its others
     established: bool = False
 
 
@@ -438,7 +441,11 @@ class Attribution(Facts, frozen=True, kw_only=True):
         for actor in self.actors:
             if actor.cls is not Class.ATTACKER or not names & {actor.id.lower(), actor.principal_id.lower()}:
                 continue
-            same_way = operation.address == actor.address and (not actor.app_id or operation.app_id == actor.app_id)
+            same_way = (
+                operation.address == actor.address
+                and (not actor.app_id or operation.app_id == actor.app_id)
+                and (not actor.token or operation.token == actor.token)
+            )
             if not actor.established or same_way:
                 return True
         return False

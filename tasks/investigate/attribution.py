@@ -84,7 +84,7 @@ def assess(facts: Attribution, case: Case) -> list[Finding]:  # noqa: ARG001 - t
         )
         found.append(
             Finding(
-                id=f"attacker:{actor.id.lower()}:{actor.address}:{actor.app_id}",
+                id=":".join(filter(None, ("attacker", actor.id.lower(), actor.address, actor.app_id, actor.token))),
                 step=STEP.id,
                 title="A session taken for the attacker's",
                 severity=Severity.CRITICAL,

@@ -133,12 +133,15 @@ def _lost_on_gone(
     if activity is None:
         return ZERO
     attackers = {
-        (actor.id.lower(), actor.address, actor.app_id) for actor in attribution.actors if actor.cls is Class.ATTACKER
+        (actor.id.lower(), actor.address, actor.app_id, actor.token)
+        for actor in attribution.actors
+        if actor.cls is Class.ATTACKER
     }
     lost = ZERO
     for operation in activity.operations:
         is_machine = operation.name.lower() == "microsoft.compute/virtualmachines/write"
-        by_attacker = (operation.caller.lower(), operation.address, operation.app_id) in attackers
+        session = (operation.caller.lower(), operation.address, operation.app_id)
+        by_attacker = bool({(*session, operation.token), (*session, "")} & attackers)
         gone = operation.resource_id.lower() not in present
         if not (is_machine and by_attacker and gone and is_creation(operation)):
             continue

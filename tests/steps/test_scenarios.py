@@ -46,7 +46,16 @@ def attackers_things(case: Case) -> set[str]:
     return {blobs.get(identity, identity) for identity in theirs}
 
 
-@pytest.mark.parametrize("scenario", ["crypto-mining", "service-principal-abuse"])
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "crypto-mining",
+        "service-principal-abuse",
+        "insider-automation",
+        pytest.param("hijacked-owner", marks=pytest.mark.slow),
+        pytest.param("quiet-persistence", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("seed", [7, pytest.param(23, marks=pytest.mark.slow)])
 async def test_the_attackers_things_are_found_and_nothing_else(scenario: str, seed: int) -> None:
     world = build(scenario, seed=seed, now=NOW)
@@ -69,8 +78,9 @@ async def test_the_attackers_things_are_found_and_nothing_else(scenario: str, se
     }
     stolen = {row["principal_id"] for row in world.truth["attackers"] if row["kind"] != "created"}
     assert {a.principal_id for a in attribution.actors if a.cls is Class.ATTACKER and a.established} == stolen
-    assert case[BurnRate].rogue_per_hour > 0
-    assert case[BurnRate].lost > case[BurnRate].rogue_per_hour
+    if world.truth["rogue_compute"]:
+        assert case[BurnRate].rogue_per_hour > 0
+        assert case[BurnRate].lost > case[BurnRate].rogue_per_hour
     assert attribution.attack_start is not None
     assert abs(
         attribution.attack_start - datetime.fromisoformat(world.truth["attack_start"][:26] + "+00:00")
