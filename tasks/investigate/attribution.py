@@ -86,7 +86,9 @@ def assess(facts: Attribution, case: Case) -> list[Finding]:  # noqa: ARG001 - t
             Finding(
                 id=":".join(filter(None, ("attacker", actor.id.lower(), actor.address, actor.app_id, actor.token))),
                 step=STEP.id,
-                title="A session taken for the attacker's",
+                title="A session taken for the attacker's"
+                if actor.app_id or actor.address
+                else "An identity that the attacker brought in",
                 severity=Severity.CRITICAL,
                 reasons=reasons,
                 event_ids=tuple(dict.fromkeys(event for reason in actor.reasons for event in reason.event_ids)),

@@ -71,11 +71,11 @@ async def test_the_attackers_things_are_found_and_nothing_else(scenario: str, se
         for name in (row["caller"], row["principal_id"])
         for address in row["addresses"]
     }
-    accused = {(actor.id.lower(), actor.address) for actor in attribution.actors if actor.cls is Class.ATTACKER}
-    assert accused <= sessions
-    assert {row["principal_id"] for row in world.truth["attackers"]} == {
-        actor.principal_id for actor in attribution.actors if actor.cls is Class.ATTACKER
-    }
+    accused = [actor for actor in attribution.actors if actor.cls is Class.ATTACKER]
+    assert {(actor.id.lower(), actor.address) for actor in accused if actor.address} <= sessions
+    brought_in = {world.role_assignments[key]["properties"]["principalId"] for key in world.truth["rogue_grants"]}
+    attackers = {row["principal_id"] for row in world.truth["attackers"]}
+    assert {actor.principal_id for actor in accused} == attackers | brought_in
     stolen = {row["principal_id"] for row in world.truth["attackers"] if row["kind"] != "created"}
     assert {a.principal_id for a in attribution.actors if a.cls is Class.ATTACKER and a.established} == stolen
     if world.truth["rogue_compute"]:
@@ -88,7 +88,8 @@ async def test_the_attackers_things_are_found_and_nothing_else(scenario: str, se
     grave = [
         finding for finding in findings if finding.severity in (Severity.HIGH, Severity.CRITICAL) and finding.actor
     ]
-    assert {(finding.actor.lower(), finding.address) for finding in grave} <= sessions
+    acted = [finding for finding in grave if finding.actor not in brought_in - attackers]
+    assert {(finding.actor.lower(), finding.address) for finding in acted} <= sessions
 
 
 @pytest.mark.parametrize("seed", [7, pytest.param(23, marks=pytest.mark.slow)])
