@@ -113,7 +113,7 @@ def judgements(actors: Actors, history: History) -> tuple[Judgement, ...]:
 
 
 def _works(activity: ActivityFacts, history: History) -> dict[SessionKey, Work]:
-    grouped: dict[SessionKey, list[Operation]] = defaultdict(list)
+    grouped: dict[tuple[str, str, str], list[Operation]] = defaultdict(list)
     for operation in activity.operations:
         if operation.at >= activity.window_start:
             grouped[session_key(operation)].append(operation)
