@@ -56,7 +56,9 @@ def seen(case: Case) -> Seen:
     wanted = [(who, tag, folded(tag.strip())) for who, protection in sources for tag in protection.tags]
     tagged: dict[str, str] = {}
     spelled: dict[str, set[str]] = {}
-    for resource_id, tags in _known(case):
+    for resource_id, tags in sorted(
+        _known(case), key=lambda one: one[0]
+    ):  # the order of facts must not show in a reason
         for scope in _scopes(resource_id):
             spelled.setdefault(scope.lower(), set()).add(_ascii_lower(scope))
         if not tags:
@@ -69,7 +71,7 @@ def seen(case: Case) -> Seen:
                     f"It carries or holds the protected tag {tag} (on {resource_id}), named by the {who}."
                 )
     holds: dict[str, str] = {}
-    for key, reason in tagged.items():
+    for key, reason in sorted(tagged.items()):
         parts = key.split("/")
         for length in range(len(parts) - 1, 1, -1):
             holds.setdefault("/".join(parts[:length]), reason)

@@ -178,6 +178,18 @@ def test_a_tag_protects_what_is_below_and_a_group_that_holds_it() -> None:
     assert why_protected(make_action(1, target=group.id, kind="group.delete"), case)
 
 
+def test_the_reason_is_the_same_whatever_the_order_of_what_is_tagged() -> None:
+    machines = [make_machine(n, tags={"keep": ""}) for n in (1, 2, 3)]
+    group = make_action(1, target=f"{SCOPE}/resourceGroups/rg-miners", kind="group.delete")
+    rails = make_playbook(protected_tags=("keep",))
+    reasons = {
+        why_protected(group, make_case(Inventory(machines=tuple(order)), playbook=rails))
+        for order in (machines, machines[::-1], [machines[1], machines[0], machines[2]])
+    }
+    assert len(reasons) == 1
+    assert reasons != {""}
+
+
 def test_the_partners_own_access_is_never_removed() -> None:
     partner = role(1, principal_type="ForeignGroup")
     case = make_case(AccessFacts(role_assignments=(partner, role(2))))
