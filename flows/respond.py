@@ -171,6 +171,11 @@ class PrefectRuntime:
         self._log.info(text)
 
 
+def failed(error: ResponseError) -> State[Any]:
+    """The final state of a run that cannot go on; its message is kept by Prefect and shown beside the run."""
+    return Failed(message=without_secrets(str(error)))
+
+
 def _text(given: Mapping[str, Any], name: str, default: str = "") -> str:
     """A text of an answer; a late one was not checked against the form, and may hold anything."""
     value = given.get(name, default)
@@ -230,7 +235,7 @@ async def respond(
         except ResponseError as error:
             log.error("%s", error)
             room.fail(name, error)
-            return Failed(message=without_secrets(str(error)))
+            return failed(error)
         except Exception as error:
             log.exception("%s: a mistake in Firebreak ended the run.", name)
             room.fail(

@@ -8,13 +8,12 @@ from prefect import flow, get_run_logger, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from firebreak.clients.policies.redaction import without_secrets
 from firebreak.engine import Engine, Undo, Undoing, open_engine_room
 from firebreak.engine.undoing import begin_undo
 from firebreak.errors import ResponseError
 from firebreak.logs import configure, working_on
 from firebreak.settings import Settings
-from flows.respond import PrefectRuntime
+from flows.respond import PrefectRuntime, failed
 from flows.undo_course import take_back
 from tasks.registry import load_steps
 
@@ -67,7 +66,7 @@ async def undo(
                     state = await take_back(undoing, course)
         except ResponseError as error:
             log.error("%s", error)
-            return Failed(message=without_secrets(str(error)))
+            return failed(error)
         except Exception as error:
             log.exception("%s: a mistake in Firebreak ended the undo.", incident)
             return Failed(
