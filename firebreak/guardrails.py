@@ -7,6 +7,7 @@ actions at once is indexed once per case (`firebreak.protected`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -26,13 +27,14 @@ from firebreak.model.facts import (
     SubscriptionFacts,
 )
 from firebreak.model.ids import ResourceId, is_plain_segment
-from firebreak.model.plan import Action, Plan
+from firebreak.model.plan import GIVES_BACK_TO, UNDOES, Action, Plan
 from firebreak.protected import named, population, seen
 
 OTHER_SYSTEMS: Final = ("/v1/", "/v1.0/", "/beta/")  # how Partner Center and Graph paths begin
 
 _TAKING_AWAY: Final = frozenset({"delete", "remove", "purge", "revoke"})
 _ADDING: Final = frozenset({"create", "add", "assign", "restore", "put"})
+_CLOCKS_DIFFER: Final = timedelta(minutes=2)
 _OWNER: Final = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 _PRINCIPAL_PARAMS: Final = ("principal_id", "principalId", "object_id", "user_id", "service_principal_id")
 _ASSIGNMENTS: Final = "microsoft.authorization/roleassignments"
@@ -234,13 +236,13 @@ def _by_lock(action: Action, target: ResourceId, case: Case) -> str:
     locks = access.locks if access else ()
     if target.type == "microsoft.authorization/locks":
         lock = next((one for one in locks if one.id.lower() == target.key), None)
-        if _verb(action) not in _TAKING_AWAY or (lock is not None and _is_attackers(lock, case)):
+        if _verb(action) not in _TAKING_AWAY or (lock is not None and _may_go(lock, case)):
             return ""
-        return "It is a lock that the attacker did not make."
+        return "It is a lock that neither the attacker nor an undo of this incident made."
     for lock in locks:
         blocks = lock.level.lower() == "readonly" or _verb(action) in _TAKING_AWAY
         covers = target.is_within(lock.scope) or lock.scope.lower().startswith(target.key + "/")
-        if blocks and covers and not _is_attackers(lock, case):
+        if blocks and covers and not (_is_attackers(lock, case) or (_responds_again(action) and _is_ours(lock, case))):
             return f"The lock {lock.id} ({lock.level}) covers it, and the attacker did not make that lock."
     return ""
 
@@ -279,6 +281,25 @@ def _principal(principal_id: str, case: Case) -> str:
         if lowered and lowered in {entry.strip().lower() for entry in protection.principals}:
             return f"The {who} protects principal {principal_id}."
     return ""
+
+
+def _may_go(lock: Lock, case: Case) -> bool:
+    return _is_attackers(lock, case) or _is_ours(lock, case)
+
+
+def _responds_again(action: Action) -> bool:
+    """Whether an action takes back an earlier undo: it meets the locks which that undo placed."""
+    return bool(action.params.get(UNDOES)) and not action.params.get(GIVES_BACK_TO)
+
+
+def _is_ours(lock: Lock, case: Case) -> bool:
+    """Whether an undo of this incident placed the lock, and nobody has placed it anew since."""
+    placed = case.placed.get(lock.id.lower())
+    if placed is None:
+        return False
+    activity = case.get(ActivityFacts)
+    creation = activity.creators.get(lock.id.lower()) if activity else None
+    return creation is None or creation.at <= placed + _CLOCKS_DIFFER
 
 
 def _is_attackers(lock: Lock, case: Case) -> bool:

@@ -207,6 +207,7 @@ class OperationSettings(_Section):
     alerts_api: str = "/beta"
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     fallback_machine_per_hour: Decimal | None = None
+    reactivation_days: int = Field(default=30, ge=0, le=365)
 
 
 class ContactSettings(_Section):
@@ -348,6 +349,7 @@ class Settings(BaseSettings):
             "currency": self.operations.currency,
             "max_pages": self.operations.max_pages,
             "fallback_machine_per_hour": None if price is None else str(price),
+            "reactivation_days": self.operations.reactivation_days,
             "contact": contact,
         }
 

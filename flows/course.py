@@ -51,11 +51,11 @@ async def respond_to(engine: Engine, runtime: Runtime) -> str:
         WaitingError: a gate waits and this process is not to.
         ResponseError: the run cannot go on (credentials, network, a promise refused it); the state says so and a new run resumes.
     """
+    if why := engine.why_undo_goes_first():
+        raise why
     if engine.state in ("done", "stopped"):
         runtime.say(f"{engine.incident.id} has ended ({engine.state}); nothing to do.")
         return engine.state
-    if why := engine.why_undo_goes_first():
-        raise why
     engine.begin_run()
     round_of_facts = 1
     for stage in engine.playbook.stages:

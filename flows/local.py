@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from firebreak.approval import GateWatch
 from firebreak.engine import Engine, EngineRoom, Question, Undo, Undoing
-from firebreak.engine.undoing import begin_undo
+from firebreak.engine.undoing import begin_undo, check_request
 from firebreak.errors import ResponseError, WaitingError
 from firebreak.logs import configure
 from firebreak.model.mode import Mode
@@ -71,7 +71,14 @@ async def undo_here(room: EngineRoom, incident: str, wanted: Undo, say: Callable
 
 
 async def try_undo_here(room: EngineRoom, incident: str, wanted: Undo, say: Callable[[str], None]) -> Plan:
-    """Look and plan an undo without asking or changing anything; return the plan, which is not kept."""
+    """Look and plan an undo without asking or changing anything; return the plan, which is not kept.
+
+    Raises:
+        GuardRailError: the response has not ended.
+        ContentError: the request names actions or stages that the incident does not have.
+        ResponseError: the subscription cannot be read.
+    """
+    check_request(Engine(room, incident, None, run_id=""), wanted)
     async with room.connect(incident, mode=Mode.DRY_RUN) as clouds:
         engine = Engine(room, incident, clouds, run_id=f"local-{uuid.uuid4()}")
         trial = Undoing(engine, wanted, trial=True)

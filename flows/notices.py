@@ -17,9 +17,8 @@ from prefect.types import DateTime
 from firebreak.approval import GateView, Notice, notices
 from firebreak.engine import EngineRoom
 from firebreak.report.hostile import plain
-from flows.start import wake
+from flows.start import SUSPENDED_AT, wake
 
-SUSPENDED_AT = "suspended-at"  # the incident's value that says at which question, under which key, its run is suspended
 _SECONDS = 20
 
 

@@ -30,8 +30,8 @@ from firebreak.model.plan import Plan
 from firebreak.settings import Settings
 from flows.course import respond_to
 from flows.gate_form import GATE_FIELDS, gate_form, left_out_ids
-from flows.notices import SUSPENDED_AT, tell_people
-from flows.start import PrefectError, answer_under, forget_answer, is_wake
+from flows.notices import tell_people
+from flows.start import SUSPENDED_AT, PrefectError, answer_under, forget_answer, is_wake
 from tasks.registry import load_steps
 
 _GO_ON = "Nothing is lost. Look at the run's log, then go on with: firebreak respond --incident"
@@ -227,6 +227,8 @@ async def respond(
             name = incident or _open_by_hand(room, subscription, reason, playbook, dry_run)
             async with room.connect(name) as clouds:
                 engine = Engine(room, name, clouds, run_id=f"{runtime.flow_run.id}:{runtime.flow_run.run_count}")
+                if why := engine.why_undo_goes_first():
+                    raise why  # before this run takes the place of the undo's, which the gate wakes
                 room.store.values.set(name, "flow_run", str(runtime.flow_run.id))
                 course = PrefectRuntime(room, name)
                 with working_on(incident=name):

@@ -22,6 +22,9 @@ from firebreak.engine import EngineRoom
 from firebreak.errors import ResponseError
 from firebreak.model.mode import Mode
 
+SUSPENDED_AT = "suspended-at"  # the incident's value that says at which question, under which key, its run is suspended
+_SUSPENDED: Final = ("Suspended", "Paused")
+_WAITING: Final = (*_SUSPENDED, "Scheduled", "Late", "Resuming")
 _WAKE_TRIES = 20
 _WAKE: Final = {"decision": "reject", "code": "000000", "reason": "(the run is woken: its question is no longer asked)"}
 
@@ -98,7 +101,8 @@ async def resume_incident(room: EngineRoom, incident: str) -> str:
     A run that waits at a gate is the incident's run already: it is returned, and no second one is started.
     """
     last = str(room.store.values.get(incident, "flow_run") or "")
-    if last and (await run_state(last))[0] in ("Suspended", "Paused"):
+    if last and (state := (await run_state(last))[0]) in _SUSPENDED:
+        await _wake_if_answered(room, incident, state)
         return last
     number = int(room.store.values.get(incident, "resumed", 0)) + 1
     room.store.values.set(incident, "resumed", number)
@@ -106,10 +110,13 @@ async def resume_incident(room: EngineRoom, incident: str) -> str:
 
 
 async def start_undo(room: EngineRoom, incident: str, number: int) -> str:
-    """Create the flow run of an open undo, or a further one when the last was lost; one that waits at the gate is returned."""
+    """Create the flow run of an open undo, or a further one: a run that is called running may have died with its host, and the lease lets
+    only the newest write. One that waits, at the gate or for a runner, is returned.
+    """
     key = f"undo-{number}-run"
     last = str(room.store.values.get(incident, key) or "")
-    if last and not (await run_state(last))[1]:
+    if last and (state := (await run_state(last))[0]) in _WAITING:
+        await _wake_if_answered(room, incident, state)
         return last
     tries = int(room.store.values.get(incident, f"undo-{number}-runs", 0)) + 1
     room.store.values.set(incident, f"undo-{number}-runs", tries)
@@ -122,7 +129,7 @@ async def start_undo(room: EngineRoom, incident: str, number: int) -> str:
             ) from error
         run = await client.create_flow_run_from_deployment(
             deployment.id,
-            parameters={"incident": incident},
+            parameters={"incident": incident, "number": number},
             idempotency_key=f"{incident}-undo-{number}-{tries}",
             name=f"{incident}-undo-{number}",
         )
@@ -131,12 +138,23 @@ async def start_undo(room: EngineRoom, incident: str, number: int) -> str:
     return str(run.id)
 
 
+async def _wake_if_answered(room: EngineRoom, incident: str, state: str) -> None:
+    """Wake a suspended run whose question was answered while nobody could: the server was away, or another run stood in its place."""
+    at = room.store.values.get(incident, SUSPENDED_AT)
+    if not at or state not in _SUSPENDED:
+        return
+    view = room.desk.view(at["gate"])
+    if view.state not in ("open", "expired") or view.ask != at["ask"]:
+        await wake(room, incident)
+
+
 async def wake(room: EngineRoom, incident: str) -> bool:
     """Resume the suspended run of an incident whose question is no longer the one it asks; False when no run is suspended.
 
     The form's fields are filled as its schema asks; the run looks at the desk again and reads none of them.
     """
-    run_id = room.store.values.get(incident, "flow_run")
+    at = room.store.values.get(incident, SUSPENDED_AT)
+    run_id = at["run"] if at else room.store.values.get(incident, "flow_run")
     if not run_id:
         return False
     async with _prefect() as client:

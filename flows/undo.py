@@ -10,6 +10,7 @@ from prefect.states import Completed, Failed
 
 from firebreak.engine import Engine, Undo, Undoing, open_engine_room
 from firebreak.engine.undoing import begin_undo
+from firebreak.engine.undos import undo_of
 from firebreak.errors import ResponseError
 from firebreak.logs import configure, working_on
 from firebreak.settings import Settings
@@ -29,6 +30,7 @@ async def undo(
     stages: list[str] | None = None,
     include_attacker: bool = False,
     requested_by: str = "",
+    number: int = 0,
 ) -> State[Any]:
     """Take back what an incident did: plan the inverses, ask, act, prove, report. An undo that is open goes on.
 
@@ -38,6 +40,7 @@ async def undo(
         stages: only what these stages of the playbook did; the stage undo takes back the last undo.
         include_attacker: also start and restore what was judged the attacker's.
         requested_by: your name as enrolled. Whoever asks cannot approve.
+        number: leave it at 0. The command line names the undo here that it has asked for; what else is filled in does not count then.
     """
     settings = Settings.load()
     configure(settings.log_format, settings.log_level)
@@ -57,7 +60,7 @@ async def undo(
                 return Completed(message=f"{incident} is a {mode} incident: it changed nothing, so nothing is undone.")
             async with room.connect(incident) as clouds:
                 engine = Engine(room, incident, clouds, run_id=f"{runtime.flow_run.id}:{runtime.flow_run.run_count}")
-                undoing = Undoing(engine, begin_undo(engine, wanted))
+                undoing = Undoing(engine, undo_of(room.store, incident, number) or begin_undo(engine, wanted))
                 room.store.values.set(incident, f"undo-{undoing.number}-run", str(runtime.flow_run.id))
                 room.store.values.set(incident, "flow_run", str(runtime.flow_run.id))
                 course = PrefectRuntime(room, incident)

@@ -26,7 +26,7 @@ async def take_back(undoing: Undoing, runtime: Runtime) -> str:
     plan = undoing.kept() or await plan_undo(undoing, runtime)
     if not plan.actions:
         runtime.say(f"{name}: nothing to take back.")
-        return await _close(undoing, runtime, plan, "nothing", "nothing to take back")
+        return await _close(undoing, runtime, plan, "nothing", "no change stands that could be taken back")
     if not plan.applyable and not plan.over_limits:
         raise undoing.refused(plan)
     stage = undoing.stage(plan)

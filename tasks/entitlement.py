@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
+from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.plan import Action
 from firebreak.model.step import Sent, Target
@@ -12,6 +14,29 @@ from tasks.requests import request_id
 
 CANCEL = "entitlement.cancel"
 REACTIVATE = "entitlement.reactivate"
+REACTIVATION_DAYS = 30
+
+
+def why_too_late(cancelled_at: datetime, case: Case) -> str:
+    """Say in a sentence that the time to reactivate what was cancelled then is over, "" while it is not."""
+    days, ends = _time_to_reactivate(cancelled_at, case)
+    if case.now <= ends:
+        return ""
+    return (
+        f"Too late: it was cancelled on {cancelled_at:%Y-%m-%d}, and Microsoft is counted on to reactivate for {days} days, until {ends:%Y-%m-%d}. "
+        "Ask Microsoft; if they still reactivate it, raise FIREBREAK_OPERATIONS__REACTIVATION_DAYS and ask again."
+    )
+
+
+def until_when(cancelled_at: datetime, case: Case) -> str:
+    """Say in a sentence until when it can be reactivated."""
+    days, ends = _time_to_reactivate(cancelled_at, case)
+    return f"Possible until {ends:%Y-%m-%d}: Microsoft names no deadline, {days} days from the moment of cancelling are counted on."
+
+
+def _time_to_reactivate(cancelled_at: datetime, case: Case) -> tuple[int, datetime]:
+    days = int(case.parameter("recover.reactivate_entitlement", "reactivation_days", REACTIVATION_DAYS))
+    return days, cancelled_at + timedelta(days=days)
 
 
 async def look_at_entitlements(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:

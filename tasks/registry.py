@@ -22,7 +22,7 @@ from firebreak.model.step import Effect, LoadedStep, Step
 PHASES = ("investigate", "contain", "eradicate", "recover", "harden", "notify")
 _GUIDANCE = re.compile(r"S(\d{2,3})")
 _LAST_GUIDANCE_ROW = 117
-_FUNCTIONS = ("collect", "conclude", "assess", "plan", "look", "apply", "undo", "whose")
+_FUNCTIONS = ("collect", "conclude", "assess", "plan", "look", "apply", "undo", "whose", "in_time")
 _PERMISSION = re.compile(r"[A-Za-z0-9.*]+(/[A-Za-z0-9._*-]+)+")
 
 
@@ -93,7 +93,7 @@ def _check_texts(step: Step) -> None:
 
 def _check_functions(step: Step, present: set[str]) -> None:
     if step.effect is Effect.READ:
-        if present & {"plan", "look", "apply", "undo", "whose"}:
+        if present & {"plan", "look", "apply", "undo", "whose", "in_time"}:
             raise StepError("a reading step has functions that change something.", step=step.id)
         if len(present & {"collect", "conclude"}) != 1:
             raise StepError("a reading step has either collect or conclude.", step=step.id)

@@ -88,6 +88,10 @@ def show(gate: str, as_json: bool = Json) -> None:
         print_json({**_as_json(view), "plan": actions})
         return
     stdout.print(Markdown(page), soft_wrap=False)
+    if view.confirm:
+        stdout.print(
+            f"To approve it, type the confirmation: --confirm {safe(repr(view.confirm) if ' ' in view.confirm else view.confirm)}"
+        )
 
 
 @app.command("approve")

@@ -94,6 +94,10 @@ MEANINGS = {
     "operations.alerts_api": "Version of Graph's alerts API, as it stands in the path.",
     "operations.currency": "Currency of retail prices, ISO 4217.",
     "operations.fallback_machine_per_hour": "Price of a machine whose size has none, in that currency. Empty: it is listed as not priced.",
+    "operations.reactivation_days": (
+        "Days after the cancellation of a subscription in which Microsoft is counted on to reactivate it. Microsoft names no deadline; its data is "
+        "deleted after 30 to 90 days."
+    ),
 }
 
 

@@ -12,7 +12,7 @@ import typer
 from firebreak.cli.output import Json, print_error, print_json, safe, say, stdout
 from firebreak.cli.rooms import dossier_of, engine_room
 from firebreak.cli.services import Running, find_services, use_services
-from firebreak.engine import EngineRoom
+from firebreak.engine import Engine, EngineRoom
 from firebreak.errors import AlertError, ContentError, WaitingError
 from firebreak.model.mode import Mode
 from firebreak.report.dossier import run_json
@@ -47,6 +47,8 @@ def respond(
     with engine_room(settings) as room:
         name = incident or _open(room, alert, playbook, dry_run)
         room.store.incidents.get(name)
+        if why := Engine(room, name, None, run_id="").why_undo_goes_first():
+            raise why
         if services:
             asyncio.run(_in_prefect(room, name, services, wait=wait, resume=bool(incident), quiet=as_json))
         else:

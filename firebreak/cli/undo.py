@@ -18,7 +18,7 @@ from firebreak.engine.undoing import begin_undo
 from firebreak.engine.undos import undos_of
 from firebreak.errors import WaitingError
 from firebreak.model.plan import NoOp, Plan
-from firebreak.report.dossier import run_json
+from firebreak.report.dossier import UndoRow, run_json
 from firebreak.report.undone import grouped, plan_json
 from firebreak.settings import Settings
 
@@ -98,6 +98,7 @@ def _try(room: EngineRoom, incident: str, wanted: Undo, as_json: bool) -> int:
         engine = Engine(room, incident, None, run_id="")
         number = max(engine.rounds())
         stdout.print(Markdown(pages.plan_page(engine, plan, number)), soft_wrap=False)
+        stdout.print("Nothing was changed. Without --dry-run people are asked at a gate first.")
     else:
         stdout.print("Nothing to take back.")
         _print_left(plan.no_ops)
@@ -136,13 +137,22 @@ def _show(room: EngineRoom, incident: str, as_json: bool) -> str:
     if as_json:
         print_json(run_json(dossier))
         return last.state
-    note = f" ({safe(last.note, 300)})" if last.note else ""
+    note = f" ({safe(_standing(last), 300)})" if _standing(last) else ""
     stdout.print(f"[bold]{incident}[/], undo {last.number}: {last.state}{note}")
     for row in last.actions:
         reason = f" ({safe(row.reason, 200)})" if row.reason else ""
         stdout.print(f"  {safe(row.action.title, 100)}: {row.state.replace('_', ' ')}{reason}")
     _print_left(last.left)
     return last.state
+
+
+def _standing(undo: UndoRow) -> str:
+    """What is said of an undo beside its state: how it ended, or what it waits for."""
+    if undo.state != "open":
+        return undo.note
+    if undo.gate:
+        return f"its gate waits or is answered: firebreak gates show {undo.gate}"
+    return "the subscription is read again first, then its gate asks: firebreak gates list"
 
 
 def _print_left(left: Sequence[NoOp]) -> None:

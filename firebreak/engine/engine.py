@@ -5,7 +5,7 @@ Every method may be called again after a crash: what the store already holds is 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,7 +27,8 @@ from firebreak.errors import (
     ResponseError,
     UnreachableError,
 )
-from firebreak.execution import Journal, Lease, execute
+from firebreak.execution import Journal, JournalRow, Lease, execute
+from firebreak.execution.undo import placed
 from firebreak.logs import working_on
 from firebreak.model.alert import Incident
 from firebreak.model.case import Case
@@ -165,38 +166,28 @@ class Engine:
             {p for s in self.playbook.stages for name in s.steps for p in self.room.steps[name].step.permissions}
         )
         installation: dict[str, dict[str, Any]] = {_DOOR: {"needed_permissions": needed}}
+        installation["recover.reactivate_entitlement"] = {
+            "reactivation_days": self.room.settings.operations.reactivation_days
+        }
         if self.room.settings.contact is not None:
             installation["notify.support_ticket"] = {
                 "contact": self.room.settings.contact.model_dump(exclude_none=True)
             }
         began = self.value(f"round-{number}")
+        rows = self._journal().rows(self.incident.id)
         return Case(
             incident=self.incident,
             playbook=self.playbook,
             now=datetime.fromisoformat(began) if began else self.room.clock(),
             facts=facts,
-            outcomes=self._ended(),
+            outcomes={row.action.id: row.outcome for row in rows if row.state.is_final},
             round=number,
             installation=installation,
-            left_out=self._left_out() if respect_left_out else {},
-            changed=self._changed(),
+            left_out=_left_out(rows) if respect_left_out else {},
+            changed=_changed(rows),
+            placed=placed(rows),
             operator=self.room.settings.protection.as_protection(),
         )
-
-    def _left_out(self) -> dict[str, str]:
-        rows = Journal(self._store, self.room.audit, self.room.clock).rows(self.incident.id)
-        return {
-            row.action.target.lower(): "Left out by a person at an earlier gate of this incident: not proposed again."
-            for row in rows
-            if row.state is ActionState.LEFT_OUT and row.stage != UNDO
-        }
-
-    def _changed(self) -> dict[str, frozenset[str]]:
-        kinds: dict[str, set[str]] = {}
-        for row in Journal(self._store, self.room.audit, self.room.clock).rows(self.incident.id):
-            if row.state.is_good:
-                kinds.setdefault(row.action.target.lower(), set()).add(row.action.kind)
-        return {target: frozenset(found) for target, found in kinds.items()}
 
     def not_looked_at(self, number: int) -> tuple[NotLookedAt, ...]:
         """What was in scope and not read in a round: said by the facts, and by steps that failed or were skipped."""
@@ -274,12 +265,13 @@ class Engine:
     def gate_of(self, stage: Stage) -> Gate:
         return self.gate(stage.gate)
 
-    def gate(self, gate_id: str) -> Gate:
-        """One of the playbook's gates; the gate of an undo is made when the playbook has none, and knows who asked for it."""
+    def gate(self, gate_id: str, number: int = 0) -> Gate:
+        """One of the playbook's gates; that of undo `number` (0: the last) is made when the playbook has none, and knows who asked for it."""
         if gate_id != UNDO:
             return self.playbook.gates[gate_id]
         undos = undos_of(self._store, self.incident.id)
-        return undo_gate(self.playbook, undos[-1].requested_by if undos else "")
+        asked = [undo.requested_by for undo in undos if number in (0, undo.number)]
+        return undo_gate(self.playbook, asked[-1] if asked else "")
 
     def rounds(self) -> tuple[int, ...]:
         """The rounds in which anything was looked at, the oldest first."""
@@ -426,7 +418,10 @@ class Engine:
         return [o for o in self._ended().values() if not o.state.is_good and o.state is not ActionState.LEFT_OUT]
 
     def _ended(self) -> dict[str, Outcome]:
-        return Journal(self._store, self.room.audit, self.room.clock).outcomes(self.incident.id)
+        return self._journal().outcomes(self.incident.id)
+
+    def _journal(self) -> Journal:
+        return Journal(self._store, self.room.audit, self.room.clock)
 
     def value(self, key: str) -> Any:
         """What was remembered of this incident under a key, or None."""
@@ -443,3 +438,19 @@ def _conclude(loaded: LoadedStep, case: Case) -> Any:
             f"{loaded.step.id} has neither collect nor conclude.", hint="Give the step one of them."
         )
     return loaded.conclude(case)
+
+
+def _left_out(rows: Iterable[JournalRow]) -> dict[str, str]:
+    return {
+        row.action.target.lower(): "Left out by a person at an earlier gate of this incident: not proposed again."
+        for row in rows
+        if row.state is ActionState.LEFT_OUT and row.stage != UNDO
+    }
+
+
+def _changed(rows: Iterable[JournalRow]) -> dict[str, frozenset[str]]:
+    kinds: dict[str, set[str]] = {}
+    for row in rows:
+        if row.state.is_good:
+            kinds.setdefault(row.action.target.lower(), set()).add(row.action.kind)
+    return {target: frozenset(found) for target, found in kinds.items()}

@@ -30,7 +30,7 @@ def gate_page(engine: Engine, view: GateView) -> str:
     return not_allowed(plan, engine.room.steps, case) + gate_pages.gate_page(
         plan,
         engine.incident,
-        engine.gate(view.gate),
+        engine.gate(view.gate, plan.round),
         approvals=[a.approver for a in view.approvals],
         required=view.required,
         problem=view.last_problem,
@@ -46,7 +46,7 @@ def plan_page(engine: Engine, plan: Plan, number: int) -> str:
     """A plan as an artifact: the gate's page before anybody answered. `number` is the round its facts are of."""
     case = engine.case(number)
     subscription = case.get(SubscriptionFacts)
-    gate = engine.gate(UNDO if plan.stage == UNDO else engine.playbook.stage(plan.stage).gate)
+    gate = engine.gate(UNDO if plan.stage == UNDO else engine.playbook.stage(plan.stage).gate, plan.round)
     page = gate_pages.gate_page(plan, engine.incident, gate, burn=_burn(engine, number), subscription=subscription)
     return not_allowed(plan, engine.room.steps, case) + page
 

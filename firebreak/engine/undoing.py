@@ -139,6 +139,24 @@ def why_not_now(engine: Engine) -> str:
     return ""
 
 
+def check_request(engine: Engine, wanted: Undo) -> None:
+    """Refuse what cannot be taken back now, before anything is read or kept.
+
+    Raises:
+        GuardRailError: the response has not ended.
+        ContentError: the request names actions or stages that the incident does not have.
+    """
+    incident = engine.incident.id
+    if why := why_not_now(engine):
+        raise GuardRailError(
+            why,
+            rail="running",
+            hint=f"Let it end, or reject its gate (firebreak gates list). A run that died goes on with: firebreak respond --incident {incident}",
+        )
+    rows = Journal(engine.room.store, engine.room.audit, engine.room.clock).rows(incident)
+    Selection(only=wanted.only, stages=wanted.stages).check(rows)
+
+
 def begin_undo(engine: Engine, wanted: Undo) -> Undo:
     """Keep the request, or return the one that is open and asks for the same; who asked is in the audit log.
 
@@ -146,16 +164,9 @@ def begin_undo(engine: Engine, wanted: Undo) -> Undo:
         GuardRailError: the response has not ended.
         ContentError: another undo is open, or the request names actions or stages that the incident does not have.
     """
+    check_request(engine, wanted)
     incident, store = engine.incident.id, engine.room.store
-    if why := why_not_now(engine):
-        raise GuardRailError(
-            why,
-            rail="running",
-            hint=f"Let it end, or reject its gate (firebreak gates list). A run that died goes on with: firebreak respond --incident {incident}",
-        )
     known = len(undos_of(store, incident))
-    rows = Journal(store, engine.room.audit, engine.room.clock).rows(incident)
-    Selection(only=wanted.only, stages=wanted.stages).check(rows)
     undo = ask_for_undo(store, incident, wanted)
     if undo.number > known:
         data = {"undo": undo.number, "only": list(undo.only), "stages": list(undo.stages)}

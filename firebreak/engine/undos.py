@@ -44,6 +44,20 @@ def undos_of(store: Store, incident: str) -> tuple[Undo, ...]:
     return tuple(found)
 
 
+def undo_of(store: Store, incident: str, number: int) -> Undo | None:
+    """The undo with this number, None for number 0: a run that comes late must not take what it was to do for a new request.
+
+    Raises:
+        ContentError: the incident has no such undo.
+    """
+    if not number:
+        return None
+    found = next((undo for undo in undos_of(store, incident) if undo.number == number), None)
+    if found is None:
+        raise ContentError(f"{incident} has no undo {number}.", hint=f"See: firebreak incidents show {incident}")
+    return found
+
+
 def save_undo(store: Store, incident: str, undo: Undo) -> None:
     """Keep an undo; a later state replaces an earlier one."""
     store.values.set(incident, f"undo-{undo.number}", msgspec.to_builtins(undo))

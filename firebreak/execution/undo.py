@@ -7,6 +7,7 @@ choosing the stage `undo`. Pure: in go journal rows, out come a plan and, where 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 
 import msgspec
@@ -17,7 +18,7 @@ from firebreak.model.case import Case
 from firebreak.model.facts import Class
 from firebreak.model.outcome import ActionState
 from firebreak.model.plan import GIVES_BACK_TO, UNDO, UNDOES, Action, NoOp, Plan, action_id
-from firebreak.model.step import LoadedStep
+from firebreak.model.step import FREE, LoadedStep
 from firebreak.planning import Draft
 
 Whose = Callable[[Action], Class]
@@ -81,6 +82,15 @@ def standing(rows: Iterable[JournalRow]) -> dict[str, bool]:
     return {action: stands(action) for action in changed}
 
 
+def placed(rows: Iterable[JournalRow]) -> dict[str, datetime]:
+    """Targets in lower case that an undo of this incident put where nothing was, with the time."""
+    return {
+        row.action.target.lower(): row.ended_at
+        for row in rows
+        if row.state is ActionState.DONE and row.ended_at and row.stage == UNDO and row.action.fingerprint == FREE
+    }
+
+
 def inverse_plan(
     case: Case,
     rows: Iterable[JournalRow],
@@ -104,11 +114,11 @@ def inverse_plan(
     stands = standing(everything)
     backward = _backward(everything)
     chosen = [r for r in everything if stands.get(r.action.id) and _is_chosen(r, selection, backward)]
-    destroyed = _destroyed([r for r in everything if stands.get(r.action.id)], steps)
+    destroyed = _destroyed([r for r in everything if stands.get(r.action.id)], steps, case)
     undone: list[tuple[Sequence[JournalRow], Action]] = []
     left: list[NoOp] = [*_unfinished(everything, selection, backward)]
     for group in _by_target(chosen):
-        found, covered, noted = _inverse(group, steps)
+        found, covered, noted = _inverse(group, steps, case)
         first = group[0]
         if found is None:
             left += noted
@@ -154,12 +164,12 @@ def _by_target(rows: Sequence[JournalRow]) -> Iterator[list[JournalRow]]:
 
 
 def _inverse(
-    group: Sequence[JournalRow], steps: Mapping[str, LoadedStep]
+    group: Sequence[JournalRow], steps: Mapping[str, LoadedStep], case: Case
 ) -> tuple[Action | None, Sequence[JournalRow], list[NoOp]]:
     """The inverse of the oldest change that has one, the changes that it takes back, and why there is none for those before."""
     noted: list[NoOp] = []
     for index, row in enumerate(group):
-        found = _undo(row, steps)
+        found = _undo(row, steps, case)
         if isinstance(found, Action):
             return found, group[index:], noted
         why = row.action.irreversible_because or "There is no inverse of this action."
@@ -168,20 +178,22 @@ def _inverse(
     return None, (), noted
 
 
-def _undo(row: JournalRow, steps: Mapping[str, LoadedStep]) -> Action | NoOp | None:
+def _undo(row: JournalRow, steps: Mapping[str, LoadedStep], case: Case) -> Action | NoOp | None:
     loaded = steps.get(row.action.step)
     found: Action | NoOp | None = None
     if loaded is not None and loaded.undo is not None:
         found = loaded.undo(row.action, row.prior)
+        if isinstance(found, Action) and loaded.in_time is not None:
+            found = loaded.in_time(found, row.ended_at or row.started_at or row.intended_at, case)
     return found
 
 
-def _destroyed(rows: Sequence[JournalRow], steps: Mapping[str, LoadedStep]) -> dict[str, JournalRow]:
+def _destroyed(rows: Sequence[JournalRow], steps: Mapping[str, LoadedStep], case: Case) -> dict[str, JournalRow]:
     """Targets in lower case that a standing change removed for good, with that change."""
     return {
         row.action.target.lower(): row
         for row in rows
-        if row.action.kind.rsplit(".", 1)[-1] in _DESTROYS and not isinstance(_undo(row, steps), Action)
+        if row.action.kind.rsplit(".", 1)[-1] in _DESTROYS and not isinstance(_undo(row, steps, case), Action)
     }
 
 

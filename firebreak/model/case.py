@@ -21,7 +21,8 @@ class Case:
     `case[Inventory]` returns the facts of that type or raises `NotCollectedError`; `case.get(Inventory)` returns None instead.
     `now` is the time the round began, not the wall clock. `left_out` are targets, in lower case, that people left out at a gate of this
     incident, with the sentence that says so: no later plan proposes them again. `changed` are targets, in lower case, with the kinds of
-    actions that ended well on them: what a list says of these may be older than what was done, so they are read alone.
+    actions that ended well on them: what a list says of these may be older than what was done, so they are read alone. `placed` are targets,
+    in lower case, that this incident's own undo put where nothing was, with the time.
     `operator` is what this installation's settings protect, whatever the playbook.
     """
 
@@ -37,6 +38,7 @@ class Case:
         installation: Mapping[str, Mapping[str, Any]] | None = None,
         left_out: Mapping[str, str] | None = None,
         changed: Mapping[str, frozenset[str]] | None = None,
+        placed: Mapping[str, datetime] | None = None,
         operator: Protection = NOTHING_MORE,
     ) -> None:
         self.incident = incident
@@ -48,6 +50,7 @@ class Case:
         self._installation = installation or {}
         self.left_out: Mapping[str, str] = dict(left_out or {})
         self.changed: Mapping[str, frozenset[str]] = dict(changed or {})
+        self.placed: Mapping[str, datetime] = dict(placed or {})
         self.operator = operator
 
     @property
@@ -67,6 +70,7 @@ class Case:
             installation=self._installation,
             left_out=self.left_out,
             changed=self.changed,
+            placed=self.placed,
             operator=self.operator,
         )
 

@@ -11,9 +11,11 @@ A changing step has
     async def apply(action, hands: Hands) -> Sent                            one action, one request
     def undo(action, prior: dict) -> Action | NoOp | None                    pure: the inverse                (optional)
     def whose(action, case: Case) -> Class                                   pure: who had the target         (optional)
+    def in_time(inverse, done_at, case: Case) -> Action | NoOp               pure: the inverse, or too late   (optional)
 
 `undo` gives a no-op with the reason where there is nothing to take back, None where nothing can be. It is also put to its own inverse: an
 undo can be undone. `whose` says whether a target was the attacker's, for targets that attribution does not judge by themselves.
+`in_time` is for inverses with a deadline: it gets what `undo` gave and when the action was done, and adds the date or refuses with a sentence.
 
 `look` serves three times: before the write (fingerprint, already so), after a crash (did it happen?), and as proof (P8).
 """
@@ -95,3 +97,4 @@ class LoadedStep(msgspec.Struct, frozen=True, kw_only=True):
     apply: Callable[..., Awaitable[Sent]] | None = None
     undo: Callable[..., Any] | None = None
     whose: Callable[..., Any] | None = None
+    in_time: Callable[..., Any] | None = None

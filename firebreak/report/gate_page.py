@@ -301,8 +301,11 @@ def _who(gate: Gate, required: int, approvals: Sequence[str], *, escalated: bool
         text += f" {minutes} minutes after it was opened, people with role {_or(gate.escalate_to)} may answer as well."
     if approvals:
         text += f" Approved so far by {', '.join(markdown(a) for a in approvals)}."
+    if gate.requested_by:
+        text += f" **Asked for by** {markdown(gate.requested_by)}."
     if not gate.requester_may_approve:
-        text += " Whoever requested this run cannot approve it."
+        who = "Whoever asked for it, or requested the response," if gate.requested_by else "Whoever requested this run"
+        text += f" {who} cannot approve it."
     return [text]
 
 

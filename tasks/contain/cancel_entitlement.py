@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import Attribution, Inventory, SubscriptionFacts
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
-from tasks.entitlement import CANCEL, REACTIVATE, change_entitlement, look_at_entitlements
+from tasks.entitlement import CANCEL, REACTIVATE, change_entitlement, look_at_entitlements, until_when, why_too_late
 from tasks.judged import Judged
 from tasks.words import plain
 
@@ -97,9 +100,15 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | NoOp | None:
         effect=Effect.REVERSIBLE,
         reasons=(
             "It was active before this incident cancelled it.",
-            "Microsoft names no deadline: count on at most 30 days from the moment of cancelling; after that ask Microsoft first.",
             "Machines that were running may start again and are billed.",
         ),
         fingerprint=action.fingerprint,
         params=action.params,
     )
+
+
+def in_time(inverse: Action, done_at: datetime, case: Case) -> Action | NoOp:
+    """Reactivating has a deadline, counted from the moment of cancelling."""
+    if late := why_too_late(done_at, case):
+        return NoOp(step=STEP.id, target=inverse.target, reason=late)
+    return msgspec.structs.replace(inverse, reasons=(*inverse.reasons, until_when(done_at, case)))

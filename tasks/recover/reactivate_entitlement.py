@@ -10,7 +10,7 @@ from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import Attribution, SubscriptionFacts
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
-from tasks.entitlement import CANCEL, REACTIVATE, change_entitlement, look_at_entitlements
+from tasks.entitlement import CANCEL, REACTIVATE, change_entitlement, look_at_entitlements, until_when, why_too_late
 from tasks.words import plain
 
 STEP = Step(
@@ -44,7 +44,11 @@ def plan(case: Case) -> list[Action | NoOp]:
     if not (asked or proved_wrong):
         reason = f"Inactive, but nobody asked: set the parameter {STEP.id}.reactivate to true."
         return [NoOp(step=STEP.id, target=target, reason=reason)]
+    cancelled_at = cancelled.ended_at if cancelled is not None and ours else None
+    if cancelled_at is not None and (late := why_too_late(cancelled_at, case)):
+        return [NoOp(step=STEP.id, target=target, reason=late)]
     why = "Asked for by the playbook's parameter." if asked else "The verdict is now legitimate."
+    until = (until_when(cancelled_at, case),) if cancelled_at is not None else ()
     by = "Cancelled by this incident." if ours else "Not cancelled by this incident: ask who did before you approve."
     return [
         Action(
@@ -54,7 +58,7 @@ def plan(case: Case) -> list[Action | NoOp]:
             target=target,
             title=f"Reactivate the subscription {plain(facts.display_name, 60)}",
             effect=Effect.REVERSIBLE,
-            reasons=(why, by, "Machines that were running may start again and are billed."),
+            reasons=(why, by, "Machines that were running may start again and are billed.", *until),
             fingerprint={"entitlement": target.rstrip("/").rsplit("/", 1)[-1].lower()},
             params={"case": case.incident.case, "round": case.round},
         )

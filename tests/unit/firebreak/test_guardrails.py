@@ -35,7 +35,7 @@ from firebreak.model.facts import (
     SubscriptionFacts,
 )
 from firebreak.model.ids import ResourceId
-from firebreak.model.plan import NOTHING_MORE, Action, Plan, Protection
+from firebreak.model.plan import GIVES_BACK_TO, NOTHING_MORE, UNDOES, Action, Plan, Protection
 from tests.unit.firebreak.execution.builders import (
     CUSTOMER,
     NOON,
@@ -286,6 +286,42 @@ def test_a_lock_made_by_an_attacker_is_known_by_its_creator() -> None:
     assert not why_protected(taking, guilty)
     assert why_protected(taking, unclear)
     assert why_protected(taking, make_case())
+
+
+PLACED = NOON - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("placed", "created", "protected"),
+    [
+        ({}, None, True),
+        ({"other": PLACED}, None, True),
+        ({"lock": PLACED}, None, False),  # the activity log does not have it yet
+        ({"lock": PLACED}, PLACED, False),
+        ({"lock": PLACED}, PLACED + timedelta(minutes=10), True),  # somebody has placed one of the same name since
+    ],
+)
+def test_a_lock_that_an_undo_of_this_incident_placed_may_be_removed_again(
+    placed: dict[str, datetime], created: datetime | None, protected: bool
+) -> None:
+    made = lock(level="ReadOnly")
+    log = {}
+    if created is not None:
+        log[made.id.lower()] = Operation(
+            id="1", name="Microsoft.Authorization/locks/write", status="succeeded", at=created, caller="us"
+        )
+    case = make_case(
+        AccessFacts(locks=(made,)),
+        ActivityFacts(events=1, from_time=NOON, to_time=NOON, window_start=NOON, creators=log),
+        attribution(),
+        placed={made.id.lower() if key == "lock" else key: at for key, at in placed.items()},
+    )
+    removal = make_action(1, kind="lock.remove", target=made.id, fingerprint={}, params={UNDOES: ["lock.restore:1"]})
+    below = make_action(1, params={UNDOES: ["machine.start:1"], GIVES_BACK_TO: ""})
+    assert bool(why_protected(removal, case)) is protected
+    assert bool(why_protected(below, case)) is protected
+    assert why_protected(make_action(1), case)  # a response, and an undo that gives back, respect it as anybody's
+    assert why_protected(make_action(1, params={UNDOES: ["machine.stop:1"], GIVES_BACK_TO: "customer"}), case)
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def make_case(
     outcomes: Mapping[str, Outcome] | None = None,
     round: int = 1,  # noqa: A002
     left_out: Mapping[str, str] | None = None,
+    placed: Mapping[str, datetime] | None = None,
 ) -> Case:
     return Case(
         incident=incident or make_incident(),
@@ -125,6 +126,7 @@ def make_case(
         outcomes=outcomes,
         round=round,
         left_out=left_out,
+        placed=placed,
     )
 
 
