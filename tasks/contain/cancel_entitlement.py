@@ -100,7 +100,7 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | NoOp | None:
         effect=Effect.REVERSIBLE,
         reasons=(
             "It was active before this incident cancelled it.",
-            "Machines that were running may start again and are billed.",
+            "Machines that were running may start again and are billed; those that cancelling stopped and that stay stopped are started by hand.",
         ),
         fingerprint=action.fingerprint,
         params=action.params,

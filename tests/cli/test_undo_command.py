@@ -8,11 +8,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from firebreak.cli.main import main
 from firebreak.cli.rooms import engine_room
+from firebreak.engine import Undo
+from firebreak.engine.undos import ask_for_undo, save_undo, undo_of
+from firebreak.errors import ContentError
 from firebreak.model.mode import Mode
+from firebreak.settings import Settings
 from tests.flows.room_in_process import alert_bytes
 from tests.support.inprocess import settings_for
 
@@ -70,6 +75,40 @@ def test_a_response_that_has_not_ended_is_not_undone(
     error = json.loads(out)["error"]
     assert f"{incident} is {state}" in error["message"]
     assert "firebreak gates list" in error["hint"]
+    code, out, _ = firebreak("incidents", "undo", incident, "--dry-run", "--json")
+    assert code == 3  # else it would say that there is nothing to take back
+    assert json.loads(out)["error"] == error
+
+
+@pytest.mark.parametrize("state", ["done", "failed"])
+def test_a_response_does_not_go_on_while_an_undo_is_open(
+    firebreak: Firebreak, incident_of: Callable[[Mode, str], str], state: str
+) -> None:
+    incident = incident_of(Mode.LIVE, state)
+    with engine_room(Settings.load()) as room:
+        ask_for_undo(room.store, incident, Undo(number=0, requested_by="grace", asked_at=room.clock()))
+    code, out, _ = firebreak("respond", "--incident", incident, "--json")
+    assert code == 3
+    error = json.loads(out)["error"]
+    assert f"{incident} is being undone (undo 1, asked for by grace)" in error["message"]
+    assert f"firebreak incidents undo {incident}" in error["hint"]
+    code, out, _ = firebreak("incidents", "show", incident, "--json")
+    assert json.loads(out)["state"] == state
+
+
+def test_a_run_that_comes_late_finds_its_own_undo_and_asks_for_no_other(
+    incident_of: Callable[[Mode, str], str],
+) -> None:
+    incident = incident_of(Mode.LIVE, "done")
+    with engine_room(Settings.load()) as room:
+        asked = ask_for_undo(room.store, incident, Undo(number=0, requested_by="grace", asked_at=room.clock()))
+        save_undo(room.store, incident, msgspec.structs.replace(asked, state="nothing"))
+        found = undo_of(room.store, incident, 1)
+        assert found is not None
+        assert found.has_ended
+        assert undo_of(room.store, incident, 0) is None  # nobody has asked yet: the run asks itself
+        with pytest.raises(ContentError, match="has no undo 2"):
+            undo_of(room.store, incident, 2)
 
 
 def test_what_the_incident_did_not_do_cannot_be_chosen(

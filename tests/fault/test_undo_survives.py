@@ -19,7 +19,8 @@ from flows.local import LocalRuntime
 from tasks.registry import load_steps
 from tests.flows.stack import Stack, until
 
-pytestmark = [pytest.mark.flows, pytest.mark.timeout(420)]
+# The normal run has the same kill in one process: tests/flows/test_undo_in_process.py.
+pytestmark = [pytest.mark.flows, pytest.mark.slow, pytest.mark.timeout(420)]
 
 PLAYBOOK = """
 id: stop-machines

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -25,7 +26,7 @@ from firebreak.model.plan import Plan
 from flows.course import respond_to
 from flows.local import try_undo_here
 from flows.undo_course import take_back
-from tests.flows.room_in_process import People, PeopleAnswer, alert_bytes, engine_room_of, is_write, writes
+from tests.flows.room_in_process import People, PeopleAnswer, alert_bytes, engine_room_of, is_write
 
 pytestmark = pytest.mark.timeout(420)
 
@@ -115,6 +116,12 @@ class Story:
 
     def differs(self, one: str, other: str) -> set[str]:
         return {key for key in self.seen[one] if key != "requests" and self.seen[one][key] != self.seen[other][key]}
+
+
+def targets(world: World, verb: str, since: int, until: int) -> set[str]:
+    """The ids in lower case of what was asked to do this, in a stretch of the request log."""
+    paths = [row.url.lower().split("?")[0] for row in world.requests[since:until] if is_write(row)]
+    return {urlsplit(path).path.removesuffix(verb) for path in paths if path.endswith(verb)}
 
 
 def entitlement(world: World) -> str:
@@ -238,11 +245,16 @@ def test_a_response_is_refused_while_an_undo_is_open_and_sends_nothing(story: St
 
 def test_within_a_longer_deadline_quota_subscription_machines_and_locks_come_back(story: Story) -> None:
     assert story.seen["undone"]["entitlement"] == "active"
-    assert story.differs("before", "undone") == set()
+    assert story.differs("before", "undone") == {"power"}
+    stopped = targets(story.world, "/deallocate", story.seen["before"]["requests"], story.seen["responded"]["requests"])
+    assert stopped
+    assert {story.seen["undone"]["power"][machine] for machine in stopped} == {"running"}
+    started = targets(story.world, "/start", story.seen["refused"]["requests"], story.seen["undone"]["requests"])
+    assert started == stopped  # what cancelling stopped besides is people's to start
     (reactivate,) = [a for a in story.seen["question"].plan.actions if a.kind == "entitlement.reactivate"]
     assert any("2027-02-18" in reason for reason in reactivate.reasons)  # 90 days after the twentieth of November
-    sent = writes(story.world, story.seen["refused"]["requests"])
-    order = [row.url.lower() for row in sent]
+    sent = story.world.requests[story.seen["refused"]["requests"] : story.seen["undone"]["requests"]]
+    order = [row.url.lower() for row in sent if is_write(row)]
     lock = next(i for i, url in enumerate(order) if "/locks/" in url)
     assert lock > max(i for i, url in enumerate(order) if "/start" in url)  # a read-only lock would forbid the start
 
