@@ -102,16 +102,18 @@ class _Kept(logging.Handler):
 @contextmanager
 def _logs_kept() -> Iterator[_Kept]:
     handler, root, ours = _Kept(), logging.getLogger(), logging.getLogger("firebreak")
-    levels = root.level, ours.level
+    levels, upwards = (root.level, ours.level), ours.propagate
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     ours.setLevel(logging.DEBUG)
+    ours.propagate = True  # a command that another test ran in this process has set up its own log
     try:
         yield handler
     finally:
         root.removeHandler(handler)
         root.setLevel(levels[0])
         ours.setLevel(levels[1])
+        ours.propagate = upwards
 
 
 @pytest.fixture(scope="module", params=["small", pytest.param("shipped playbook", marks=pytest.mark.slow)])

@@ -176,8 +176,9 @@ def test_a_further_run_of_an_ended_incident_sends_nothing(exercise: Exercise) ->
 def test_the_report_says_the_promises_held(exercise: Exercise) -> None:
     assert [name for name, _, held in exercise.live.dossier.promises if not held] == []
     files = exercise.live.json["report"]
-    for file in files.values():
-        assert Path(file).stat().st_size > 1000
+    for kind, file in files.items():
+        # A table of no actions is its heading.
+        assert Path(file).stat().st_size > (100 if kind == "csv" else 1000)
     assert exercise.room.settings.credential.client_secret is not None
     secret = exercise.room.settings.credential.client_secret.get_secret_value()
     assert all(secret not in Path(file).read_text() for file in files.values())

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, make_url, text
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
 
@@ -67,7 +67,9 @@ class Canaries:
 
     def look_into_database(self, url: str) -> None:
         """Look at every value of every table that a connection to this database sees; the place is table and column."""
-        engine = create_engine(url)
+        engine = create_engine(
+            make_url(url).set(drivername="postgresql+psycopg") if url.startswith("postgres") else url
+        )
         try:
             with engine.connect() as connection:
                 for table in inspect(connection).get_table_names():

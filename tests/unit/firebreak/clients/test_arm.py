@@ -250,7 +250,11 @@ async def test_writes_say_where_their_operation_is_followed() -> None:
         (204, None, {"status": "Succeeded"}),
         (200, {"status": "succeeded"}, {"status": "Succeeded"}),
         (200, {"status": "Running"}, {"status": "InProgress"}),
-        (200, {"status": "Failed", "error": {"code": "X"}}, {"status": "Failed", "error": {"code": "X"}}),
+        (
+            200,
+            {"status": "Failed", "error": {"code": "X"}},
+            {"status": "Failed", "error": {"code": "X", "message": ""}},
+        ),
         (200, {"id": "x", "properties": {"provisioningState": "Updating"}}, {"status": "InProgress"}),
         (200, {"id": "x", "properties": {}}, {"status": "Succeeded"}),
     ],
