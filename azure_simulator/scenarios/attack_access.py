@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from azure_simulator.scenarios import access, commerce, documents, ids
 from azure_simulator.scenarios.attack import Attack, Step
-from azure_simulator.scenarios.log import AT_ONCE, creation_bodies
+from azure_simulator.scenarios.log import AT_ONCE, Caller, creation_bodies
 from azure_simulator.services.compute.sizes import SIZES
+from azure_simulator.world import Document
 
 
 def list_keys(attack: Attack, row: dict[str, Any]) -> None:
@@ -52,12 +53,16 @@ def grant(attack: Attack, row: dict[str, Any]) -> None:
         taker.since,
         giver.principal.object_id,
     )
+    take_grant(attack, document, taker.since, giver.caller(attack.chance, role=giver.governing_role))
+
+
+def take_grant(attack: Attack, document: Document, at: datetime, by: Caller) -> None:
+    """Remember a role assignment as the attacker's and write its creation into the log."""
     attack.rogue_grants.append(document["id"])
     properties = document["properties"]
     body = {"properties": {key: properties[key] for key in ("roleDefinitionId", "principalId", "principalType")}}
-    by = giver.caller(attack.chance, role=giver.governing_role)
     attack.log.operation(
-        taker.since,
+        at,
         "Microsoft.Authorization/roleAssignments/write",
         document["id"],
         by,

@@ -7,6 +7,7 @@ from typing import Any
 
 from azure_simulator.scenarios import access, documents, ids
 from azure_simulator.scenarios.attack import Attack, Step
+from azure_simulator.scenarios.attack_access import take_grant
 from azure_simulator.scenarios.log import AT_ONCE, Caller
 from azure_simulator.world import Document
 
@@ -119,20 +120,7 @@ def custom_role(attack: Attack, row: dict[str, Any]) -> None:
         giver.principal.object_id,
     )
     attack.world.role_assignments[document["id"]] = document
-    attack.rogue_grants.append(document["id"])
-    body = {
-        "properties": {key: document["properties"][key] for key in ("roleDefinitionId", "principalId", "principalType")}
-    }
-    attack.log.operation(
-        taker.since,
-        "Microsoft.Authorization/roleAssignments/write",
-        document["id"],
-        by,
-        steps=AT_ONCE,
-        request=body,
-        response=body | {"id": document["id"]},
-        sub_status="Created",
-    )
+    take_grant(attack, document, taker.since, by)
 
 
 def automation(attack: Attack, row: dict[str, Any]) -> None:
@@ -192,20 +180,7 @@ def federated_identity(attack: Attack, row: dict[str, Any]) -> None:
         given,
         giver.principal.object_id,
     )
-    attack.rogue_grants.append(document["id"])
-    body = {
-        "properties": {key: document["properties"][key] for key in ("roleDefinitionId", "principalId", "principalType")}
-    }
-    attack.log.operation(
-        given,
-        "Microsoft.Authorization/roleAssignments/write",
-        document["id"],
-        by,
-        steps=AT_ONCE,
-        request=body,
-        response=body | {"id": document["id"]},
-        sub_status="Created",
-    )
+    take_grant(attack, document, given, by)
 
 
 def delete_alerting(attack: Attack, row: dict[str, Any]) -> None:
