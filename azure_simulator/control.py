@@ -14,6 +14,8 @@ from azure_simulator.consistency import LONGEST_LAG
 from azure_simulator.http import ArmError, Request, Response
 from azure_simulator.world import Document, World, public
 
+_LOGS = ("signIns", "signInDetails", "directoryAudits", "places")  # of the directory; Graph answers them in pages
+
 
 def answer(world: World, request: Request) -> Response:
     """Answer a control request; errors have ARM's envelope."""
@@ -83,6 +85,11 @@ def state(world: World) -> Document:
         "budgets": [public(row) for row in world.budgets.values()],
         "entitlements": _entitlements(world),
         "alerts": list(world.alerts.values()),
+        "directory": {
+            name.partition(".")[2]: [public(row) for row in table.values()]
+            for name, table in sorted(world.tables.items())
+            if name.startswith("graph.") and name.partition(".")[2] not in _LOGS
+        },
         "principals": [
             {
                 "objectId": one.object_id,

@@ -39,7 +39,7 @@ def event(
 ) -> Document:
     """Return one event. `status` is Started, Accepted, Succeeded or Failed; only Started carries `httpRequest`, as in reality.
 
-    `token` is the id of the access token (claim `uti`); by default one that the principal uses at the address for an hour.
+    `token` is the id of the access token (claim `uti`); by default one that the principal uses with the application at the address for an hour.
     `properties` is merged into the event's properties: put the request body there as the JSON string `requestbody` on Started.
     """
     parts = resource_id.split("/")
@@ -48,14 +48,15 @@ def event(
     tail = parts[low.index("providers") + 2 :] if "providers" in low else []
     kind = "/".join([provider, *tail[0::2]]) if tail else "Microsoft.Resources/subscriptions/resourceGroups"
     caller = principal.upn or principal.object_id
+    application = app_id if principal.kind == "User" else principal.app_id
     claims = {
         "aud": "https://management.core.windows.net/",
         "ipaddr": address,
-        "appid": app_id if principal.kind == "User" else principal.app_id,
+        "appid": application,
         "http://schemas.microsoft.com/identity/claims/objectidentifier": principal.object_id,
         "http://schemas.microsoft.com/identity/claims/tenantid": tenant_id,
         "idtyp": "user" if principal.kind == "User" else "app",
-        "uti": token or token_id(principal.object_id, address, f"{at:%Y%m%d%H}"),
+        "uti": token or token_id(principal.object_id, application, address, f"{at:%Y%m%d%H}"),
     }
     if principal.kind == "User":
         claims["http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"] = principal.upn

@@ -2,14 +2,17 @@
 
     fits = parse("status eq 'active' and detectedDateTime ge 2026-03-01T00:00:00Z")
     fits({"status": "active", "detectedDateTime": "2026-03-02T04:09:57.41Z"})  # True
+    fits = parse("tags/any(t: t eq 'a' or t eq 'b')")
+    fits({"tags": ["b", "c"]})  # True
 
-Knows eq, ne, gt, ge, lt, le, and, or, not, parentheses, `contains`, `startswith`, `endswith`, `tolower`, `toupper`. Nothing else.
+Knows eq, ne, gt, ge, lt, le, in, and, or, not, parentheses, `any` over a collection, `contains`, `startswith`, `endswith`, `tolower`,
+`toupper`. Nothing else.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +27,7 @@ _TOKEN = re.compile(
     r"|(?P<guid>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
     r"|(?P<number>-?\d+(?:\.\d+)?(?![\w-]))"
     r"|(?P<name>[A-Za-z_@][\w./@]*)"
-    r"|(?P<sign>[(),]))"
+    r"|(?P<sign>[(),:]))"
 )
 _ORDER = ("eq", "ne", "gt", "ge", "lt", "le")
 _TEXT_TESTS: dict[str, Callable[[str, str], bool]] = {
@@ -33,26 +36,41 @@ _TEXT_TESTS: dict[str, Callable[[str, str], bool]] = {
     "endswith": str.endswith,
 }
 _FOLDS: dict[str, Callable[[str], str]] = {"tolower": str.lower, "toupper": str.upper}
+_ELEMENT = "@element"
 _CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None}
 
 
-def parse(text: str, *, known: set[str] | None = None, fold_case: bool = True) -> Fits:
+def parse(
+    text: str,
+    *,
+    known: Iterable[str] | Mapping[str, str] | None = None,
+    fold_case: bool = True,
+    used: set[str] | None = None,
+) -> Fits:
     """Return the test that `text` describes.
 
-    `known` limits the properties that may be named (compared without regard to case); `fold_case` compares texts so too.
+    `known` limits the properties that may be named (compared without regard to case); as a mapping it also says by which operators,
+    separated by blanks ("eq ge"; "" for any). `fold_case` compares texts without regard to case. `used` is given the operators found.
 
     Raises:
-        ValueError: the text is not an expression of this grammar or names an unknown property.
+        ValueError: the text is not an expression of this grammar, names an unknown property or compares one as it cannot be.
     """
-    return _Parser(text, known, fold_case).whole()
+    return _Parser(text, known, fold_case, set() if used is None else used).whole()
 
 
 class _Parser:
-    def __init__(self, text: str, known: set[str] | None, fold_case: bool) -> None:
+    def __init__(
+        self, text: str, known: Iterable[str] | Mapping[str, str] | None, fold_case: bool, used: set[str]
+    ) -> None:
         self._tokens = _split(text)
         self._at = 0
-        self._known = {name.lower() for name in known} if known is not None else None
+        self._known: dict[str, frozenset[str]] | None = None
+        if known is not None:
+            rows = known.items() if isinstance(known, Mapping) else ((name, "") for name in known)
+            self._known = {name.lower(): frozenset(operators.split()) for name, operators in rows}
         self._fold_case = fold_case
+        self._used = used
+        self._scope = ("", "")  # inside any(): the variable, and the collection it goes through
 
     def whole(self) -> Fits:
         fits = self._either()
@@ -90,6 +108,7 @@ class _Parser:
     def _one(self) -> Fits:
         if self._is("not"):
             self._take()
+            self._used.add("not")
             inner = self._one()
             return lambda row: not inner(row)
         if self._is("("):
@@ -97,25 +116,60 @@ class _Parser:
             inner = self._either()
             self._take("sign", ")")
             return inner
-        if self._peek()[1].lower() in _TEXT_TESTS:
+        kind, found = self._peek()
+        if kind == "name" and found.lower() in _TEXT_TESTS:
             return self._text_test()
-        left = self._operand()
+        if kind == "name" and found.lower().endswith("/any"):
+            return self._any()
+        path, left = self._operand()
         operator = self._take("name").lower()
+        if operator == "in":
+            return self._in(path, left)
         if operator not in _ORDER:
             raise ValueError(f"'{operator}' is not an operator of the filter expression.")
-        right = self._operand()
+        self._allow(path, operator)
+        _, right = self._operand()
         return lambda row: _compare(self._fold(left(row)), operator, self._fold(right(row)))
 
-    def _text_test(self) -> Fits:
-        test = _TEXT_TESTS[self._take("name").lower()]
+    def _any(self) -> Fits:
+        """`collection/any(x: ...)`: true when the inner expression fits one element."""
+        if self._scope[0]:
+            raise ValueError("Nested 'any' is not supported in the filter expression.")
+        collection = self._take("name")[: -len("/any")]
+        self._used.add("any")
         self._take("sign", "(")
-        left = self._operand()
+        variable = self._take("name").lower()
+        self._take("sign", ":")
+        elements = _reader(collection)
+        self._scope = (variable, collection)
+        inner = self._either()
+        self._scope = ("", "")
+        self._take("sign", ")")
+        return lambda row: any(inner({_ELEMENT: element}) for element in elements(row) or ())
+
+    def _in(self, path: str, left: Operand) -> Fits:
+        self._allow(path, "in")
+        self._take("sign", "(")
+        choices = [self._operand()[1]]
+        while self._is(","):
+            self._take()
+            choices.append(self._operand()[1])
+        self._take("sign", ")")
+        return lambda row: any(_compare(self._fold(left(row)), "eq", self._fold(choice(row))) for choice in choices)
+
+    def _text_test(self) -> Fits:
+        operator = self._take("name").lower()
+        test = _TEXT_TESTS[operator]
+        self._take("sign", "(")
+        path, left = self._operand()
+        self._allow(path, operator)
         self._take("sign", ",")
-        right = self._operand()
+        _, right = self._operand()
         self._take("sign", ")")
         return lambda row: test(str(self._fold(left(row)) or ""), str(self._fold(right(row)) or ""))
 
-    def _operand(self) -> Operand:
+    def _operand(self) -> tuple[str, Operand]:
+        """The path of a property, "" for a literal, and how its value is read from a row."""
         kind, found = self._peek()
         self._take()
         if kind == "text":
@@ -129,32 +183,54 @@ class _Parser:
         elif kind == "name" and found.lower() in _FOLDS and self._is("("):
             fold = _FOLDS[found.lower()]
             self._take("sign", "(")
-            inner = self._operand()
+            path, inner = self._operand()
             self._take("sign", ")")
-            return lambda row: fold(str(inner(row) or ""))
+            return path, lambda row: fold(str(inner(row) or ""))
         elif kind == "name":
             return self._property(found)
         else:
             raise ValueError(f"Syntax error at '{found or 'the end'}' in the filter expression.")
-        return lambda _row: literal
+        return "", lambda _row: literal
 
-    def _property(self, path: str) -> Operand:
-        if self._known is not None and path.lower() not in self._known:
-            raise ValueError(f"Could not find a property named '{path}'.")
-        steps = [step.lower() for step in path.split("/")]
+    def _property(self, path: str) -> tuple[str, Operand]:
+        variable, collection = self._scope
+        full, steps = path, path
+        if variable:
+            head, _, rest = path.partition("/")
+            if head.lower() != variable:
+                raise ValueError(f"'{path}' is not of the element '{variable}'.")
+            full = f"{collection}/{rest}" if rest else collection
+            steps = f"{_ELEMENT}/{rest}" if rest else _ELEMENT
+        if self._known is not None and full.lower() not in self._known:
+            raise ValueError(f"Could not find a property named '{full}'.")
+        return full, _reader(steps)
 
-        def read(row: Document) -> Any:
-            value: Any = row
-            for step in steps:
-                if not isinstance(value, dict):
-                    return None
-                value = next((v for k, v in value.items() if k.lower() == step), None)
-            return value
-
-        return read
+    def _allow(self, path: str, operator: str) -> None:
+        self._used.add(operator)
+        allowed = (self._known or {}).get(path.lower(), frozenset())
+        if path and allowed and operator not in allowed:
+            raise ValueError(f"The operator '{operator}' is not supported for the property '{path}'.")
 
     def _fold(self, value: Any) -> Any:
         return value.lower() if self._fold_case and isinstance(value, str) else value
+
+
+def _reader(path: str) -> Operand:
+    """How the value at a path of properties is read from a row; None where there is none."""
+    steps = path.split("/")
+
+    def read(row: Document) -> Any:
+        value: Any = row
+        for step in steps:
+            if not isinstance(value, dict):
+                return None
+            if step in value:
+                value = value[step]
+            else:
+                value = next((v for k, v in value.items() if k.lower() == step.lower()), None)
+        return value
+
+    return read
 
 
 def _split(text: str) -> list[tuple[str, str]]:

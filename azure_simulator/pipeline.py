@@ -24,6 +24,7 @@ _CATALOGUES = tuple(
     f"/providers/microsoft.authorization/{kind}/"
     for kind in ("policydefinitions", "policysetdefinitions", "roledefinitions")
 )
+_ROLES = "microsoft.authorization/roleassignments"  # the one type of its namespace that policies commonly deny
 _NO_POLICY = ("microsoft.authorization", "microsoft.resources", "microsoft.support", "microsoft.quota")
 
 
@@ -224,16 +225,16 @@ def _check_state(world: World, request: Request, aim: arm.Target, permission: st
 
 
 def _check_policy(world: World, request: Request, aim: arm.Target) -> None:
-    if (
-        request.method not in ("PUT", "PATCH")
-        or not aim.kind
-        or aim.namespace.lower() in _NO_POLICY
-        or not world.policy_assignments
-    ):
+    if not world.policy_assignments or not aim.subscription_id:
         return
-    body: Any = request.json()
-    document: Document = body if isinstance(body, dict) else {}
-    policy.check(world, request.path.rstrip("/"), document, patch=request.method == "PATCH")
+    if request.method == "DELETE" and not aim.collection:
+        policy.check_deletion(world, request.path.rstrip("/"))
+        return
+    judged = aim.namespace.lower() not in _NO_POLICY or aim.kind.lower() == _ROLES
+    if request.method in ("PUT", "PATCH") and aim.kind and judged:
+        body: Any = request.json()
+        document: Document = body if isinstance(body, dict) else {}
+        policy.check(world, request.path.rstrip("/"), document, patch=request.method == "PATCH")
 
 
 def _permission(route: Route, aim: arm.Target) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from azure_simulator.services.authorization import models as access
-from azure_simulator.world import Document, Principal, World
+from azure_simulator.world import Document, Principal, Table, World
 
 MACHINE = "microsoft.compute/virtualmachines"
 SCALE_SET = "microsoft.compute/virtualmachinescalesets"
@@ -25,6 +25,22 @@ _TABLES = (
     "budgets",
     "blobs",
     "subscriptions",
+    "graph.users",
+    "graph.groups",
+    "graph.methods",
+    "graph.applications",
+    "graph.servicePrincipals",
+    "graph.credentials",
+    "graph.federatedIdentityCredentials",
+    "graph.oauth2PermissionGrants",
+    "graph.appRoleAssignments",
+    "graph.roleAssignments",
+    "graph.roleEligibilities",
+    "graph.conditionalAccessPolicies",
+    "graph.namedLocations",
+    "graph.policies",
+    "graph.crossTenantPartners",
+    "graph.delegatedAdminRelationships",
 )
 
 
@@ -33,7 +49,7 @@ def remember(world: World) -> None:
     rogue = _rogue_keys(world)
     kept: dict[str, dict[str, str]] = {}
     for name in _TABLES:
-        table = getattr(world, name)
+        table = _table(world, name)
         kept[name] = {key: _text(table[key]) for key in table if key not in rogue}
     kept["principals"] = {
         key: _principal_text(principal) for key, principal in world.principals.items() if key not in _attackers(world)
@@ -44,7 +60,7 @@ def remember(world: World) -> None:
 def forgive(world: World, key: str) -> None:
     """Accept what a simulated legitimate actor did to a document: it is compared with its present state from now on."""
     for name in _TABLES:
-        remembered, table = world.truth["remembered"][name], getattr(world, name)
+        remembered, table = world.truth["remembered"][name], _table(world, name)
         if key.lower() in remembered:
             if key in table:
                 remembered[key.lower()] = _text(table[key])
@@ -130,12 +146,28 @@ def _rogue_keys(world: World) -> set[str]:
     names = ("rogue", "rogue_blobs", "rogue_groups", "rogue_grants", "rogue_locks")
     keys = {identity.lower() for name in names for identity in truth[name]}
     stolen = _attackers(world)
+    keys |= _directory_keys(world)
     return keys | {
         key
         for key, row in world.role_assignments.items()
         if str(row["properties"].get("principalId", ""))
         in stolen  # taking a role from a compromised identity is containment
     }
+
+
+def _directory_keys(world: World) -> set[str]:
+    """The rows of the directory that the attacker made or changed: taking them away, or back, is no offence."""
+    traces = world.truth.get("identity", {})
+    names = ("credentials", "federated_credentials", "consents", "app_role_assignments", "applications")
+    keys = {
+        str(each)
+        for name in (*names, "service_principals", "guests", "role_eligibilities", "policies")
+        for each in traces.get(name, ())
+    }
+    keys |= {f"{world.tenant_id}/{each}" for each in traces.get("role_assignments", ())}
+    keys |= {f"{row['user']}/{row['id']}" for row in traces.get("methods", ())}
+    keys |= {row["user"] for row in traces.get("contacts", ())}
+    return {key.lower() for key in keys}
 
 
 def _attackers(world: World) -> set[str]:
@@ -153,7 +185,7 @@ def _touched(world: World) -> list[Document]:
     remembered = world.truth["remembered"]
     rogue = _rogue_keys(world)
     for name in _TABLES:
-        table = getattr(world, name)
+        table = _table(world, name)
         for key, before in remembered[name].items():
             if key in rogue:
                 continue
@@ -184,7 +216,15 @@ def _stopped(world: World) -> list[str]:
     return found
 
 
+def _table(world: World, name: str) -> Table:
+    """A table of the world: its own, or one of a service, whose names have a dot."""
+    found: Table = world.table(name) if "." in name else getattr(world, name)
+    return found
+
+
 def _label(table: str) -> str:
+    if "." in table:
+        return f"directory's {table.partition('.')[2]}"
     return {"policy_assignments": "policy assignment"}.get(table, table.rstrip("s").replace("_", " "))
 
 

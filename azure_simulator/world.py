@@ -182,6 +182,7 @@ class World:
     alerts: dict[str, Document] = field(default_factory=dict)  # Graph partner security alerts by id
 
     tables: dict[str, Table] = field(default_factory=dict)  # see `table`
+    unfilled: dict[str, Callable[[World], None]] = field(default_factory=dict)  # see `fill`
 
     operations: dict[str, LongRunning] = field(default_factory=dict)
     requests: list[LoggedRequest] = field(default_factory=list)
@@ -192,6 +193,9 @@ class World:
     )  # called with ("machine.stopped", document) ...
 
     throttling: bool = False  # the published token buckets; the server switches them on
+    directory_rules: bool = (
+        False  # whether Graph asks for consents, directory roles and licences; scenarios switch it on
+    )
     policy_delay_seconds: float = 0  # how long after its creation a policy assignment begins to deny
     api_version_ceiling: str = "2027-12-31"  # the newest api-version that is accepted
     token_seconds: int = 86_399  # how long access tokens live on the world's clock
@@ -208,6 +212,12 @@ class World:
     def table(self, name: str) -> Table:
         """The table of that name, made on first use, e.g. "security.pricings"."""
         return self.tables.setdefault(name, Table())
+
+    def fill(self, name: str = "") -> None:
+        """Do what was put off until somebody asks: fill the table `name`, without a name all that are not filled."""
+        for each in [name] if name else list(self.unfilled):
+            if each in self.unfilled:
+                self.unfilled.pop(each)(self)
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Call `act` when the clock has moved on by `seconds`; `settle` does it."""

@@ -2,8 +2,9 @@
 
     python -m benchmarks.review --events 1000000 --json
 
-A log of 30 days is written to a temporary file (about 2.9 KB an event) and deleted afterwards. Each measurement has a process of its own; the
-floor decodes one field of each event with msgspec, in the same pieces, and counts.
+The log of `benchmarks.activity_log` is written to a temporary file (about 3 kB an event) and deleted afterwards, or `--file` names one that
+was kept. Each measurement has a process of its own; the floor decodes one field of each event with msgspec, in pieces, and counts. The
+review has to name the attacker that is laid into the log, and nobody else: otherwise the exit code is 1.
 """
 
 from __future__ import annotations
@@ -11,133 +12,39 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from firebreak.analysis.log_files import PIECE, review_file
+from benchmarks.activity_log import ATTACKERS_ADDRESS, PLANTED, STOLEN, events
+from firebreak.analysis.log_files import review_file
+from firebreak.analysis.log_review import LogReview
 from firebreak.analysis.logs import reviewed
-from firebreak.analysis.operations import LogReview
-from firebreak.analysis.suspects import suspects
+from firebreak.analysis.suspects import Suspect, suspects
+from firebreak.model.facts import Class
+from firebreak.model.finding import Finding, Severity
 
-START = datetime(2026, 10, 1, tzinfo=UTC)
-SUBSCRIPTION = "11111111-1111-4111-8111-111111111111"
-# What a busy subscription does, and how often: operation, share, whether it shows as three events.
-EVERYDAY = (
-    ("Microsoft.Compute/virtualMachines/start/action", 14, True),
-    ("Microsoft.Compute/virtualMachines/deallocate/action", 14, True),
-    ("Microsoft.Resources/deployments/write", 12, True),
-    ("Microsoft.Resources/deployments/validate/action", 8, False),
-    ("Microsoft.Compute/virtualMachineScaleSets/write", 6, True),
-    ("Microsoft.Compute/virtualMachines/write", 8, True),
-    ("Microsoft.Network/networkInterfaces/write", 8, True),
-    ("Microsoft.Compute/disks/write", 6, True),
-    ("Microsoft.Compute/virtualMachines/delete", 4, True),
-    ("Microsoft.Storage/storageAccounts/listKeys/action", 6, False),
-    ("Microsoft.Resources/tags/write", 6, False),
-    ("Microsoft.Authorization/policies/audit/action", 4, False),
-    ("Microsoft.Network/networkSecurityGroups/securityRules/write", 2, True),
-    ("Microsoft.Storage/storageAccounts/write", 2, True),
+PIECE = 1 << 20
+_ATTACKERS = frozenset({(STOLEN, ATTACKERS_ADDRESS), (PLANTED, ATTACKERS_ADDRESS)})
+# What the attack did, as findings tell it.
+_DEEDS = (
+    "role-granted-full",
+    "logging-removed",
+    "lock-removed",
+    "quota-requested",
+    "large-sizes",
+    "new-region",
+    "burst",
+    "granted-then-used",
 )
-
-
-def events(count: int, seed: int = 7) -> Iterator[dict[str, Any]]:
-    """A log of everyday work, oldest first, and an attack in its last hour."""
-    dice = random.Random(seed)
-    names = [name for name, share, _ in EVERYDAY for _ in range(share)]
-    triple = {name for name, _, three in EVERYDAY if three}
-    step = timedelta(days=30) / max(count, 1)
-    made = 0
-    while made < count:
-        name = dice.choice(names)
-        person = dice.randrange(60)
-        kind = name.rsplit("/", 1)[0]
-        group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-{person % 40:03}"
-        target = f"{group}/providers/{kind}/thing-{dice.randrange(4000):05}"
-        correlation = str(uuid.UUID(int=dice.getrandbits(128)))
-        for status in ("Started", "Accepted", "Succeeded") if name in triple else ("Succeeded",):
-            if made < count:
-                yield _event(dice, name, status, person, target, correlation, START + step * made)
-                made += 1
-
-
-def _event(
-    dice: random.Random, name: str, status: str, person: int, target: str, correlation: str, at: datetime
-) -> dict[str, Any]:
-    caller, address = f"person{person:02}@contoso.example", f"198.51.100.{person}"
-    body = {
-        "name": target.rsplit("/", 1)[-1],
-        "location": "westeurope",
-        "tags": {"owner": caller, "cost": "4711"},
-        "properties": {"hardwareProfile": {"vmSize": "Standard_D4s_v5"}, "provisioningState": "Updating"},
-    }
-    unique = str(uuid.UUID(int=dice.getrandbits(128)))
-    return {
-        "authorization": {"action": name, "role": "Contributor", "scope": target},
-        "caller": caller,
-        "channels": "Operation",
-        "claims": {
-            "aud": "https://management.core.windows.net/",
-            "iss": "https://sts.windows.net/22222222-2222-4222-8222-222222222222/",
-            "iat": "1790000000",
-            "nbf": "1790000000",
-            "exp": "1790003600",
-            "aio": "A" * 76,
-            "appid": "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
-            "appidacr": "0",
-            "http://schemas.microsoft.com/identity/claims/objectidentifier": f"33333333-3333-4333-8333-{person:012}",
-            "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn": caller,
-            "http://schemas.microsoft.com/claims/authnmethodsreferences": "pwd,mfa",
-            "ipaddr": address,
-            "name": f"Person {person}",
-            "puid": "1003200000000000",
-            "http://schemas.microsoft.com/identity/claims/scope": "user_impersonation",
-            "http://schemas.microsoft.com/identity/claims/tenantid": "22222222-2222-4222-8222-222222222222",
-            "uti": "B" * 22,
-            "ver": "1.0",
-            "wids": "b79fbf4d-3ef9-4689-8143-76b194e85509",
-        },
-        "correlationId": correlation,
-        "description": "",
-        "eventDataId": unique,
-        "eventName": {"value": "EndRequest", "localizedValue": "End request"},
-        "category": {"value": "Administrative", "localizedValue": "Administrative"},
-        "httpRequest": {"clientRequestId": correlation, "clientIpAddress": address, "method": "PUT"},
-        "id": f"{target}/events/{unique}/ticks/638993990650000000",
-        "level": "Informational",
-        "resourceGroupName": target.split("/")[4],
-        "resourceProviderName": {"value": name.split("/")[0], "localizedValue": name.split("/")[0]},
-        "resourceId": target,
-        "resourceType": {"value": name.rsplit("/", 1)[0], "localizedValue": name.rsplit("/", 1)[0]},
-        "operationId": correlation,
-        "operationName": {"value": name, "localizedValue": "What was done"},
-        "properties": {
-            "statusCode": "OK",
-            "serviceRequestId": unique,
-            "responseBody" if status == "Accepted" else "requestbody": json.dumps(body) if "/write" in name else "",
-            "eventCategory": "Administrative",
-            "entity": target,
-            "message": name,
-            "hierarchy": f"22222222-2222-4222-8222-222222222222/{SUBSCRIPTION}",
-        },
-        "status": {"value": status, "localizedValue": status},
-        "subStatus": {"value": "OK", "localizedValue": "OK (HTTP Status Code: 200)"},
-        "eventTimestamp": f"{at:%Y-%m-%dT%H:%M:%S.%f}0Z",
-        "submissionTimestamp": f"{at:%Y-%m-%dT%H:%M:%S.%f}0Z",
-        "subscriptionId": SUBSCRIPTION,
-        "tenantId": "22222222-2222-4222-8222-222222222222",
-    }
 
 
 class _Counted(msgspec.Struct, gc=False):
@@ -164,6 +71,19 @@ def count_alone(path: Path) -> int:
                 return found
 
 
+def missed(findings: Sequence[Finding], judged: Sequence[Suspect]) -> list[str]:
+    """What the review got wrong: a deed of the attacker it does not tell as grave, an attacker it does not name, anybody else it does."""
+    told = {
+        finding.id.split(":")[0]
+        for finding in findings
+        if finding.address == ATTACKERS_ADDRESS and finding.severity not in {Severity.LOW, Severity.INFORMATIONAL}
+    }
+    named = {(one.id, one.address) for one in judged if one.cls is Class.ATTACKER}
+    wrong = [f"not told as grave: {deed}" for deed in _DEEDS if deed not in told]
+    wrong += [f"not named: {who} from {address}" for who, address in sorted(_ATTACKERS - named)]
+    return wrong + [f"named wrongly: {who} from {address}" for who, address in sorted(named - _ATTACKERS)]
+
+
 def measure(work: str, path: Path) -> dict[str, Any]:
     """Do one thing in this process: CPU seconds, and megabytes at the peak beyond what the process had before."""
     if work == "review":
@@ -178,7 +98,9 @@ def measure(work: str, path: Path) -> dict[str, Any]:
             review_file(stream, path.name, log)
         extra["read_seconds"] = round(time.process_time() - began, 2)
         activity, findings = reviewed(log)
-        extra |= {"events": log.events, "findings": len(findings), "suspects": len(suspects(activity, findings))}
+        judged = suspects(activity, findings)
+        extra |= {"events": log.events, "operations": len(log.operations()), "findings": len(findings)}
+        extra["wrong"] = missed(findings, judged)
     after = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "cpu_seconds": round(time.process_time() - began, 2),
@@ -187,24 +109,30 @@ def measure(work: str, path: Path) -> dict[str, Any]:
     }
 
 
+def write(path: Path, count: int) -> None:
+    """Write a log of that many events, as the API's reply holds them."""
+    encoder = msgspec.json.Encoder()
+    with path.open("wb") as stream:
+        stream.write(b'{"value":[')
+        for number, event in enumerate(events(count)):
+            stream.write((b"," if number else b"") + encoder.encode(event))
+        stream.write(b"]}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--file", type=Path, help="keep the log here, and take it from here when it is there")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--measure", choices=["floor", "review"], help=argparse.SUPPRESS)
-    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.measure:
         print(json.dumps(measure(chosen.measure, chosen.file)))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "log.json")
-        encoder = msgspec.json.Encoder()
-        with path.open("wb") as stream:
-            stream.write(b'{"value":[')
-            for number, event in enumerate(events(chosen.events)):
-                stream.write((b"," if number else b"") + encoder.encode(event))
-            stream.write(b"]}")
+        path = chosen.file or Path(folder, "log.json")
+        if not path.exists():
+            write(path, chosen.events)
         size = path.stat().st_size
         figures = {}
         for work in ("floor", "review"):
@@ -212,14 +140,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             done = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ))  # noqa: S603
             figures[work] = json.loads(done.stdout)
     ratio = round(figures["review"]["cpu_seconds"] / max(figures["floor"]["cpu_seconds"], 0.01), 2)
-    result = {"events": chosen.events, "megabytes": round(size / 1e6, 1), **figures, "ratio": ratio}
+    load = [round(one, 1) for one in os.getloadavg()]
+    result = {"megabytes": round(size / 1e6, 1), "load": load, **figures, "ratio": ratio}
     if chosen.json:
         print(json.dumps(result))
     else:
         for name in ("floor", "review"):
             print(f"{name}: {figures[name]}")
-        print(f"{result['megabytes']} MB, {ratio} times the floor")
-    return 0
+        print(f"{result['megabytes']} MB, {ratio} times the floor, load {load[0]}")
+    return 1 if figures["review"]["wrong"] else 0
 
 
 if __name__ == "__main__":

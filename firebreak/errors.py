@@ -13,7 +13,8 @@ ResponseError
 │   ├── UnreachableError    never connected: nothing was sent
 │   ├── ThrottledError
 │   ├── RejectedError       a definite answer >= 400
-│   └── UncertainError      sent, no answer: may have had effect
+│   ├── UncertainError      sent, no answer: may have had effect
+│   └── NotRecordedError    a replay was asked what its bundle does not tell
 ├── SafetyError             a promise refused it; exit code 3
 │   ├── WriteRefusedError   dry-run or replay tried to write (P2)
 │   ├── GuardRailError
@@ -97,9 +98,13 @@ class CredentialError(AccessError):
 
 
 class MissingPermissionError(AccessError):
-    """Signed in, but not allowed (HTTP 403 AuthorizationFailed)."""
+    """Signed in, but not allowed (HTTP 403 AuthorizationFailed). `remote_code` is the service's own code."""
 
     code = "missing_permission"
+
+    def __init__(self, message: str, *, remote_code: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.remote_code = remote_code
 
 
 class RemoteError(ResponseError):
@@ -136,6 +141,12 @@ class UncertainError(RemoteError):
     """The request left, the answer never came: it may have had effect. Read before sending again."""
 
     code = "uncertain"
+
+
+class NotRecordedError(RemoteError):
+    """A replay was asked for something that was not asked when its bundle was recorded; it never guesses."""
+
+    code = "not_recorded"
 
 
 class SafetyError(ResponseError):

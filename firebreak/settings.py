@@ -192,6 +192,19 @@ class ThrottleSettings(_Section):
     deletes_per_second: float = Field(default=10, gt=0)
 
 
+class GraphThrottleSettings(_Section):
+    """Token buckets of Microsoft Graph per tenant: size, and refill per second (published numbers).
+
+    `reports` are sign-ins, audits and registrations (5 requests in 10 seconds), `protection` Identity Protection and conditional access (one
+    a second, shared by every application of the tenant): https://learn.microsoft.com/graph/throttling-limits
+    """
+
+    reports: int = Field(default=5, gt=0)
+    reports_per_second: float = Field(default=0.5, gt=0)
+    protection: int = Field(default=1, gt=0)
+    protection_per_second: float = Field(default=1, gt=0)
+
+
 class OperationSettings(_Section):
     """How requests behave. Seconds are wall-clock; `total_seconds` bounds one call with all its retries and waits."""
 
@@ -204,7 +217,10 @@ class OperationSettings(_Section):
     connections: int = Field(default=64, gt=0)
     max_pages: int = Field(default=10_000, gt=0)
     throttle: ThrottleSettings = ThrottleSettings()
+    graph_throttle: GraphThrottleSettings = GraphThrottleSettings()
+    graph_read_seconds: float = Field(default=60, gt=0)
     alerts_api: str = "/beta"
+    sign_ins_api: str = Field(default="/beta", pattern=r"^/(v1\.0|beta)$")
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     fallback_machine_per_hour: Decimal | None = None
     reactivation_days: int = Field(default=30, ge=0, le=365)
@@ -346,12 +362,37 @@ class Settings(BaseSettings):
             "tenant_id": self.credential.tenant_id,
             "partner_tenant_id": self.credential.partner_tenant,
             "alerts_api": self.operations.alerts_api,
+            "sign_ins_api": self.operations.sign_ins_api,
             "currency": self.operations.currency,
             "max_pages": self.operations.max_pages,
             "fallback_machine_per_hour": None if price is None else str(price),
             "reactivation_days": self.operations.reactivation_days,
             "contact": contact,
+            "protection": self.protection.model_dump(mode="json"),
         }
+
+    @classmethod
+    def as_shaped(cls, shape: Mapping[str, Any], home: Path) -> Settings:
+        """Return settings in which a plan comes out as it did with `shape`, which `that_shape_a_plan` gave; nothing of this machine is read.
+
+        Keys that are not known are passed over: a later version may have added them.
+
+        Raises:
+            SettingsError: a value cannot be used.
+        """
+        values: dict[str, Any] = {
+            "home": home,
+            # A shape may come with a bundle from anybody: no file and no secret is named by it.
+            "cloud": {k: v for k, v in _known(shape.get("cloud"), CloudSettings).items() if k != "ca_bundle"},
+            "credential": {name: shape[name] for name in ("tenant_id", "partner_tenant_id") if name in shape},
+            "operations": _known(shape, OperationSettings),
+            "contact": _known(shape["contact"], ContactSettings) if shape.get("contact") else None,
+            "protection": _known(shape.get("protection"), ProtectionSettings),
+        }
+        try:
+            return _Alone(**values)
+        except ValidationError as exc:
+            raise SettingsError(_explain(exc), hint="They were kept with a round of an incident.") from None
 
     def seal_key(self, reveal: Callable[[SecretStr, str], str] | None = None) -> bytes:
         """Return the key that seals approvers' seeds: 32 bytes as url-safe base64, from `secret_key`, else from `secret.key` in the home
@@ -383,6 +424,26 @@ class Settings(BaseSettings):
                 "The secret of the intake is shorter than 16 bytes.", hint="Set a longer FIREBREAK_INTAKE_KEY."
             )
         return secret
+
+
+class _Alone(Settings):
+    """Settings that nothing but the arguments shapes."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def _known(values: object, section: type[BaseModel]) -> dict[str, Any]:
+    """The keys that a section has."""
+    return {k: v for k, v in values.items() if k in section.model_fields} if isinstance(values, Mapping) else {}
 
 
 def plain_secret(secret: SecretStr, name: str) -> str:

@@ -70,7 +70,7 @@ async def respond_to(engine: Engine, runtime: Runtime) -> str:
             if not ended:
                 return await _close(engine, runtime, "stopped", round_of_facts)
     if engine.anything_was_changed():
-        round_of_facts = await _look_again(engine, runtime, round_of_facts)
+        round_of_facts = await _look_again(engine, runtime, round_of_facts, engine.next_round(round_of_facts))
     # Never "done" while the attack goes on: people and scripts would go home.
     state = "failed" if engine.still_burning(round_of_facts) else "done"
     return await _close(engine, runtime, state, round_of_facts)
@@ -85,10 +85,12 @@ async def _look(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts: 
     engine.note_looked(stage, round_of_facts)
 
 
-async def _look_again(engine: Engine, runtime: Runtime, round_of_facts: int) -> int:
-    engine.set_state("investigating", "Looking again")
-    await look_in_every_stage(engine, runtime, round_of_facts + 1)
-    return round_of_facts + 1
+async def _look_again(engine: Engine, runtime: Runtime, round_of_facts: int, number: int) -> int:
+    """Look at everything in round `number`, unless that is the round whose facts are known."""
+    if number != round_of_facts:
+        engine.set_state("investigating", "Looking again")
+        await look_in_every_stage(engine, runtime, number)
+    return number
 
 
 async def look_in_every_stage(engine: Engine, runtime: Runtime, round_of_facts: int) -> None:
@@ -104,6 +106,8 @@ async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts
     attempt = 0
     while True:
         attempt += 1
+        wanted = engine.round_for(stage, attempt, round_of_facts)
+        round_of_facts = await _look_again(engine, runtime, round_of_facts, wanted)
         known = engine.has_planned(stage, attempt)
         plan = engine.plan(stage, attempt, round_of_facts)
         if not known:
@@ -116,7 +120,7 @@ async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts
             runtime.say(f"{stage.title}: nothing to do.")
             engine.note_stage(stage, attempt, "skipped", "nothing to do")
             return True, round_of_facts
-        if not engine.incident.mode.may_write:
+        if not engine.asks(stage, attempt):
             text = f"{len(plan.actions)} actions planned, none carried out ({engine.incident.mode})"
             runtime.say(f"{stage.title}: {text}.")
             engine.note_stage(stage, attempt, "skipped", text)
@@ -134,7 +138,8 @@ async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts
         await _act(engine, runtime, stage, attempt, round_of_facts)
         more = engine.wants_more(stage, attempt)
         if more or stage.rounds > 1:
-            round_of_facts = await _look_again(engine, runtime, round_of_facts)
+            wanted = engine.next_round(round_of_facts, (stage, attempt))
+            round_of_facts = await _look_again(engine, runtime, round_of_facts, wanted)
         if not more:
             return True, round_of_facts
 

@@ -22,6 +22,7 @@ from firebreak.intake.signature import SIGNATURE_HEADER, TIME_HEADER, why_refuse
 from firebreak.logs import configure
 from firebreak.settings import Settings
 from flows.start import start_from_alert
+from tasks.guidance import instructions
 from tasks.registry import load_steps
 
 
@@ -41,7 +42,7 @@ def application(settings: Settings) -> Starlette:
         if refused:
             return JSONResponse({"error": refused}, 401)
         try:
-            with open_engine_room(settings, load_steps()) as room:
+            with open_engine_room(settings, load_steps(), instructions=instructions()) as room:
                 started = await start_from_alert(room, bytes(body), place="intake", requested_by="intake")
         except AlertError as error:
             return JSONResponse({"error": error.message, "hint": error.hint}, 422)

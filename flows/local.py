@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from firebreak.approval import GateWatch
 from firebreak.engine import Engine, EngineRoom, Question, Undo, Undoing
 from firebreak.engine.undoing import begin_undo, check_request
-from firebreak.errors import ResponseError, WaitingError
+from firebreak.errors import LeaseLostError, ResponseError, WaitingError
 from firebreak.logs import configure
 from firebreak.model.mode import Mode
 from firebreak.model.plan import UNDO, Plan
+from flows.alive import SILENT_SECONDS, alive, who_is_at
 from flows.course import respond_to
 from flows.undo_course import plan_undo, take_back
 
@@ -60,12 +61,19 @@ async def undo_here(room: EngineRoom, incident: str, wanted: Undo, say: Callable
 
     Raises:
         WaitingError: the gate waits and `wait` is false.
+        LeaseLostError: another run is at this undo.
         ResponseError: it cannot go on; it stays open.
     """
     configure(room.settings.log_format, room.settings.log_level)
     asked = begin_undo(Engine(room, incident, None, run_id=""), wanted)
-    async with room.connect(incident) as clouds:
-        undoing = Undoing(Engine(room, incident, clouds, run_id=f"local-{uuid.uuid4()}"), asked)
+    key, run = f"undo-{asked.number}", f"local-{uuid.uuid4()}"
+    if other := who_is_at(room, incident, key):
+        raise LeaseLostError(
+            f"Run {other[0]} is at undo {asked.number} of {incident}, last heard of at {other[1]:%H:%M:%S} UTC; no second one is started.",
+            hint=f"Wait until it ends; after {SILENT_SECONDS:.0f} s of silence the same command goes on with it.",
+        )
+    async with alive(room, incident, key, run), room.connect(incident) as clouds:
+        undoing = Undoing(Engine(room, incident, clouds, run_id=run), asked)
         await take_back(undoing, LocalRuntime(room, say, wait=wait))
         return undoing.undo
 

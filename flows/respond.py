@@ -32,6 +32,7 @@ from flows.course import respond_to
 from flows.gate_form import GATE_FIELDS, gate_form, left_out_ids
 from flows.notices import tell_people
 from flows.start import SUSPENDED_AT, PrefectError, answer_under, forget_answer, is_wake
+from tasks.guidance import instructions
 from tasks.registry import load_steps
 
 _GO_ON = "Nothing is lost. Look at the run's log, then go on with: firebreak respond --incident"
@@ -221,7 +222,7 @@ async def respond(
     settings = Settings.load()
     configure(settings.log_format, settings.log_level)
     log = get_run_logger()
-    with open_engine_room(settings, load_steps()) as room:
+    with open_engine_room(settings, load_steps(), instructions=instructions()) as room:
         name = incident
         try:
             name = incident or _open_by_hand(room, subscription, reason, playbook, dry_run)

@@ -21,6 +21,7 @@ from prefect.input import keyset_from_paused_state
 from firebreak.engine import EngineRoom
 from firebreak.errors import ResponseError
 from firebreak.model.mode import Mode
+from flows.alive import sign, who_is_at
 
 SUSPENDED_AT = "suspended-at"  # the incident's value that says at which question, under which key, its run is suspended
 _SUSPENDED: Final = ("Suspended", "Paused")
@@ -109,15 +110,19 @@ async def resume_incident(room: EngineRoom, incident: str) -> str:
     return await start_run(room, incident, key=f"{incident}-resume-{number}")
 
 
-async def start_undo(room: EngineRoom, incident: str, number: int) -> str:
-    """Create the flow run of an open undo, or a further one: a run that is called running may have died with its host, and the lease lets
-    only the newest write. One that waits, at the gate or for a runner, is returned.
+async def start_undo(room: EngineRoom, incident: str, number: int) -> tuple[str, bool]:
+    """Create the flow run of an open undo and return its id and True; or that of the run that is at it already, and False.
+
+    A run that waits, at the gate or for a runner, is at it, and so is one that gave a sign of life lately. One that is called running and
+    is silent may have died with its host: a further one is created, and the lease lets only the newest write.
     """
     key = f"undo-{number}-run"
     last = str(room.store.values.get(incident, key) or "")
-    if last and (state := (await run_state(last))[0]) in _WAITING:
-        await _wake_if_answered(room, incident, state)
-        return last
+    if last:
+        state, ended = await run_state(last)
+        if is_at_it(state, ended=ended, lives=who_is_at(room, incident, f"undo-{number}") is not None):
+            await _wake_if_answered(room, incident, state)
+            return last, False
     tries = int(room.store.values.get(incident, f"undo-{number}-runs", 0)) + 1
     room.store.values.set(incident, f"undo-{number}-runs", tries)
     async with _prefect() as client:
@@ -135,7 +140,13 @@ async def start_undo(room: EngineRoom, incident: str, number: int) -> str:
         )
     room.store.values.set(incident, key, str(run.id))
     room.store.values.set(incident, "flow_run", str(run.id))
-    return str(run.id)
+    sign(room, incident, f"undo-{number}", str(run.id))  # until it gives its own
+    return str(run.id), True
+
+
+def is_at_it(state: str, *, ended: bool, lives: bool) -> bool:
+    """Whether a run in this state of Prefect's goes on with its work by itself or when it is answered. `lives`: it gave a sign of life lately."""
+    return state in _WAITING or (not ended and lives)
 
 
 async def _wake_if_answered(room: EngineRoom, incident: str, state: str) -> None:

@@ -14,8 +14,10 @@ from firebreak.engine.undos import undo_of
 from firebreak.errors import ResponseError
 from firebreak.logs import configure, working_on
 from firebreak.settings import Settings
+from flows.alive import alive
 from flows.respond import PrefectRuntime, failed
 from flows.undo_course import take_back
+from tasks.guidance import instructions
 from tasks.registry import load_steps
 
 
@@ -45,7 +47,7 @@ async def undo(
     settings = Settings.load()
     configure(settings.log_format, settings.log_level)
     log = get_run_logger()
-    with open_engine_room(settings, load_steps()) as room:
+    with open_engine_room(settings, load_steps(), instructions=instructions()) as room:
         wanted = Undo(
             number=0,
             requested_by=requested_by.strip() or "prefect-ui",
@@ -65,8 +67,9 @@ async def undo(
                 room.store.values.set(incident, "flow_run", str(runtime.flow_run.id))
                 course = PrefectRuntime(room, incident)
                 with working_on(incident=incident):
-                    await course.hand_in_late()
-                    state = await take_back(undoing, course)
+                    async with alive(room, incident, f"undo-{undoing.number}", str(runtime.flow_run.id)):
+                        await course.hand_in_late()
+                        state = await take_back(undoing, course)
         except ResponseError as error:
             log.error("%s", error)
             return failed(error)

@@ -8,17 +8,18 @@ from collections.abc import Iterable
 
 import msgspec
 
+from firebreak.analysis import quota as quotas
 from firebreak.analysis.sizes import parse_size
 from firebreak.model.case import Case
-from firebreak.model.facts import ActivityFacts, Attribution, Class, Inventory, QuotaFacts
-from tasks.arm import items_at, text_at, value_at
+from firebreak.model.facts import ActivityFacts, Attribution, Class, Inventory, QuotaFacts, QuotaUsage
 from tasks.judged import Judged
+from tasks.words import plain
 
 STEP_ID = "harden.reduce_quota"
 REDUCE = "quota.reduce"
 HEAD_ROOM = 10
-TOTAL = "cores"
-_LOCATION = re.compile(r"/providers/microsoft\.compute/locations/([a-z0-9]+)/", re.IGNORECASE)
+UNUSED_FROM = 100
+TOTAL = quotas.TOTAL
 _CHIP = "a10|a100|h100|h200|t4|mi300x"
 _QUOTA_NAME = re.compile(
     rf"standard_?(?P<letters>[a-z]+?)_?(?P<before>{_CHIP})?_?(?P<version>(?:v[0-9]+)?)_?(?P<behind>{_CHIP})?family"
@@ -40,22 +41,29 @@ class Reduction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reductions(case: Case) -> tuple[list[Reduction], list[tuple[str, str]]]:
-    """Return the limits worth lowering, and (target, reason) of those considered and left alone."""
-    touched, taken = _used_by_attacker(case), _taken(case)
-    asked = _requested(case[QuotaFacts])
+    """Return the limits worth lowering, and (target, reason) of those considered and left alone.
+
+    Worth it are limits that the attacker used or tried to use, those that were asked for in the window by anybody but a session judged
+    legitimate, and, once the verdict is fraud, GPU and high-performance limits of which nobody uses anything.
+    """
+    touched, taken, asked = _used_by_attacker(case), _taken(case), _requested(case)
     room = int(case.parameter(STEP_ID, "head_room", HEAD_ROOM))
     lower: list[Reduction] = []
     keep: list[tuple[str, str]] = []
     for usage in sorted(case[QuotaFacts].usages, key=lambda u: (u.region.lower(), u.name.lower())):
         key = (usage.region.lower(), usage.name.lower())
-        if key not in touched and key not in asked:
-            continue
+        rogue = min(usage.used, taken[(key[0], TOTAL)] if key[1] == TOTAL else taken[key])
+        kept = usage.used - rogue
+        requests = asked.get((key[0], quotas.folded(usage.name)), [])
+        reasons, against = _reasons(case, usage, key in touched, requests, kept)
         target = (
             f"/subscriptions/{case.incident.subscription_id}/providers/Microsoft.Compute/locations/{usage.region}"
             f"/providers/Microsoft.Quota/quotas/{usage.name}"
         )
-        rogue = min(usage.used, taken[(key[0], TOTAL)] if key[1] == TOTAL else taken[key])
-        kept = usage.used - rogue
+        if not reasons:
+            if against:
+                keep.append((target, against))
+            continue
         wanted = kept + room if kept else 0
         if wanted >= usage.limit:
             keep.append(
@@ -65,13 +73,7 @@ def reductions(case: Case) -> tuple[list[Reduction], list[tuple[str, str]]]:
                 )
             )
             continue
-        reasons = []
-        if key in touched:
-            reasons.append("The attacker used this family in this region, or tried to.")
-        if key in asked:
-            reasons.append("A higher limit was asked for during the incident.")
         still = f", {rogue} of them by machines of the attacker that still exist" if rogue else ""
-        reasons.append(f"{usage.used} vCPUs are in use now{still}.")
         lower.append(
             Reduction(
                 target=target,
@@ -81,10 +83,49 @@ def reductions(case: Case) -> tuple[list[Reduction], list[tuple[str, str]]]:
                 used=usage.used,
                 limit=usage.limit,
                 wanted=wanted,
-                reasons=tuple(reasons),
+                reasons=(*reasons, f"{usage.used} vCPUs are in use now{still}."),
             )
         )
     return lower, keep
+
+
+def _reasons(
+    case: Case, usage: QuotaUsage, was_used: bool, asked: list[quotas.Asked], kept: int
+) -> tuple[list[str], str]:
+    """Why this limit should be lowered, and when nothing says so, why it was looked at and left: "" when it was not."""
+    reasons = ["The attacker used this family in this region, or tried to."] if was_used else []
+    attribution = case[Attribution]
+    by_attacker = [a for a in asked if a.operation is not None and attribution.did(a.operation)]
+    honest = [a for a in asked if a.operation is not None and _is_honest(attribution, a)]
+    if by_attacker:
+        reasons.append("The attacker asked for a higher limit.")
+    elif asked and len(honest) < len(asked):
+        reasons.append("A higher limit was asked for during the incident; who asked is not known.")
+    if reasons:
+        return reasons, ""
+    if honest:
+        who = plain(honest[0].operation.caller, 80) if honest[0].operation else ""
+        return [], f"{who} asked for this limit, and is judged legitimate."
+    least = int(case.parameter(STEP_ID, "unused_from", UNUSED_FROM))
+    kind = quotas.kind_of_family(usage.name)
+    if not kind or not least or kept or usage.limit < least or attribution.verdict != "fraud":
+        return [], ""
+    words = "GPU" if kind == quotas.GPU else "high-performance"
+    return [f"Nobody uses this {words} family here: an intruder could start {quotas.free(usage)} vCPUs of it."], ""
+
+
+def _is_honest(attribution: Attribution, asked: quotas.Asked) -> bool:
+    """Whether a session judged legitimate asked, from an address that is its own."""
+    operation = asked.operation
+    if operation is None:
+        return False
+    names = {operation.caller.lower(), operation.principal_id.lower()} - {""}
+    return any(
+        actor.cls is Class.LEGITIMATE
+        and names & ({actor.id.lower(), actor.principal_id.lower()} - {""})
+        and actor.address == operation.address
+        for actor in attribution.actors
+    )
 
 
 def _used_by_attacker(case: Case) -> set[tuple[str, str]]:
@@ -155,12 +196,10 @@ def _sizes(properties: object) -> Iterable[str]:
             yield from _sizes(item)
 
 
-def _requested(facts: QuotaFacts) -> set[tuple[str, str]]:
-    found = set()
-    for request in facts.requests:
-        place = _LOCATION.search(text_at(request, "id"))
-        for part in items_at(request, "properties", "value"):
-            name = text_at(part, "name", "value") or text_at(value_at(part, "name"))
-            if place is not None and name:
-                found.add((place[1].lower(), name.lower()))
+def _requested(case: Case) -> dict[tuple[str, str], list[quotas.Asked]]:
+    """Who asked for more in the window, by (region, folded name of the limit)."""
+    found: dict[tuple[str, str], list[quotas.Asked]] = {}
+    for asked in quotas.asked_for(case[QuotaFacts], case.get(ActivityFacts)):
+        if asked.region and asked.name:
+            found.setdefault((asked.region, quotas.folded(asked.name)), []).append(asked)
     return found

@@ -9,8 +9,8 @@ from typing import Any
 
 from azure_simulator.chance import Chance
 from azure_simulator.clock import stamp
-from azure_simulator.events import PORTAL_APP, token_id
-from azure_simulator.scenarios import hostile_names, ids
+from azure_simulator.events import AZURE_CLI_APP, PORTAL_APP, token_id
+from azure_simulator.scenarios import hostile_names, ids, variety
 from azure_simulator.scenarios.estate import Estate
 from azure_simulator.scenarios.log import Caller, Log
 from azure_simulator.scenarios.people import Staff
@@ -29,6 +29,31 @@ STEMS = (
     "core-svc",
 )
 
+CLIENTS = (PORTAL_APP, AZURE_CLI_APP, "1950a258-227b-4e31-a9cf-717495945fc2")  # the last is Azure PowerShell
+_REGIONS = 3  # when the script does not say
+_MOSTLY, _SHARES, _IPV6 = 0.8, 0.3, 0.2
+
+
+# What an attack may leave in the directory; the truth has a list for each.
+TRACES = (
+    "sign_ins",
+    "detections",
+    "at_risk",
+    "methods",
+    "contacts",
+    "credentials",
+    "federated_credentials",
+    "consents",
+    "app_role_assignments",
+    "applications",
+    "service_principals",
+    "guests",
+    "role_assignments",
+    "role_eligibilities",
+    "policies",
+    "audits",
+)
+
 
 @dataclass
 class Intruder:
@@ -44,6 +69,10 @@ class Intruder:
     since: datetime
     secret: str = ""
     also: str = ""  # a second role
+    mfa: bool = False  # whether the token says so: it was taken after its owner had signed in with a second factor
+    apps: tuple[str, ...] = (PORTAL_APP,)
+    mostly: bool = False  # whether one address does nearly everything
+    jobs: int = 1  # of a hijacked run: each job signs in for itself
 
     @property
     def governing_role(self) -> str:
@@ -51,14 +80,21 @@ class Intruder:
         return self.also or self.role
 
     def caller(self, chance: Chance, *, role: str = "") -> Caller:
-        """The identity at one of its addresses, by `role` when it has several; a thief never has the second factor."""
+        """The identity at one of its addresses, by `role` when it has several."""
         address = chance.choice(self.addresses)
-        return Caller(self.principal, address, role or self.role, PORTAL_APP, mfa=False, token=self.token)
+        if self.mostly and chance.random() < _MOSTLY:
+            address = self.addresses[0]
+        app = chance.choice(self.apps)
+        token = chance.choice(self.tokens or ("",))
+        return Caller(self.principal, address, role or self.role, app, mfa=self.mfa, token=token)
 
     @property
-    def token(self) -> str:
-        """The id of the one token that a hijacked run has, "" for the others: theirs change by the hour."""
-        return token_id(self.key, self.principal.object_id) if self.kind == "hijacked" else ""
+    def tokens(self) -> tuple[str, ...]:
+        """The ids of the tokens of a hijacked run, one for each job; none for the others: theirs change by the hour."""
+        if self.kind != "hijacked":
+            return ()
+        first = token_id(self.key, self.principal.object_id)
+        return (first, *(token_id(self.key, self.principal.object_id, str(job)) for job in range(1, self.jobs)))
 
 
 @dataclass
@@ -74,9 +110,8 @@ class Attack:
     start: datetime
     script: dict[str, Any]
     scale: int
-    regions: tuple[
-        str, ...
-    ] = ()  # where the attacker builds: never used before, unless the script says `regions: home`
+    # Where the attacker builds: never used before, unless the script says `regions: home`.
+    regions: tuple[str, ...] = ()
     intruders: dict[str, Intruder] = field(default_factory=dict)
     rogue: list[str] = field(default_factory=list)
     rogue_compute: list[str] = field(default_factory=list)
@@ -89,6 +124,8 @@ class Attack:
     lookalikes: list[str] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)  # region -> the attacker's group there
     subnets: dict[str, str] = field(default_factory=dict)  # region -> subnet id
+    traces: dict[str, list[Any]] = field(default_factory=dict)  # of the attacker in the directory, by kind
+    alike: dict[str, list[Any]] = field(default_factory=dict)  # of others there, that look like it
     end: datetime | None = None
     stem: str = ""
     numbers: dict[str, int] = field(default_factory=dict)
@@ -141,11 +178,14 @@ def lay(
 
     low, high = script["starts_hours_before"]
     start = now - timedelta(hours=low + (high - low) * chance.random())
+    script = variety.chosen(script, chance.child("variety"))
     attack = Attack(world, log, chance, staff, estate, now, start, script, scale)
     attack.stem = chance.choice(STEMS)
     unused = [region for region in ids.REGIONS if region not in staff.company.regions]
-    home = script.get("regions") == "home"
-    attack.regions = staff.company.regions if home else tuple(chance.sample(unused, 3))
+    regions = script.get("regions") or _REGIONS
+    attack.regions = staff.company.regions if regions == "home" else tuple(chance.sample(unused, regions))
+    if script["home_too"]:
+        attack.regions = (*attack.regions[:-1], staff.company.regions[0])
     _recruit(attack)
     steps: dict[str, Step] = {
         **attack_access.STEPS,
@@ -161,21 +201,37 @@ def lay(
 
 
 def _recruit(attack: Attack) -> None:
-    """Put the script's identities into the attacker's hands: at foreign addresses, one of them perhaps an IPv6 one."""
-    hosts = attack.chance.sample(range(3, 190), 8)
+    """Put the script's identities into the attacker's hands: at foreign addresses, with clients of their choice."""
+    hosts = attack.chance.sample(range(3, 190), 12)
     for kind, row in attack.script["attackers"].items():
-        addresses = tuple(f"203.0.113.{hosts.pop()}" for _ in range(row["addresses"]))
+        chance = attack.chance.child(f"recruit {kind}")
+        addresses = _addresses(chance, hosts, row["addresses"])
         if kind.startswith("accomplice"):
             principal = _outsider(attack, row["kind"])
-            attack.intruders[row["key"]] = Intruder(row["key"], "created", principal, addresses, "", attack.start)
+            first = next(iter(attack.intruders.values()))
+            if chance.random() < _SHARES:  # the same hands at the same keyboard
+                addresses = (first.addresses[-1], *addresses[1:])
+            intruder = Intruder(row["key"], "created", principal, addresses, "", attack.start)
         else:
             actor = attack.staff[row["actor"]]
             secret = actor.principal.secrets[0] if kind in ("leaked", "hijacked") else ""
             if kind == "hijacked":
-                addresses = actor.addresses[:1]
-            attack.intruders[row["key"]] = Intruder(
+                addresses = (chance.choice(actor.addresses),) if actor.hosted else actor.addresses[:1]
+            intruder = Intruder(
                 row["key"], kind, actor.principal, addresses, actor.role, attack.start, secret, actor.also
             )
+        intruder.mfa, intruder.jobs = row["second_factor"], row.get("jobs", 1)
+        intruder.mostly = chance.random() < 0.5
+        intruder.apps = tuple(chance.sample(CLIENTS, chance.choice((1, 1, 2))))
+        attack.intruders[row["key"]] = intruder
+
+
+def _addresses(chance: Chance, hosts: list[int], count: int) -> tuple[str, ...]:
+    """Addresses of a provider far away: IPv4, or now and then several of one IPv6 network."""
+    if chance.random() < _IPV6:
+        network = f"2001:db8:{chance.getrandbits(16):x}:{chance.getrandbits(16):x}"
+        return tuple(f"{network}::{chance.getrandbits(16) + 1:x}" for _ in range(count))
+    return tuple(f"203.0.113.{hosts.pop()}" for _ in range(count))
 
 
 def _outsider(attack: Attack, kind: str) -> Principal:
@@ -214,7 +270,8 @@ def truth_of(attack: Attack) -> Document:
                 "caller": intruder.principal.upn or intruder.principal.object_id,
                 "kind": intruder.kind,
                 "addresses": list(intruder.addresses),
-                "token": intruder.token,
+                "token": next(iter(intruder.tokens), ""),
+                "tokens": list(intruder.tokens),
                 "since": stamp(intruder.since),
                 "secret": intruder.secret,
             }
@@ -229,5 +286,6 @@ def truth_of(attack: Attack) -> Document:
         "rogue_roles": attack.rogue_roles,
         "removed": attack.removed,
         "lookalikes": attack.lookalikes,
+        "identity": {name: attack.traces.get(name, []) for name in TRACES} | {"lookalikes": attack.alike},
         "comebacks": [],
     }

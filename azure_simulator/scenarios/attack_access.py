@@ -94,6 +94,8 @@ def raise_quota(attack: Attack, row: dict[str, Any]) -> None:
     families = list(dict.fromkeys(SIZES[name].family for name in row["families"]))
     titles = {size.family: size.title for size in SIZES.values()} | commerce.REGIONAL
     minute = float(row["after"])
+    # Azure takes no request before the provider is registered; the portal does that without being asked.
+    attack.world.registered_providers[ids.SUBSCRIPTION_GUID].add("microsoft.quota")
     for region in attack.regions:
         for family in [*commerce.REGIONAL, *families]:
             minute += 0.6

@@ -13,23 +13,14 @@ from azure_simulator.world import Document
 
 
 def _ground(attack: Attack, region: str, by: Caller, moment: datetime) -> tuple[str, str]:
-    """The attacker's group and subnet in a region, made on first use; the names resemble the tenant's."""
+    """The attacker's group and subnet in a region, made on first use; who hides takes a group of the tenant's for all but the first region."""
     if region not in attack.groups:
         chance = attack.chance
-        styles = (f"rg-{attack.stem}-{region}", f"{region}-{attack.stem}-prod", f"rg-{chance.getrandbits(20):05x}")
-        name = attack.called(chance.choice(styles))
-        group = documents.group(name, region, moment - timedelta(minutes=3))
-        attack.world.groups[group["id"]] = group
-        attack.rogue_groups.append(group["id"])
-        attack.log.operation(
-            moment - timedelta(minutes=3),
-            "Microsoft.Resources/subscriptions/resourceGroups/write",
-            group["id"],
-            by,
-            steps=AT_ONCE,
-            request={"location": region},
-            sub_status="Created",
-        )
+        if attack.script["hides"] and attack.groups:
+            open_places = [place.group for place in attack.estate.places if place.tags and not place.locked]
+            name = chance.choice([group for group in open_places if group not in attack.groups.values()])
+        else:
+            name = _own_group(attack, region, by, moment - timedelta(minutes=3))
         network = attack.take(
             documents.network(
                 name, f"{attack.stem}-vnet", region, moment - timedelta(minutes=2), f"10.{chance.randrange(100, 250)}"
@@ -44,6 +35,26 @@ def _ground(attack: Attack, region: str, by: Caller, moment: datetime) -> tuple[
             born(attack.log, document, by)
         attack.groups[region], attack.subnets[region] = name, documents.subnet_of(network)
     return attack.groups[region], attack.subnets[region]
+
+
+def _own_group(attack: Attack, region: str, by: Caller, at: datetime) -> str:
+    """A new group; its name resembles the tenant's."""
+    chance = attack.chance
+    styles = (f"rg-{attack.stem}-{region}", f"{region}-{attack.stem}-prod", f"rg-{chance.getrandbits(20):05x}")
+    name = attack.called(chance.choice(styles))
+    group = documents.group(name, region, at)
+    attack.world.groups[group["id"]] = group
+    attack.rogue_groups.append(group["id"])
+    attack.log.operation(
+        at,
+        "Microsoft.Resources/subscriptions/resourceGroups/write",
+        group["id"],
+        by,
+        steps=AT_ONCE,
+        request={"location": region},
+        sub_status="Created",
+    )
+    return name
 
 
 def machines(attack: Attack, row: dict[str, Any]) -> None:

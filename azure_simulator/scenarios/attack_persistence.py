@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from azure_simulator.clock import stamp
 from azure_simulator.scenarios import access, documents, ids
 from azure_simulator.scenarios.attack import Attack, Step
 from azure_simulator.scenarios.attack_access import take_grant
 from azure_simulator.scenarios.log import AT_ONCE, Caller
 from azure_simulator.world import Document
 
+_ASKED = ("roleName", "type", "description", "assignableScopes", "permissions")
 AUTOMATION = "Microsoft.Automation/automationAccounts"
 WORKFLOW = "Microsoft.Logic/workflows"
 IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
@@ -91,6 +93,10 @@ def custom_role(attack: Attack, row: dict[str, Any]) -> None:
         "description": "Reads metrics for the dashboards.",
         "assignableScopes": [ids.SUBSCRIPTION],
         "permissions": [{"actions": ["*"], "notActions": [], "dataActions": [], "notDataActions": []}],
+        "createdOn": stamp(at),
+        "updatedOn": stamp(at),
+        "createdBy": giver.principal.object_id,
+        "updatedBy": giver.principal.object_id,
     }
     attack.world.role_definitions[identity] = {
         "id": identity,
@@ -106,7 +112,7 @@ def custom_role(attack: Attack, row: dict[str, Any]) -> None:
         identity,
         by,
         steps=AT_ONCE,
-        request={"properties": properties},
+        request={"properties": {key: properties[key] for key in _ASKED}},
         response={"id": identity, "properties": properties},
         sub_status="Created",
     )

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from azure_simulator.events import PORTAL_APP
-from azure_simulator.scenarios import compute_parts, ids
+from azure_simulator.scenarios import access, compute_parts, ids
 from azure_simulator.scenarios.attack import Attack, Step
 from azure_simulator.scenarios.commerce import put_quota
 from azure_simulator.scenarios.estate import Place
 from azure_simulator.scenarios.log import AT_ONCE, Caller, caller
 from azure_simulator.scenarios.routines import born
 from azure_simulator.services.compute.sizes import SIZES
-from azure_simulator.world import Document
+from azure_simulator.world import Document, Principal
 
 
 def _moment(attack: Attack, row: dict[str, Any]) -> datetime:
@@ -44,7 +44,8 @@ def _keep(attack: Attack, document: Document) -> None:
 
 def _by(attack: Attack, row: dict[str, Any]) -> Caller:
     actor = attack.staff[row["by"]]
-    return caller(actor, actor.addresses[0], app_id=PORTAL_APP)
+    address = attack.chance.choice(actor.addresses) if actor.hosted else ""
+    return caller(actor, address, app_id=PORTAL_APP)
 
 
 def deployment(attack: Attack, row: dict[str, Any]) -> None:
@@ -174,7 +175,98 @@ def day_of_work(attack: Attack, row: dict[str, Any]) -> None:
             )
 
 
+def newcomer(attack: Attack, row: dict[str, Any]) -> None:
+    """A colleague's first days: an Owner gives them a role from the office, and they make a machine there."""
+    chance, staff = attack.chance.child("newcomer"), attack.staff
+    giver = staff[row["by"]]
+    first, last = chance.choice(("Ada", "Ben", "Cleo", "Dirk")), chance.choice(("Nowak", "Olsen", "Pires", "Rossi"))
+    principal = Principal(
+        object_id=chance.guid(),
+        kind="User",
+        name=f"{first} {last}",
+        upn=f"{first}.{last}@{staff.company.domain}".lower(),
+        tenant_id=ids.CUSTOMER_TENANT,
+    )
+    attack.world.principals[principal.object_id] = principal
+    place = attack.estate.place(*row["into"])
+    moment = _moment(attack, row)
+    assignment = access.grant(
+        attack.world,
+        chance,
+        "Contributor",
+        ids.group_id(place.group),
+        (principal.object_id, "User"),
+        moment,
+        giver.principal.object_id,
+    )
+    properties = assignment["properties"]
+    body = {"properties": {key: properties[key] for key in ("roleDefinitionId", "principalId", "principalType")}}
+    attack.log.operation(
+        moment,
+        "Microsoft.Authorization/roleAssignments/write",
+        assignment["id"],
+        caller(giver, giver.addresses[0], app_id=PORTAL_APP, role=giver.also or giver.role),
+        steps=AT_ONCE,
+        request=body,
+        response=body | {"id": assignment["id"]},
+        sub_status="Created",
+    )
+    by = Caller(principal, staff.company.office, "Contributor", PORTAL_APP, mfa=staff.company.second_factor)
+    _machine(
+        attack, place, by, moment + timedelta(hours=1.5), f"try-{place.env}-{chance.randrange(10, 99)}", row["size"]
+    )
+
+
+def traveller(attack: Attack, row: dict[str, Any]) -> None:
+    """Somebody works from where they never were, with the second factor, within what they always do."""
+    chance, actor = attack.chance.child("traveller"), attack.staff[row["by"]]
+    place, moment = attack.estate.place(*row["into"]), _moment(attack, row)
+    address = chance.choice((f"203.0.113.{chance.randrange(200, 250)}", f"2001:db8:77::{chance.getrandbits(16):x}"))
+    by = caller(actor, address, app_id=PORTAL_APP)
+    machine = chance.choice(attack.estate.machines)
+    attack.log.operation(moment, "Microsoft.Compute/virtualMachines/restart/action", machine["id"], by)
+    name = f"fix-{place.env}-{chance.randrange(10, 99)}"
+    _machine(attack, place, by, moment + timedelta(minutes=20), name, row["size"])
+
+
+def new_runner(attack: Attack, row: dict[str, Any]) -> None:
+    """A pipeline's runner was replaced: the same work from another address, beside the old one or at a hosting company."""
+    chance, actor = attack.chance.child("new runner"), attack.staff[row["by"]]
+    place, moment = attack.estate.place(*row["into"]), _moment(attack, row)
+    beside = f"198.51.100.{chance.randrange(2, 250)}"
+    by = caller(actor, chance.choice((beside, f"192.0.2.{chance.randrange(2, 250)}")))
+    for index, account in enumerate(attack.estate.storage[:3]):
+        attack.log.operation(
+            moment + timedelta(minutes=index), f"{account['type']}/write", account["id"], by, steps=AT_ONCE
+        )
+    name = f"run-{place.env}-{chance.randrange(10, 99)}"
+    _machine(attack, place, by, moment + timedelta(minutes=9), name, row["size"])
+
+
+def _machine(attack: Attack, place: Place, by: Caller, moment: datetime, name: str, size: str) -> None:
+    """One machine in a place of the tenant's, made by somebody who may."""
+    parts = compute_parts.machine(
+        attack.chance.child(name),
+        place.group,
+        name,
+        place.region,
+        moment,
+        size=size,
+        subnet=place.subnets[0],
+        disk_sku="StandardSSD_LRS",
+        delete_option="Delete",
+        tags=place.tags,
+    )
+    for document in parts.all():
+        attack.world.resources[document["id"]] = document
+    born(attack.log, parts.interface, by)
+    born(attack.log, parts.machine, by)
+
+
 STEPS: dict[str, Step] = {
+    "newcomer": newcomer,
+    "traveller": traveller,
+    "new_runner": new_runner,
     "deployment": deployment,
     "gpu_machine": gpu_machine,
     "fleet": fleet,

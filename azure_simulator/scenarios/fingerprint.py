@@ -31,13 +31,15 @@ ROWS = ("principals", "events", "costs", "prices", "registered_providers", "part
 
 def fingerprint(world: World) -> str:
     """The SHA-256, in hexadecimal, of everything that a scenario fills; order counts, except in sets."""
+    world.fill()
     digest = hashlib.sha256()
     for name in TABLES:
         digest.update(_text(list(getattr(world, name).items())))
     for name in ROWS:
         digest.update(_text(getattr(world, name)))
     for name, table in sorted(world.tables.items()):
-        digest.update(_text([name, list(table.items())]))
+        if table:  # a table is made by being asked for
+            digest.update(_text([name, list(table.items())]))
     return digest.hexdigest()
 
 

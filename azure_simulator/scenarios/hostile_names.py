@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from azure_simulator.scenarios.prices import read_yaml
 from azure_simulator.world import Document, World
 
 HOST: Final = "evil.example"  # whatever leads there came from a name
@@ -66,6 +67,9 @@ TEXTS: Final = (
 )
 
 
+_MICROSOFT = frozenset(read_yaml("directory.yaml")["first_party"].values())
+
+
 def name(number: int) -> str:
     """One segment of an ARM id; another number gives another name."""
     return f"{NAMES[number % len(NAMES)]}-{number:02}"
@@ -91,9 +95,15 @@ def write_all_over(world: World) -> None:
     for document in (*world.resources.values(), *world.groups.values()):
         document["tags"] = {**document.get("tags", {}), "note": some(), some()[:200]: some()}
     for principal in world.principals.values():
-        # The responder, the partner and the emergency account are known by their names.
+        # The responder, the partner and the emergency account are known by their names, Microsoft's applications are Microsoft's.
+        if principal.app_id in _MICROSOFT:
+            continue
         if not principal.secrets and principal.kind != "ForeignGroup" and not principal.name.startswith("Emergency"):
             principal.name = some()
+    for rows in ("applications", "conditionalAccessPolicies", "namedLocations", "methods"):
+        for document in world.table(f"graph.{rows}").values():
+            if document.get("displayName"):
+                document["displayName"] = some()
     for lock in world.locks.values():
         lock["properties"]["notes"] = some()
     for table in (world.policy_assignments, world.policy_definitions):

@@ -33,7 +33,7 @@ class Caller:
 
 def caller(actor: Actor, address: str = "", *, app_id: str = AZURE_CLI_APP, mfa: bool = True, role: str = "") -> Caller:
     """The actor at `address`, by default the usual one."""
-    return Caller(actor.principal, address or actor.addresses[0], role or actor.role, app_id, mfa)
+    return Caller(actor.principal, address or actor.addresses[0], role or actor.role, app_id, mfa and actor.mfa)
 
 
 class Log:

@@ -11,6 +11,7 @@ from azure_simulator.scenarios import ids
 from azure_simulator.world import Principal, World
 
 RESPONDER = "firebreak-responder"
+_AGENTS = 2000
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Company:
     partner_domain: str
     office: str
     vpn: str
+    second_factor: bool = True  # whether its people sign in with one
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Actor:
     deployments: int = 0
     starts: int = 8  # local hour
     app_id: str = ""
+    hosted: bool = False  # a pipeline on rented build agents: nearly every run comes from another address
+    mfa: bool = True
 
     @property
     def person(self) -> bool:
@@ -88,6 +92,7 @@ def found_company(chance: Chance, material: dict[str, Any]) -> Company:
         partner_domain=partner["domain"],
         office=f"198.51.100.{hosts[0]}",
         vpn=f"198.51.100.{64 + hosts[1]}",
+        second_factor=chance.child("second factor").random() < material["second_factor"],
     )
 
 
@@ -121,6 +126,7 @@ def hire(world: World, chance: Chance, material: dict[str, Any], company: Compan
             also=row.get("also", ""),
             activity=row["activity"],
             starts=chance.choice((7, 8, 8, 9)),
+            mfa=company.second_factor,
         )
     runners = chance.sample(range(130, 250), sum(row["runners"] for row in material["services"]))
     for row in material["services"]:
@@ -128,11 +134,15 @@ def hire(world: World, chance: Chance, material: dict[str, Any], company: Compan
         principal.app_id = chance.guid()
         principal.secrets = [_secret(chance)]
         at = row["at"]
+        own = tuple(f"198.51.100.{runners.pop()}" for _ in range(row["runners"]))
+        rented = chance.child(f"agents of {row['key']}")
+        hosted = rented.random() < row.get("hosted", 0)
         staff.actors[row["key"]] = Actor(
             key=row["key"],
             principal=principal,
             role=row["role"],
-            addresses=tuple(f"198.51.100.{runners.pop()}" for _ in range(row["runners"])),
+            addresses=tuple(_rented(rented) for _ in range(_AGENTS)) if hosted else own,
+            hosted=hosted,
             covers=() if at == "subscription" else tuple(at),
             also=row.get("also", ""),
             deployments=row["deployments"],
@@ -182,6 +192,11 @@ def _add(
     principal = Principal(object_id=chance.guid(), kind=kind, name=name, upn=upn, tenant_id=tenant)
     world.principals[principal.object_id] = principal
     return principal
+
+
+def _rented(chance: Chance) -> str:
+    """An address of a large provider, as its build agents have them for an hour."""
+    return f"198.{chance.randrange(18, 20)}.{chance.randrange(256)}.{chance.randrange(1, 255)}"
 
 
 def _secret(chance: Chance) -> str:

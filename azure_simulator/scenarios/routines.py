@@ -84,7 +84,9 @@ def write(shift: Shift) -> None:
         machinery.platform(shift, day)
     for document, maker in shift.estate.births:
         if not made_with_a_machine(document):
-            born(shift.log, document, caller(shift.staff[maker]))
+            actor = shift.staff[maker]
+            address = shift.chance.choice(actor.addresses) if actor.hosted else ""
+            born(shift.log, document, caller(actor, address))
 
 
 def created(document: Document) -> datetime:

@@ -13,10 +13,12 @@ from azure_simulator.scenarios import (
     access,
     alerts,
     attack,
+    attack_identity,
     commerce,
     costs,
     estate,
     hostile_names,
+    identity,
     ids,
     people,
     prices,
@@ -68,10 +70,15 @@ def build_world(name: str, *, seed: int, now: datetime, scale: int = 1, real_tim
     access.protect(world, [place.group for place in owned.places if place.locked], now)
     access.govern(world, staff, company.regions, now, deny=script["policy"] == "deny")
     commerce.limit_quotas(world, company)
+    licence = str(script.get("licence", "p2"))
+    directory = identity.found(
+        world, chance.child("identity"), staff, prices.read_yaml("directory.yaml"), material, now, licence
+    )
     log = Log(chance.child("log"), now)
     routines.write(routines.Shift(log, chance.child("routine"), staff, owned, now, scale))
     laid = attack.lay(world, log, chance.child(f"attack/{name}"), staff, owned, script, now, scale)
     log.write_to(world)
+    attack_identity.lay(laid, directory)
     table = prices.Prices.load()
     prices.fill(world, chance.child("prices"), table, _regions(world))
     costs.fill(world, chance.child("costs"), table, company.utc_offset, now)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from firebreak.analysis import documents as doc
-from firebreak.model.facts import Lock, RoleAssignment
+from firebreak.model.facts import CustomRole, Lock, RoleAssignment
 
 
 def role_assignment(item: dict[str, Any], names: Mapping[str, str]) -> RoleAssignment:
@@ -23,6 +23,21 @@ def role_assignment(item: dict[str, Any], names: Mapping[str, str]) -> RoleAssig
         created_at=doc.moment(doc.text(properties, "createdOn")),
         created_by=doc.text(properties, "createdBy").lower(),
         document=item,
+    )
+
+
+def custom_role(item: dict[str, Any], assignments: Sequence[RoleAssignment]) -> CustomRole | None:
+    """A role definition of the tenant's own; None for a built-in one."""
+    properties = doc.mapping(item, "properties")
+    if doc.text(properties, "type").lower() != "customrole":
+        return None
+    guid = doc.path(item, "id").rsplit("/", 1)[-1].lower()
+    return CustomRole(
+        id=doc.path(item, "id"),
+        name=doc.text(properties, "roleName"),
+        created_at=doc.moment(doc.text(properties, "createdOn")),
+        created_by=doc.text(properties, "createdBy").lower(),
+        assigned=sum(one.role_definition_id.rsplit("/", 1)[-1].lower() == guid for one in assignments),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sigma.types import (
@@ -53,6 +53,8 @@ def matcher(value: Any) -> Callable[[str], bool]:
         cased = isinstance(value, SigmaCasedString)
         if value.contains_placeholder():
             raise NotImplementedError("Placeholders are not evaluated")
+        if (like := likeness(value)) is not None:
+            return like.test
         parts = [_as_pattern(part) for part in value.s]
         return _pattern("".join(parts), 0 if cased else re.IGNORECASE, whole=True)
     if isinstance(value, SigmaRegularExpression):
@@ -64,6 +66,39 @@ def matcher(value: Any) -> Callable[[str], bool]:
     if isinstance(value, SigmaCompareExpression):
         return _compared(_COMPARE[value.op], float(value.number.number))
     raise NotImplementedError(f"A value of this kind is not evaluated: {type(value).__name__}")
+
+
+class Like:
+    """Texts with `*` before or behind them or both, which is what most rules ask for. A pattern would cost far more."""
+
+    def __init__(self, begins: Iterable[str] = (), holds: Iterable[str] = (), ends: Iterable[str] = ()) -> None:
+        self._begins, self._holds, self._ends = tuple(begins), tuple(holds), tuple(ends)
+
+    def __or__(self, other: Like) -> Like:
+        return Like(self._begins + other._begins, self._holds + other._holds, self._ends + other._ends)
+
+    def test(self, found: str) -> bool:
+        lowered = found.lower()
+        return (
+            lowered.startswith(self._begins)
+            or lowered.endswith(self._ends)
+            or any(wanted in lowered for wanted in self._holds)
+        )
+
+
+def likeness(value: Any) -> Like | None:
+    """The likeness that a value asks for; None when it asks for something else."""
+    if not isinstance(value, SigmaString) or isinstance(value, SigmaCasedString) or value.contains_placeholder():
+        return None
+    many = SpecialChars.WILDCARD_MULTI
+    match value.s:
+        case (first, str(text), last) if first is many and last is many:
+            return Like(holds=[text.lower()])
+        case (first, str(text)) if first is many:
+            return Like(ends=[text.lower()])
+        case (str(text), last) if last is many:
+            return Like(begins=[text.lower()])
+    return None
 
 
 def _as_pattern(part: Any) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from firebreak.analysis.documents import shown
 from firebreak.analysis.first_party import first_party
 from firebreak.analysis.history import Familiarity
-from firebreak.analysis.operations import NO_TIME
+from firebreak.analysis.operations import NO_TIME, OperationLike
 from firebreak.analysis.sizes import MANY_CORES
 from firebreak.model.canonical import digest_of
-from firebreak.model.facts import Operation, Session
+from firebreak.model.facts import Session
 from firebreak.model.finding import Finding, Severity
 
 STEP = "investigate.activity_log"
@@ -35,12 +35,12 @@ class Conduct(msgspec.Struct, frozen=True):
     """A session with its operations of the window and how well it is known."""
 
     session: Session
-    operations: tuple[Operation, ...]
+    operations: Sequence[OperationLike]
     familiarity: Familiarity
 
     @property
     def is_familiar(self) -> bool:
-        return self.familiarity is Familiarity.USUAL
+        return self.familiarity in (Familiarity.USUAL, Familiarity.IN_CHARACTER)
 
     @property
     def by_microsoft(self) -> str:
@@ -48,7 +48,7 @@ class Conduct(msgspec.Struct, frozen=True):
         return first_party(self.session.app_id, self.session.caller)
 
 
-def bare_session(operations: list[Operation]) -> Session:
+def bare_session(operations: Sequence[OperationLike]) -> Session:
     """A session for facts that carry none: everything in it is taken as of the window."""
     first = operations[0]
     return Session(
@@ -67,7 +67,7 @@ def finding(
     title: str,
     severity: Severity,
     work: Conduct,
-    operations: Iterable[Operation],
+    operations: Iterable[OperationLike],
     reasons: list[str],
     techniques: tuple[str, ...],
 ) -> Finding:
@@ -103,6 +103,8 @@ def _how_known(work: Conduct) -> str:
     where = session.address or "an address the log does not name"
     if work.familiarity is Familiarity.USUAL:
         return f"{where} is a usual address of this caller."
+    if work.familiarity is Familiarity.IN_CHARACTER:
+        return f"{where} is new, as ever with this caller, which did only its usual work."
     if work.familiarity is Familiarity.UNKNOWN:
         return f"Whether {where} is usual for this caller is not known: the log does not say enough."
     return f"From {where}: {work.familiarity.value}."

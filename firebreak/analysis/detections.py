@@ -12,11 +12,12 @@ from firebreak.analysis import patterns, sign_ins
 from firebreak.analysis.conduct import ORDER, Conduct, Thresholds, bare_session, finding, lower
 from firebreak.analysis.documents import shown
 from firebreak.analysis.history import History
-from firebreak.analysis.operations import session_key
+from firebreak.analysis.operations import ActivityLike, OperationLike, in_order, session_key
 from firebreak.analysis.properties import ROLES
 from firebreak.analysis.ruleset import RuleSet, rules_of
+from firebreak.analysis.runs import familiarity_of
 from firebreak.analysis.sigma import Rule
-from firebreak.model.facts import ActivityFacts, Inventory, Operation
+from firebreak.model.facts import Inventory
 from firebreak.model.finding import Finding, Severity
 
 # What cannot be done as an attempt: a refused sign-in is itself the finding.
@@ -24,7 +25,7 @@ _NOT_ATTEMPTS = frozenset({"risk", "sign-in-failed"})
 
 
 def find(
-    activity: ActivityFacts,
+    activity: ActivityLike,
     *,
     own: Collection[str] = (),
     inventory: Inventory | None = None,
@@ -39,7 +40,7 @@ def find(
     limits = thresholds or Thresholds()
     history = History(activity, inventory)
     skip = {principal.lower() for principal in own}
-    by_session: dict[tuple[str, str, str], list[Operation]] = defaultdict(list)
+    by_session: dict[tuple[str, str, str], list[OperationLike]] = defaultdict(list)
     for operation in activity.operations:
         if operation.principal_id.lower() not in skip and operation.caller.lower() not in skip:
             by_session[session_key(operation)].append(operation)
@@ -47,8 +48,8 @@ def find(
     found: list[Finding] = []
     for key in sorted(by_session):
         session = sessions.get(key) or bare_session(by_session[key])
-        done = tuple(sorted(by_session[key], key=lambda operation: (operation.at, operation.id)))
-        work = Conduct(session, done, history.familiarity(session))
+        done = in_order(by_session[key])
+        work = Conduct(session, done, familiarity_of(session, done, history))
         found += by_rules(work, rules)
         if work.by_microsoft:
             continue
@@ -65,7 +66,7 @@ def find(
 
 
 def by_rules(work: Conduct, rules: RuleSet | None) -> Iterable[Finding]:
-    grouped: dict[str, tuple[Rule, list[Operation]]] = {}
+    grouped: dict[str, tuple[Rule, list[OperationLike]]] = {}
     seen_by: dict[str, set[str]] = defaultdict(set)
     for operation in work.operations:
         met = rules_of(operation, rules)
@@ -103,7 +104,7 @@ def by_rules(work: Conduct, rules: RuleSet | None) -> Iterable[Finding]:
         yield finding(rule.id, title, severity, work, operations, reasons, rule.techniques)
 
 
-def _roles_told(operations: list[Operation]) -> list[str]:
+def _roles_told(operations: list[OperationLike]) -> list[str]:
     reasons = []
     for operation in operations:
         role = str(operation.properties.get("role", ""))

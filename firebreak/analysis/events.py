@@ -79,7 +79,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     mfa: bool | None = None
     created: bool | None = None
     body: dict[str, Any] = {}
-    detail: dict[str, tuple[str, ...]] = {}  # what rules look at, see `normal.py`
 
 
 def read_event(document: Any, *, timeless: datetime | None = None, nameless_id: str = "") -> Event | None:
@@ -133,7 +132,7 @@ def read_event(document: Any, *, timeless: datetime | None = None, nameless_id: 
         ).lower(),
         mfa=_mfa(claims),
         created=_created(sub_status),
-        body={**request_facts(response), **request_facts(request), **_message(properties, name)},
+        body={**request_facts(response), **request_facts(request)},
     )
 
 
@@ -258,11 +257,6 @@ def request_facts(body: dict[str, Any]) -> dict[str, Any]:
         "tags": doc.tags(body),
     }
     return {key: value for key, value in found.items() if value}
-
-
-def _message(properties: Any, name: str) -> dict[str, Any]:
-    message = doc.text(properties, "message")
-    return {"message": message} if message and message.lower() != name.lower() else {}
 
 
 def _status(document: Any, properties: Any, sub_status: str) -> str:

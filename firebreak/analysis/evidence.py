@@ -1,7 +1,7 @@
 """What a session's operations say for and against the attacker: reasons with points, sorted by kind.
 
 Identity says who it may be (a new address, no second factor); behaviour says what was done (GPU sizes, roles granted). One without the
-other never makes an attacker. Facts in, `Clue`s out.
+other never makes an attacker; what ties sessions to each other is in `ties.py`. Facts in, `Clue`s out.
 """
 
 from __future__ import annotations
@@ -12,18 +12,21 @@ from enum import StrEnum
 
 import msgspec
 
+from firebreak.analysis.conduct import ORDER
 from firebreak.analysis.documents import shown
 from firebreak.analysis.history import Familiarity, History
-from firebreak.analysis.operations import densest, is_creation
+from firebreak.analysis.operations import OperationLike, densest, is_creation
 from firebreak.analysis.ruleset import rules_of
 from firebreak.analysis.sizes import parse_size
 from firebreak.model.alert import Alert
-from firebreak.model.facts import Operation, Reason, Session
+from firebreak.model.facts import Class, Operation, Reason, Session
+from firebreak.model.finding import Severity
 
 
 class Kind(StrEnum):
     IDENTITY = "identity"
     BEHAVIOUR = "behaviour"
+    TIE = "tie"  # to a session that was proven on both counts, so close that it needs no behaviour of its own
     CONTEXT = "context"
 
 
@@ -37,7 +40,13 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     no_mfa: int = 25
     granted_by_attacker: int = 45
     attackers_address: int = 35
-    stolen_elsewhere: int = 25
+    same_hand: int = 60
+    same_token: int = 40
+    same_time: int = 25
+    stolen_elsewhere: int = 5
+    gave_to_attacker: int = 20
+    wrote_into_theirs: int = 30
+    unheard_of: int = 15
     made_what_alert_names: int = 30
     made_it_familiarly: int = 10
     unseen_sizes: int = 25
@@ -60,6 +69,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     nothing_unusual: int = -10
     burst_size: int = 8
     attacker_from: int = 60
+    worrying_from: int = 50
     legitimate_to: int = -20
     resource_attacker_from: int = 60
     resource_legitimate_to: int = -30
@@ -81,12 +91,34 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""  # only of one run of a pipeline that is judged apart from its others
 
     @property
+    def is_familiar(self) -> bool:
+        """Whether this is how the caller always works: from a usual address or, where addresses say nothing, at its usual work."""
+        return self.familiarity in (Familiarity.USUAL, Familiarity.IN_CHARACTER)
+
+    @property
     def key(self) -> tuple[str, str, str, str]:
         return self.session.caller.lower(), self.session.address, self.session.app_id, self.token
 
     @property
     def created(self) -> tuple[Operation, ...]:
         return tuple(operation for operation in self.operations if is_creation(operation))
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A session with its clues and class."""
+
+    work: Work
+    clues: tuple[Clue, ...]
+    cls: Class
+
+    @property
+    def score(self) -> int:
+        return sum(one.reason.points for one in self.clues)
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether it did something that needs an explanation."""
+        return any(one.kind is Kind.BEHAVIOUR for one in self.clues)
 
 
 def clue(kind: Kind, points: int, text: str, operations: Iterable[Operation] = ()) -> Clue:
@@ -101,11 +133,16 @@ def identity_clues(work: Work, history: History, weights: Weights) -> list[Clue]
     if work.familiarity is Familiarity.USUAL:
         text = f"{where} is a usual address of this caller."
         clues.append(clue(Kind.CONTEXT, weights.usual_address, text))
+    elif work.familiarity is Familiarity.IN_CHARACTER:
+        text = f"{where} is new as ever, and this caller did only what it always does, where it always does it."
+        clues.append(clue(Kind.CONTEXT, weights.usual_address, text))
     elif work.familiarity is Familiarity.OUT_OF_CHARACTER:
         strange = [operation for operation in work.operations if history.never_did(session.caller, operation.name)]
         names = ", ".join(sorted({operation.name for operation in strange})[:4])
-        text = f"One run (token {shown(work.token)}) did what this identity never did before: {shown(names)}."
-        clues.append(clue(Kind.IDENTITY, weights.out_of_character, text, strange))
+        if strange:
+            run = f"One run (token {shown(work.token)})" if work.token else f"One run (from {where})"
+            text = f"{run} did what this identity never did before: {shown(names)}."
+            clues.append(clue(Kind.IDENTITY, weights.out_of_character, text, strange))
     elif work.familiarity is Familiarity.NEW_ADDRESS and history.roams(session.caller):
         clues.append(clue(Kind.CONTEXT, 0, f"{where} is new, but this caller comes from ever new addresses."))
     elif work.familiarity is Familiarity.NEW_ADDRESS:
@@ -115,12 +152,14 @@ def identity_clues(work: Work, history: History, weights: Weights) -> list[Clue]
     elif work.familiarity is Familiarity.NEW_CALLER:
         text = f"This caller did nothing in the log before {history.window_start:%Y-%m-%d %H:%M}Z."
         clues.append(clue(Kind.IDENTITY, weights.new_caller, text, first))
+    elif work.familiarity is Familiarity.UNKNOWN:
+        clues.append(clue(Kind.CONTEXT, 0, f"The log does not say whether {where} is usual for this caller."))
     elif work.familiarity in (Familiarity.SEEN, Familiarity.NEIGHBOUR):
         text = f"{where} is not quite usual for this caller: {work.familiarity.value}."
         clues.append(clue(Kind.CONTEXT, weights.seldom_address, text))
     if history.usually_mfa(session.caller):
         bare = [operation for operation in work.operations if operation.mfa is False]
-        if bare and work.familiarity is not Familiarity.USUAL:
+        if bare and not work.is_familiar:
             text = "No multi-factor authentication, which this caller otherwise uses."
             clues.append(clue(Kind.IDENTITY, weights.no_mfa, text, bare))
         elif not bare and any(operation.mfa for operation in work.operations):
@@ -137,7 +176,7 @@ def behaviour_clues(work: Work, history: History, alert: Alert, weights: Weights
     if hit:
         text = f"Created {len({o.resource_id.lower() for o in hit})} of the resources that the alert names."
         # At a usual address that is the question the alert asks, not an answer to it.
-        points = weights.made_it_familiarly if _is_familiar(work) else weights.made_what_alert_names
+        points = weights.made_it_familiarly if work.is_familiar else weights.made_what_alert_names
         clues.append(clue(Kind.BEHAVIOUR, points, text, hit))
     refused = [operation for operation in work.operations if operation.status == "failed"]
     if densest(operation.at for operation in refused) >= weights.burst_size:
@@ -145,10 +184,10 @@ def behaviour_clues(work: Work, history: History, alert: Alert, weights: Weights
         clues.append(clue(Kind.BEHAVIOUR, weights.refused, text, refused))
     start, end = observed(alert)
     during = [operation for operation in work.operations if start <= operation.at <= end]
-    if during and not _is_familiar(work):
+    if during and not work.is_familiar:
         text = f"{len(during)} operations around the time that the alert names."
         clues.append(clue(Kind.CONTEXT, weights.in_observed_time, text))
-    if _is_familiar(work) and not any(c.kind is Kind.BEHAVIOUR for c in clues):
+    if work.is_familiar and not any(c.kind is Kind.BEHAVIOUR for c in clues):
         clues.append(clue(Kind.CONTEXT, weights.nothing_unusual, "Nothing out of the ordinary was done."))
     return clues
 
@@ -158,10 +197,6 @@ def observed(alert: Alert) -> tuple[datetime, datetime]:
     start = alert.first_observed_at or alert.detected_at
     end = max(alert.last_observed_at or alert.detected_at, start)
     return start - timedelta(hours=1), end + timedelta(hours=1)
-
-
-def _is_familiar(work: Work) -> bool:
-    return work.familiarity is Familiarity.USUAL
 
 
 def _created_clues(work: Work, made: Sequence[Operation], history: History, weights: Weights) -> Iterable[Clue]:
@@ -184,7 +219,7 @@ def _created_clues(work: Work, made: Sequence[Operation], history: History, weig
         yield clue(Kind.BEHAVIOUR, weights.burst, f"Created {most} resources within one hour.", made)
     ticketed = [operation for operation in made if _has_ticket(operation)]
     # Tags can be copied by anybody; they only support what the address already says.
-    if ticketed and len(ticketed) * 2 >= len(made) and _is_familiar(work):
+    if ticketed and len(ticketed) * 2 >= len(made) and work.is_familiar:
         text = "What was created carries the tag of a change."
         yield clue(Kind.CONTEXT, weights.ticket, text, ticketed)
 
@@ -202,7 +237,7 @@ def _rule_clues(work: Work, history: History, weights: Weights) -> Iterable[Clue
     granted = by_rule.get("role-granted", [])
     strangers = [o for o in granted if not history.is_established(str(o.properties.get("granted_to", "")))]
     strangers = [o for o in strangers if o.properties.get("granted_to")]
-    if strangers and not _is_familiar(work):
+    if strangers and not work.is_familiar:
         to = sorted({str(operation.properties["granted_to"]) for operation in strangers})
         text = f"Granted roles to principals without a past here: {shown(', '.join(to))}."
         yield clue(Kind.BEHAVIOUR, weights.role_to_stranger, text, strangers)
@@ -217,8 +252,29 @@ def _rule_clues(work: Work, history: History, weights: Weights) -> Iterable[Clue
     if "quota-requested" in by_rule:
         yield clue(Kind.BEHAVIOUR, weights.quota, "Asked for more quota.", by_rule["quota-requested"])
     keys = [*by_rule.get("keys-read", []), *by_rule.get("disk-exported", [])]
-    if keys and not _is_familiar(work):
+    if keys and not work.is_familiar:
         yield clue(Kind.BEHAVIOUR, weights.keys, "Read keys or opened disks for download.", keys)
+    unheard = [o for o in work.operations if history.never_did(work.session.caller, o.name) and is_telling(o)]
+    if unheard and not work.is_familiar and work.familiarity is not Familiarity.OUT_OF_CHARACTER:
+        names = ", ".join(sorted({operation.name for operation in unheard})[:4])
+        text = f"Did what this caller never did before, and what intruders do: {shown(names)}."
+        yield clue(Kind.BEHAVIOUR, weights.unheard_of, text, unheard)
+
+
+def is_telling(operation: OperationLike) -> bool:
+    """Whether an operation asks for an explanation by its name: a rule of ours above the everyday ones, or anything about access and locks.
+
+    Public rules look at the name alone and take in too much of what everybody does.
+    """
+    if operation.name.lower().startswith("microsoft.authorization/") and not operation.name.lower().endswith(
+        "/audit/action"
+    ):
+        return True
+    return any(
+        rule.weakens or rule.spreads or ORDER.index(rule.severity) >= ORDER.index(Severity.MEDIUM)
+        for rule in rules_of(operation)
+        if not rule.public
+    )
 
 
 def _has_ticket(operation: Operation) -> bool:

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from firebreak.analysis.operations import is_creation
+from firebreak.analysis.operations import ActivityLike, OperationLike, group_of, is_creation
 from firebreak.analysis.sizes import parse_size
-from firebreak.model.facts import ActivityFacts, Inventory, Machine, Resource, ScaleSet, Session
+from firebreak.model.facts import Inventory, Machine, Resource, ScaleSet, Session
 
 USUAL_OPERATIONS = 4
 USUAL_DAYS = 2
@@ -25,19 +25,24 @@ class Familiarity(StrEnum):
     NEIGHBOUR = "same network"
     NEW_ADDRESS = "new address"
     NEW_CALLER = "new caller"
-    OUT_OF_CHARACTER = "out of character"  # a known address, and what this identity never did before
+    IN_CHARACTER = "in character"  # ever new addresses, and nothing but this identity's usual work
+    OUT_OF_CHARACTER = "out of character"  # an address that says nothing, and what this identity never did before
     UNKNOWN = "unknown"  # no address in the log, or no history at all
 
 
 class History:
     """The time before the window. `has_any` is False when the log does not reach back far enough to call anything new."""
 
-    def __init__(self, activity: ActivityFacts, inventory: Inventory | None = None) -> None:
+    def __init__(self, activity: ActivityLike, inventory: Inventory | None = None) -> None:
         self._before: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
         self._callers: dict[str, int] = defaultdict(int)
         self._days: dict[str, int] = defaultdict(int)
         self._names: dict[str, set[str]] = defaultdict(set)
+        self._peaks: dict[str, int] = defaultdict(int)
+        self._groups: dict[str, set[str]] = defaultdict(set)
+        self._regions_of: dict[str, set[str]] = defaultdict(set)
         self._mfa: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        self._at: dict[str, set[str]] = defaultdict(set)
         self.window_start: datetime = activity.window_start
         for session in activity.sessions:
             if not session.operations_before:
@@ -47,16 +52,19 @@ class History:
             seen[0] += session.operations_before
             seen[1] = max(seen[1], session.days_before)
             self._callers[caller] += session.operations_before
+            self._at[session.address].add(caller)
             self._days[caller] = max(self._days[caller], session.days_before)
             self._mfa[caller][0] += session.mfa_before
             self._mfa[caller][1] += session.no_mfa_before
             self._names[caller].update(session.names_before)
+            self._peaks[caller] = max(self._peaks[caller], session.peak_before)
+            self._groups[caller].update(session.groups_before)
+            self._regions_of[caller].update(session.regions_before)
         starts = [session.first_seen for session in activity.sessions if session.operations_before]
         self.has_any = bool(starts) and activity.window_start - min(starts) >= LEAST_HISTORY
-        self.regions, self.sizes = _places(activity, inventory)
-        self.kinds = frozenset(
-            kind_of(operation.name) for operation in activity.creators.values() if operation.at < activity.window_start
-        )
+        made = list(activity.made_before())
+        self.regions, self.sizes = _places(made, activity.window_start, inventory)
+        self.kinds = frozenset(kind_of(operation.name) for operation in made)
 
     def operations_of(self, caller: str) -> int:
         """Operations of a caller before the window."""
@@ -66,6 +74,25 @@ class History:
         """Whether an established caller did other things before the window, but never this operation."""
         known = self._names.get(caller.lower(), set())
         return self.is_established(caller) and bool(known) and name.lower() not in known
+
+    def knows_group(self, caller: str, group: str) -> bool:
+        """Whether the caller worked in a resource group before, in lower case; what is outside of groups is known to all."""
+        return not group or group in self._groups.get(caller.lower(), set())
+
+    def peak_of(self, caller: str) -> int:
+        """The most resources that a caller made within one hour before, in any of its sessions."""
+        return self._peaks.get(caller.lower(), 0)
+
+    def in_character(self, caller: str, operations: Iterable[OperationLike]) -> bool:
+        """Whether an established caller did nothing but operations that it did before, in groups and regions where it worked before."""
+        names = self._names.get(caller.lower(), set())
+        regions = self._regions_of.get(caller.lower(), set()) | {"", "global"}
+        return self.is_established(caller) and all(
+            operation.name.lower() in names
+            and self.knows_group(caller, group_of(operation.resource_id))
+            and operation.region in regions
+            for operation in operations
+        )
 
     def is_established(self, caller: str) -> bool:
         """Whether the caller worked here before the window, more than once or twice."""
@@ -80,10 +107,18 @@ class History:
             )
         )
 
+    def users_of(self, address: str) -> int:
+        """How many established callers usually worked from an address: several make it an office, a VPN, a build farm."""
+        return sum(address in self.usual_addresses(caller) for caller in self._at.get(address, ()))
+
     def roams(self, caller: str) -> bool:
         """Whether the caller came from ever new addresses before, as hosted build agents and travellers do."""
         addresses = [key for key in self._before if key[0] == caller.lower() and key[1]]
         return len(addresses) >= 5 and len(addresses) * 2 > self._callers[caller.lower()] // USUAL_OPERATIONS
+
+    def is_roaming_service(self, caller: str) -> bool:
+        """Whether it is no person and roams: each of its sessions is a run of its own, and its address says nothing."""
+        return "@" not in caller and self.roams(caller)
 
     def usually_mfa(self, caller: str) -> bool:
         """Whether nearly all of the caller's earlier tokens said multi-factor authentication."""
@@ -104,7 +139,7 @@ class History:
             return Familiarity.USUAL
         if operations:
             return Familiarity.SEEN
-        if any(_same_network(session.address, other) for other in self.usual_addresses(caller)):
+        if any(same_network(session.address, other) for other in self.usual_addresses(caller)):
             return Familiarity.NEIGHBOUR
         return Familiarity.NEW_ADDRESS
 
@@ -114,19 +149,20 @@ def kind_of(name: str) -> str:
     return name.lower().rpartition("/")[0]
 
 
-def _places(activity: ActivityFacts, inventory: Inventory | None) -> tuple[frozenset[str], frozenset[str]]:
-    """Regions and size families in use before the window."""
+def _places(
+    made: Iterable[OperationLike], window_start: datetime, inventory: Inventory | None
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Regions and size families in use before the window; `made` are the operations from before it that made what stands."""
     regions, sizes = set(), set()
-    for operation in activity.creators.values():
-        if operation.at < activity.window_start:
-            regions.add(operation.region)
-            if is_creation(operation):
-                sizes.add(parse_size(str(operation.properties.get("size", ""))).family)
-    regions.update(_older_regions(inventory, activity.window_start))
+    for operation in made:
+        regions.add(operation.region)
+        if is_creation(operation):
+            sizes.add(parse_size(str(operation.properties.get("size", ""))).family)
+    regions.update(_older_regions(inventory, window_start))
     if inventory:
         running: tuple[Machine | ScaleSet, ...] = (*inventory.machines, *inventory.scale_sets)
         for machine in running:
-            if machine.created_at and machine.created_at < activity.window_start:
+            if machine.created_at and machine.created_at < window_start:
                 sizes.add(parse_size(machine.size).family)
     return frozenset(regions - {"", "global"}), frozenset(sizes - {""})
 
@@ -142,7 +178,7 @@ def _older_regions(inventory: Inventory | None, before: datetime) -> Iterable[st
     return {item.region.lower() for item in everything if item.created_at and item.created_at < before}
 
 
-def _same_network(one: str, other: str) -> bool:
+def same_network(one: str, other: str) -> bool:
     """Whether two addresses share a /24 (IPv4) or /48 (IPv6): the same office or provider line, more often than not."""
     try:
         first, second = ipaddress.ip_address(one), ipaddress.ip_address(other)

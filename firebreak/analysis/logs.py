@@ -12,10 +12,10 @@ from firebreak.analysis import documents as doc
 from firebreak.analysis.conduct import Thresholds
 from firebreak.analysis.detections import find
 from firebreak.analysis.events import operation_name
-from firebreak.analysis.operations import NO_TIME, LogReview
+from firebreak.analysis.log_review import LoggedActivity, LogReview
+from firebreak.analysis.operations import NO_TIME
 from firebreak.analysis.ruleset import RuleSet
 from firebreak.errors import ContentError
-from firebreak.model.facts import ActivityFacts
 from firebreak.model.finding import Finding, Severity
 
 _WINDOW = timedelta(days=7)
@@ -26,7 +26,7 @@ _LEAST_HISTORY = timedelta(days=3)
 
 def review_log(
     reply: Any, *, thresholds: Thresholds | None = None, rules: RuleSet | None = None
-) -> tuple[ActivityFacts, list[Finding]]:
+) -> tuple[LoggedActivity, list[Finding]]:
     """Review `{"value": [EventData, ...]}`, `{"records": [...]}`, a bare list of events or a single event.
 
     Raises:
@@ -37,19 +37,19 @@ def review_log(
     return reviewed(log, thresholds=thresholds)
 
 
-def reviewed(log: LogReview, *, thresholds: Thresholds | None = None) -> tuple[ActivityFacts, list[Finding]]:
+def reviewed(log: LogReview, *, thresholds: Thresholds | None = None) -> tuple[LoggedActivity, list[Finding]]:
     """The findings of a log that has been read: its last week against what was before it, informational ones included.
 
     A log that is hardly longer than a week is reviewed whole, and then nothing in it is called new.
     """
     operations = log.operations()
-    times = [operation.at for operation in operations if operation.at != NO_TIME]
-    if not times:
-        activity = log.facts(window_start=NO_TIME)
+    last = operations[-1].at if operations else NO_TIME
+    first = next((operation.at for operation in operations if operation.at != NO_TIME), None)
+    if first is None:
+        activity = log.activity(window_start=NO_TIME)
     else:
-        first, last = times[0], times[-1]
         window = last - _WINDOW if last - _WINDOW - first >= _LEAST_HISTORY else min(first, operations[0].at)
-        activity = log.facts(window_start=window)
+        activity = log.activity(window_start=window)
     return activity, find(activity, thresholds=thresholds, rules=log.rules, least=Severity.INFORMATIONAL)
 
 

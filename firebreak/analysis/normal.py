@@ -12,6 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
+from firebreak.analysis.documents import field
+
 Document = Mapping[str, tuple[str, ...]]
 
 _MOST_VALUES = 4000
@@ -91,7 +95,11 @@ def read_json(value: Any) -> Any:
     """A string that holds a JSON object or list, read; anything else as it is."""
     if isinstance(value, str) and value[:64].lstrip()[:1] in {"{", "["}:
         try:
-            return json.loads(value)
+            return msgspec.json.decode(value)
+        except (ValueError, RecursionError):
+            pass
+        try:
+            return json.loads(value)  # it knows NaN and the like as well
         except (ValueError, RecursionError):
             return value
     return value
@@ -105,64 +113,63 @@ def document_of(
     Without `whole` there are only these, the body and what was changed: most rules ask for no more, and it costs half.
     """
     values: dict[str, list[str]] = {}
+    properties = properties_of(event)
     for name, text in _leaves("", event, 0) if whole else ():
         values.setdefault(normal_field(name), []).append(text)
         if name.startswith("properties."):
             values.setdefault(normal_field(name[11:]), []).append(text)
-    for name, text in body_of(event):
-        values.setdefault(name, []).append(text)
-    for name, text in _changes(event):
-        values.setdefault(name, []).append(text)
+    for name, text in _leaves("", body_of(properties), 0) if properties else ():
+        values.setdefault("body." + name.replace("properties.", ""), []).append(text)
+    for holder in (event, properties):
+        for name, text in _changes(holder):
+            values.setdefault(name, []).append(text)
     for name, text in known.items():
         if text:
             values.setdefault(name, []).append(text)
-    return {name: tuple(dict.fromkeys(found)) for name, found in values.items()}
+    return {name: (found[0],) if len(found) == 1 else tuple(dict.fromkeys(found)) for name, found in values.items()}
 
 
-def body_of(event: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
-    """The request's body, else the reply's, else what stands in `properties` itself: names begin with `body.`."""
-    properties = read_json(_get(event, "properties"))
+def properties_of(event: Mapping[Any, Any]) -> Mapping[str, Any]:
+    """An event's `properties` under their names in lower case."""
+    properties = read_json(field(event, "properties"))
     if not isinstance(properties, Mapping):
-        return
-    body = read_json(_get(properties, "requestbody"))
-    if not isinstance(body, (Mapping, list)):
-        body = read_json(_get(properties, "responsebody"))
-    if not isinstance(body, (Mapping, list)):
-        body = {key: value for key, value in properties.items() if str(key).lower() not in _META}
-    for name, text in _leaves("", body, 0):
-        yield "body." + name.replace("properties.", ""), text
+        return {}
+    folded: dict[str, Any] = {}
+    for key, value in properties.items():
+        folded.setdefault(str(key).lower(), value)
+    return folded
 
 
-def _changes(event: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
+def body_of(properties: Mapping[str, Any]) -> Any:
+    """The request's body, else the reply's, else what stands in `properties_of` an event itself."""
+    for name in ("requestbody", "responsebody"):
+        body = read_json(properties.get(name))
+        if isinstance(body, (dict, list)):
+            return body
+    return {key: value for key, value in properties.items() if key not in _META}
+
+
+def says_nothing(properties: Mapping[Any, Any]) -> bool:
+    """Whether `properties` that hold no body hold nothing else either that rules could look at."""
+    return all(str(key).lower() in _META for key in properties)
+
+
+def _changes(holder: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
     """What a directory's audit record says was changed (`modified.NAME.old`, `.new`) and adds as details (`detail.KEY`)."""
-    for holder in (event, read_json(_get(event, "properties"))):
-        if not isinstance(holder, Mapping):
-            continue
-        targets = read_json(_get(holder, "targetresources"))
-        for target in targets if isinstance(targets, list) else [targets]:
-            changed = read_json(_get(target, "modifiedproperties")) if isinstance(target, Mapping) else None
-            for change in changed if isinstance(changed, list) else []:
-                if not isinstance(change, Mapping):
-                    continue
-                name = _SPACES.sub("", str(_get(change, "displayname") or _get(change, "name") or "")).lower()
-                for key, when in (("oldvalue", "old"), ("newvalue", "new")):
-                    value = _get(change, key)
-                    if value not in (None, "") and name:
-                        text = value if isinstance(value, str) else json.dumps(value)
-                        yield f"modified.{name}.{when}", text[:_LONGEST]
-        details = read_json(_get(holder, "additionaldetails"))
-        for detail in details if isinstance(details, list) else []:
-            if isinstance(detail, Mapping) and isinstance(_get(detail, "value"), str):
-                yield f"detail.{_SPACES.sub('', str(_get(detail, 'key') or '')).lower()}", _get(detail, "value")
-
-
-def _get(document: Any, name: str) -> Any:
-    if not isinstance(document, Mapping):
-        return None
-    found = document.get(name)
-    if found is not None:
-        return found
-    return next((value for key, value in document.items() if isinstance(key, str) and key.lower() == name), None)
+    targets = read_json(field(holder, "targetresources"))
+    for target in targets if isinstance(targets, list) else [targets]:
+        changed = read_json(field(target, "modifiedproperties"))
+        for change in changed if isinstance(changed, list) else []:
+            name = _SPACES.sub("", str(field(change, "displayname") or field(change, "name") or "")).lower()
+            for key, when in (("oldvalue", "old"), ("newvalue", "new")):
+                value = field(change, key)
+                if value not in (None, "") and name:
+                    text = value if isinstance(value, str) else json.dumps(value)
+                    yield f"modified.{name}.{when}", text[:_LONGEST]
+    details = read_json(field(holder, "additionaldetails"))
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(field(detail, "value"), str):
+            yield f"detail.{_SPACES.sub('', str(field(detail, 'key') or '')).lower()}", field(detail, "value")
 
 
 def _leaves(prefix: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
@@ -171,8 +178,14 @@ def _leaves(prefix: str, value: Any, depth: int) -> Iterator[tuple[str, str]]:
     count = 0
     while stack and count < _MOST_VALUES:
         name, value, depth = stack.pop()
-        value = read_json(value)
-        if isinstance(value, Mapping):
+        if type(value) is str:
+            first = value[:1]
+            if first not in "{[" and not first.isspace():
+                count += 1
+                yield name, value[:_LONGEST]
+                continue
+            value = read_json(value)
+        if isinstance(value, (dict, Mapping)):
             if depth < _DEEPEST:
                 stack += [
                     (f"{name}.{str(key).lower()}" if name else str(key).lower(), inner, depth + 1)

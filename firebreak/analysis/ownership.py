@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from firebreak.analysis.actors import Actors, Judged
+from firebreak.analysis.actors import Actors
 from firebreak.analysis.documents import shown
-from firebreak.analysis.evidence import Weights
+from firebreak.analysis.evidence import Judged, Weights
 from firebreak.analysis.history import History
 from firebreak.analysis.sizes import parse_size
 from firebreak.model.alert import Alert
@@ -116,6 +116,10 @@ def things_of(inventory: Inventory, disks: DiskFacts | None = None, access: Acce
             Thing(id=item.id, kind="role assignment", created_at=item.created_at, created_by=item.created_by)
             for item in access.role_assignments
         ]
+        found += [
+            Thing(id=role.id, kind="role definition", created_at=role.created_at, created_by=role.created_by)
+            for role in access.custom_roles
+        ]
         found += [Thing(id=lock.id, kind="lock") for lock in access.locks]
         found += [Thing(id=policy.id, kind="policy assignment") for policy in access.policy_assignments]
     unique: dict[str, Thing] = {}
@@ -170,8 +174,12 @@ class Ownership:
         for _ in range(8):
             before = dict(classes)
             for thing in things:
-                if self._creator(thing) is None:
+                maker = self._creator(thing)
+                if maker is None:
                     found = [*self._own_reasons(thing), *self._family_reasons(thing, by_key, classes)]
+                    reasons[thing.key], classes[thing.key] = found, self._class(found)
+                elif self._is_worrying(maker):
+                    found = [*self._own_reasons(thing), *self._in_attackers_group(thing, maker.at)]
                     reasons[thing.key], classes[thing.key] = found, self._class(found)
             if classes == before:
                 break
@@ -281,7 +289,7 @@ class Ownership:
                 found.append(Reason(points, f"It belongs to {shown(mine[0].rsplit('/', 1)[-1])}, which is {word}."))
         if not parents:
             found += self._left_behind(thing)
-            found += self._in_attackers_group(thing)
+            found += self._in_attackers_group(thing, thing.created_at)
         if thing.kind == "page blob":
             found += self._uploaded(thing)
         return found
@@ -297,11 +305,16 @@ class Ownership:
                 return [Reason(_SURE, text, operation.event_ids)]
         return []
 
-    def _in_attackers_group(self, thing: Thing) -> list[Reason]:
+    def _is_worrying(self, operation: Operation) -> bool:
+        """Whether a session that cannot be judged made it, one that nothing vouches for: not a colleague who is new or on the road."""
+        judged = self._actors.of(operation)
+        return judged is not None and judged.cls is Class.UNKNOWN and judged.score >= self._weights.worrying_from
+
+    def _in_attackers_group(self, thing: Thing, since: datetime | None) -> list[Reason]:
         made = self._activity.creators.get(thing.group) if thing.group else None
         if made is None or made.at < self._activity.window_start or self._class_of(made) is not Class.ATTACKER:
             return []
-        if not thing.created_at or thing.created_at < made.at:
+        if since is None or since < made.at:
             return []
         return [Reason(_SURE, "It came into a resource group that an attacker's session had made.", made.event_ids)]
 
@@ -352,7 +365,7 @@ class Ownership:
         )
 
 
-_NOT_CONTENT = frozenset({"role assignment", "lock", "policy assignment"})
+_NOT_CONTENT = frozenset({"role assignment", "role definition", "lock", "policy assignment"})
 
 
 def _above(identifier: str) -> list[str]:

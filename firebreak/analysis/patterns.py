@@ -6,19 +6,18 @@ Facts in, findings out. Where the log has no past, nothing is called new.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from firebreak.analysis.conduct import Conduct, Thresholds, bare_session, finding, lower
 from firebreak.analysis.documents import shown
 from firebreak.analysis.history import Familiarity, History, kind_of
-from firebreak.analysis.operations import densest, is_creation
+from firebreak.analysis.operations import OperationLike, densest, in_order, is_creation
 from firebreak.analysis.ruleset import RuleSet, rules_of
 from firebreak.analysis.sizes import parse_size
-from firebreak.model.facts import Operation
 from firebreak.model.finding import Finding, Severity
 
-Sessions = dict[tuple[str, str, str], list[Operation]]
+Sessions = Mapping[tuple[str, str, str], Sequence[OperationLike]]
 
 
 def identity(work: Conduct, history: History, limits: Thresholds) -> Iterable[Finding]:
@@ -106,16 +105,17 @@ def quota_then_creation(
     by_session: Sessions, history: History, limits: Thresholds, rules: RuleSet | None
 ) -> list[Finding]:
     """More quota asked for, then machines created by the same caller from the same address."""
-    by_actor: dict[tuple[str, str], list[Operation]] = defaultdict(list)
+    by_actor: dict[tuple[str, str], list[OperationLike]] = defaultdict(list)
     for (caller, address, _), operations in by_session.items():
         by_actor[caller, address] += operations
     span = timedelta(days=limits.quota_before_creation_days)
     found = []
     for _, operations in sorted(by_actor.items()):
-        operations.sort(key=lambda operation: (operation.at, operation.id))
         asked = [o for o in operations if any(rule.family == "quota-requested" for rule in rules_of(o, rules))]
         if not asked:
             continue
+        asked = list(in_order(asked))
+        operations = list(in_order(operations))
         start = asked[0].at
         made = [
             o
@@ -134,15 +134,15 @@ def quota_then_creation(
 
 def granted_then_used(by_session: Sessions, history: History, rules: RuleSet | None) -> list[Finding]:
     """A principal without a past here was given a role and then acted."""
-    granted: dict[str, list[Operation]] = defaultdict(list)
+    granted: dict[str, list[OperationLike]] = defaultdict(list)
     for operations in by_session.values():
         for operation in operations:
+            if operation.status == "failed":
+                continue
+            if not any(rule.family == "role-granted" for rule in rules_of(operation, rules)):
+                continue
             to = str(operation.properties.get("granted_to", "")).lower()
-            if (
-                to
-                and operation.status != "failed"
-                and any(r.family == "role-granted" for r in rules_of(operation, rules))
-            ):
+            if to:
                 granted[to].append(operation)
     found = []
     for key, operations in sorted(by_session.items()):
@@ -175,7 +175,7 @@ _CONTENT = {"blob-read": "Blobs read", "blob-deleted": "Blobs deleted", "vault-c
 
 def bulk_reads(work: Conduct, limits: Thresholds, rules: RuleSet | None) -> Iterable[Finding]:
     """Data taken or destroyed in bulk. Such events come from the logs of storage and vaults, never from the activity log itself."""
-    touched: dict[str, list[Operation]] = defaultdict(list)
+    touched: dict[str, list[OperationLike]] = defaultdict(list)
     for operation in work.operations:
         for rule in rules_of(operation, rules):
             if rule.family in _CONTENT and operation.status != "failed":

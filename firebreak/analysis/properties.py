@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from firebreak.analysis.normal import Document, read_json
+from firebreak.analysis.normal import Document, body_of, properties_of
 from firebreak.analysis.sizes import parse_size
 
 ROLES = {
@@ -116,7 +116,7 @@ def _rules_in(body: Any) -> Iterable[Mapping[str, Any]]:
 def _opened(event: Mapping[Any, Any]) -> set[str]:
     """Ports that a security rule opens to everybody. Read from the body itself: in the flat form a rule's fields do not stand together."""
     ports: set[str] = set()
-    for rule in _rules_in(_body(event)):
+    for rule in _rules_in(body_of(properties_of(event))):
         said = {key: str(rule.get(key, "")).lower() for key in ("access", "direction")}
         if said["access"] != "allow" or said["direction"] not in {"inbound", ""}:
             continue
@@ -151,18 +151,3 @@ def _address_range(document: Document) -> dict[str, str]:
     if start == end == "0.0.0.0":  # noqa: S104
         return {"opens": "azure"}
     return {"opens": "wide"} if start.split(".")[:1] != end.split(".")[:1] else {}
-
-
-def _body(event: Mapping[Any, Any]) -> Any:
-    properties = read_json(_get(event, "properties"))
-    for wanted in ("requestbody", "responsebody"):
-        body = read_json(_get(properties, wanted))
-        if isinstance(body, Mapping):
-            return body
-    return properties
-
-
-def _get(document: Any, name: str) -> Any:
-    if not isinstance(document, Mapping):
-        return None
-    return next((value for key, value in document.items() if str(key).lower() == name), None)

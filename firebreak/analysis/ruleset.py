@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from firebreak.analysis.normal import Document, document_of
+from firebreak.analysis.operations import OperationLike
 from firebreak.analysis.properties import facts_of
 from firebreak.analysis.sigma import Problem, Rule, read_rules
 from firebreak.errors import ContentError
-from firebreak.model.facts import Operation
 
 _MOST_NAMES = 20_000
 # What is there without looking through the whole event: the name, and the facts of `properties.py`.
@@ -26,15 +26,25 @@ _GIVEN = frozenset(
 )
 
 
+# What the reader of events finds, under the normal event's names.
+KNOWN = frozenset({"caller", "address", "resourceid", "status", "category", "appid"})
+
+
 class Candidates(msgspec.Struct, frozen=True):
     """What an operation's name says of the rules: those it settles, and those that must see the rest of the event."""
 
     settled: tuple[Rule, ...] = ()
     open: tuple[Rule, ...] = ()
+    wanted: frozenset[str] = frozenset()  # the fields that the open ones look at
 
     @property
     def any(self) -> bool:
         return bool(self.settled or self.open)
+
+    @property
+    def ask_little(self) -> bool:
+        """Whether the open ones look at an event's bodies and at what its reader knows anyhow, and at nothing else."""
+        return all(field.startswith("body.") or field in KNOWN or field in _GIVEN for field in self.wanted)
 
 
 class RuleSet:
@@ -68,14 +78,13 @@ class RuleSet:
                 settled.append(rule)
             elif said is None:
                 unsure.append(rule)
-        return Candidates(tuple(settled), tuple(unsure))
+        return Candidates(tuple(settled), tuple(unsure), frozenset[str]().union(*(rule.fields for rule in unsure)))
 
     def document(self, event: Mapping[Any, Any], name: str, known: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         """What the open rules for this name look at, out of an event: a small part of it."""
         candidates = self.candidates(name)
-        wanted = frozenset().union(*(rule.fields for rule in candidates.open)) if candidates.open else frozenset()
-        simple = all(field.startswith("body.") or field in known or field in _GIVEN for field in wanted)
-        found = document_of(event, known, whole=not simple)
+        wanted = candidates.wanted
+        found = document_of(event, known, whole=not candidates.ask_little)
         for field, text in facts_of(found, name.lower(), event).items():
             found[field] = (text,)
         return found if "" in wanted else {field: found[field] for field in wanted & found.keys()}
@@ -116,11 +125,12 @@ def speaks_of_activity(rule: Rule) -> bool:
 _ORDER = {severity: rank for rank, severity in enumerate(("informational", "low", "medium", "high", "critical"))}
 
 
-def rules_of(operation: Operation, rules: RuleSet | None = None) -> tuple[Rule, ...]:
+def rules_of(operation: OperationLike, rules: RuleSet | None = None) -> tuple[Rule, ...]:
     """The rules that an operation falls under; asked here where the facts were made without asking."""
     known = rules or shipped_rules()
-    if operation.matched is not None:
-        return known.of(operation.matched)
+    matched = operation.matched
+    if matched is not None:
+        return known.of(matched) if matched else ()
     facts = operation.properties
     body = {
         "sku": {"name": facts.get("size")},

@@ -31,6 +31,7 @@ from sigma.rule import SigmaRule
 from sigma.types import SigmaExists, SigmaExpansion, SigmaFieldReference, SigmaNull, SigmaString
 
 from firebreak.analysis.conditions import (
+    Like,
     Test,
     all_of,
     any_of,
@@ -38,6 +39,7 @@ from firebreak.analysis.conditions import (
     contains,
     exists,
     is_plain,
+    likeness,
     matcher,
     negated,
     one_of,
@@ -217,17 +219,22 @@ class _Compiler:
         raise NotImplementedError(f"The condition holds what is not evaluated: {type(node).__name__}")
 
     def _or(self, parts: Sequence[Any]) -> Test:
-        """Plain texts of one field become one set, so that a list of fifty names costs one look."""
+        """Plain texts of one field become one set, and those with a `*` at their ends one test, so that a list of fifty costs one look."""
         plain: dict[str, set[str]] = {}
+        alike: dict[str, Like] = {}
         others = []
         for part in parts:
             if isinstance(part, ConditionFieldEqualsValueExpression) and is_plain(part.value):
                 plain.setdefault(part.field, set()).add(plain_text(part.value))
+            elif isinstance(part, ConditionFieldEqualsValueExpression) and (like := likeness(part.value)):
+                self._note(part.field, str(part.value))
+                alike[part.field] = alike[part.field] | like if part.field in alike else like
             else:
                 others.append(self.compile(part))
         for field, wanted in plain.items():
             self._note(field, *wanted)
             others.append(one_of(field, frozenset(wanted)))
+        others += [some(field, like.test) for field, like in alike.items()]
         return others[0] if len(others) == 1 else any_of(others)
 
     def _note(self, field: str, *values: str) -> None:

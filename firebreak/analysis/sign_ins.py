@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from firebreak.analysis.conduct import Conduct, Thresholds, bare_session, finding
 from firebreak.analysis.documents import shown
 from firebreak.analysis.history import Familiarity
-from firebreak.analysis.operations import densest
-from firebreak.model.facts import Operation
+from firebreak.analysis.operations import OperationLike, densest
 from firebreak.model.finding import Finding, Severity
 
 _LOGS = frozenset({"signinlogs", "noninteractiveusersigninlogs", "serviceprincipalsigninlogs", "adfssigninlogs"})
 
 
-def guessing(by_session: Mapping[tuple[str, str, str], list[Operation]], limits: Thresholds) -> Iterable[Finding]:
+def guessing(
+    by_session: Mapping[tuple[str, str, str], Sequence[OperationLike]], limits: Thresholds
+) -> Iterable[Finding]:
     """One address on many accounts (spraying), or many failures on one account (brute force)."""
-    by_address: dict[str, list[Operation]] = defaultdict(list)
-    by_account: dict[str, list[Operation]] = defaultdict(list)
+    by_address: dict[str, list[OperationLike]] = defaultdict(list)
+    by_account: dict[str, list[OperationLike]] = defaultdict(list)
     for operations in by_session.values():
         for operation in operations:
             if operation.category not in _LOGS or operation.status != "failed":
@@ -41,6 +42,6 @@ def guessing(by_session: Mapping[tuple[str, str, str], list[Operation]], limits:
             )
 
 
-def _told(rule: str, title: str, severity: Severity, failed: list[Operation], text: str, technique: str) -> Finding:
+def _told(rule: str, title: str, severity: Severity, failed: list[OperationLike], text: str, technique: str) -> Finding:
     work = Conduct(bare_session(failed), tuple(failed), Familiarity.UNKNOWN)
     return finding(rule, title, severity, work, failed, [text], (technique,))

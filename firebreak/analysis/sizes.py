@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -45,6 +46,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
         return self.is_gpu or self.is_hpc or self.cpus >= many_cores
 
 
+@lru_cache(maxsize=2048)
 def parse_size(name: str) -> Size:
     """Take an Azure size name apart; an unknown form gives a Size with the name alone."""
     match = _SIZE.match(name.strip().lower())

@@ -15,8 +15,8 @@ from firebreak.analysis.conduct import ORDER
 from firebreak.analysis.documents import shown
 from firebreak.analysis.first_party import first_party
 from firebreak.analysis.history import Familiarity, History
-from firebreak.analysis.operations import session_key
-from firebreak.model.facts import ActivityFacts, Class, Operation, Reason
+from firebreak.analysis.operations import ActivityLike, OperationLike, in_order, session_key
+from firebreak.model.facts import Class, Reason
 from firebreak.model.finding import Finding, Severity
 
 _POINTS = {
@@ -32,22 +32,25 @@ _USUAL = -60
 
 
 class Suspect(msgspec.Struct, frozen=True, kw_only=True):
-    """An identity, and where the log has a past its address, with what speaks for and against it. `event_ids` are all of its events."""
+    """An identity, and where the log has a past its address, with what speaks for and against it, and all that it did."""
 
     id: str
     cls: Class
     score: int
     reasons: tuple[Reason, ...]
-    event_ids: tuple[str, ...]
     address: str = ""
     addresses: tuple[str, ...] = ()
-    operations: tuple[Operation, ...] = ()
+    operations: Sequence[OperationLike] = ()
+
+    @property
+    def event_ids(self) -> tuple[str, ...]:
+        return tuple(event for one in self.operations for event in one.event_ids)
 
 
 class _Group(msgspec.Struct):
     caller: str
     address: str
-    operations: list[Operation]
+    operations: list[OperationLike]
     familiarity: Familiarity
     reasons: list[Reason]
 
@@ -56,7 +59,7 @@ class _Group(msgspec.Struct):
         return sum(reason.points for reason in self.reasons)
 
 
-def suspects(activity: ActivityFacts, findings: Sequence[Finding]) -> list[Suspect]:
+def suspects(activity: ActivityLike, findings: Sequence[Finding]) -> list[Suspect]:
     """Judge everybody who did something in the log's window."""
     history = History(activity)
     groups: dict[tuple[str, str], _Group] = {}
@@ -71,7 +74,7 @@ def suspects(activity: ActivityFacts, findings: Sequence[Finding]) -> list[Suspe
         by = first_party(operation.app_id, operation.caller)
         if by:
             microsoft[key] = by
-    owner = {event: key for key, group in groups.items() for one in group.operations for event in one.event_ids}
+    owner = _owners(groups, {event for finding in findings for event in finding.event_ids})
     for finding in findings:
         points = _POINTS[finding.severity]
         theirs: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -92,6 +95,17 @@ def suspects(activity: ActivityFacts, findings: Sequence[Finding]) -> list[Suspe
     made = [_suspect(key, group, key in microsoft) for key, group in sorted(groups.items())]
     order = list(Class)
     return sorted(made, key=lambda one: (order.index(one.cls), -one.score, one.id.lower(), one.address))
+
+
+def _owners(groups: dict[tuple[str, str], _Group], told: set[str]) -> dict[str, tuple[str, str]]:
+    """Whose the events are that findings tell of; where all were told the rest need not be looked at."""
+    owner: dict[str, tuple[str, str]] = {}
+    for key, group in groups.items():
+        for one in group.operations:
+            if len(owner) == len(told):
+                return owner
+            owner.update((event, key) for event in one.event_ids if event in told)
+    return owner
 
 
 def _link(groups: dict[tuple[str, str], _Group], microsoft: dict[tuple[str, str], str]) -> None:
@@ -118,16 +132,15 @@ def _suspect(key: tuple[str, str], group: _Group, by_microsoft: bool) -> Suspect
         cls = Class.LEGITIMATE
     elif group.score >= _ATTACKER_FROM and worst >= _POINTS[Severity.MEDIUM]:
         cls = Class.ATTACKER
-    operations = sorted(group.operations, key=lambda one: (one.at, one.id))
+    operations = in_order(group.operations)
     return Suspect(
         id=group.caller,
         cls=cls,
         score=group.score,
         reasons=tuple(sorted(group.reasons, key=lambda reason: -abs(reason.points))),
-        event_ids=tuple(event for one in operations for event in one.event_ids),
         address=key[1],
         addresses=tuple(sorted({one.address for one in operations if one.address})),
-        operations=tuple(operations),
+        operations=operations,
     )
 
 

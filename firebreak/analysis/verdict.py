@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from firebreak.analysis.actors import Actors
 from firebreak.analysis.documents import shown
+from firebreak.analysis.evidence import Judged
 from firebreak.model.alert import Alert
 from firebreak.model.facts import ActivityFacts, Class, Judgement
 
@@ -36,10 +37,7 @@ def propose(
         ]
         silent = f", and they gave roles to {brought_in} principals that have not acted yet" if brought_in else ""
         reasons.append(f"For: {len(theirs)} resources are theirs{silent}.")
-        good = sum(judgement.cls is Class.LEGITIMATE for judgement in named)
-        if good:
-            reasons.append(f"Against: {good} of the resources that the alert names were made legitimately.")
-        return FRAUD, tuple(reasons)
+        return FRAUD, (*reasons, *(f"Against: {text}" for text in _speaks_against(attackers, named, resources)))
     subjects = named or [
         judgement for judgement in resources if judgement.created_at and judgement.created_at >= activity.window_start
     ]
@@ -51,6 +49,42 @@ def propose(
     if not subjects:
         reasons.append("Against deciding: neither the alert nor the log names anything that was made in the window.")
     return OPEN, tuple(reasons)
+
+
+def with_identities(
+    verdict: str, reasons: tuple[str, ...], worried: Sequence[str], calm: Sequence[str]
+) -> tuple[str, tuple[str, ...]]:
+    """The verdict with what the identity review says for a compromise (`worried`) and against it (`calm`).
+
+    Grave findings about identities alone make no fraud, for they may be about something else in the tenant; but nothing is called
+    legitimate beside them.
+    """
+    if verdict == FRAUD:
+        return verdict, (*reasons, *(f"For: {text}" for text in worried))
+    if worried:
+        return OPEN, (*reasons, *(f"Against deciding: {text}" for text in worried))
+    return verdict, (*reasons, *(f"For legitimate: {text}" for text in calm))
+
+
+def _speaks_against(
+    attackers: Sequence[Judged], named: Sequence[Judgement], resources: Sequence[Judgement]
+) -> list[str]:
+    """What would speak for the customer's own work; a sentence says so when nothing does."""
+    against = []
+    good = sum(judgement.cls is Class.LEGITIMATE for judgement in named)
+    if good:
+        against.append(f"{good} of the resources that the alert names were made legitimately.")
+    honest = [
+        (one.reason.points, f"{shown(judged.work.session.caller)}: {one.reason.text}")
+        for judged in attackers
+        for one in judged.clues
+        if one.reason.points < 0
+    ]
+    against += list(dict.fromkeys(text for _, text in sorted(honest)))[:3]
+    unsure = sum(judgement.cls is Class.UNKNOWN for judgement in resources)
+    if unsure:
+        against.append(f"nobody can say whose {unsure} of the resources are.")
+    return against or ["nothing that was looked at speaks for the customer's own work."]
 
 
 def _calm(actors: Actors, subjects: Sequence[Judgement]) -> list[str]:

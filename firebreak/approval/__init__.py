@@ -1,4 +1,4 @@
-"""Approvals: named people, one-time codes, gates asked until answered, and the only maker of an approved plan.
+"""Approvals: named people, one-time codes, gates asked until answered, the only maker of an approved plan, and what people confirm.
 
 desk = GateDesk(store, Approvers(store, key, None), audit, clock)
 view = desk.open(incident, plan, gate, round=1)
@@ -8,6 +8,7 @@ approved = desk.bind(view.id, store.plans.load(view.plan_digest))
 
 from firebreak.approval.answers import Answer, GateView
 from firebreak.approval.approvers import Approver, Approvers
+from firebreak.approval.confirmations import ConfirmationDesk, confirmations_of
 from firebreak.approval.desk import GateDesk
 from firebreak.approval.notices import Notice
 from firebreak.approval.watch import GateWatch
@@ -19,8 +20,10 @@ __all__ = [
     "ApprovedPlan",
     "Approver",
     "Approvers",
+    "ConfirmationDesk",
     "GateDesk",
     "GateView",
     "GateWatch",
     "Notice",
+    "confirmations_of",
 ]

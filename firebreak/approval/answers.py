@@ -41,6 +41,7 @@ class GateView(msgspec.Struct, frozen=True, kw_only=True):
     the number of the current question, from 1; an answer must name it. `last_problem` says why it is asked again. `confirm` is the
     text that must be typed to approve, "" when none. `choices` are the action ids that may be left out. `roles` are those that may
     answer now; after `escalates_at` (None: never) they include those the gate escalates to.
+    `unknown_requester` is the name under which somebody asked who may be one of those who answer, so that one more has to; "" when not.
     """
 
     id: str
@@ -65,6 +66,7 @@ class GateView(msgspec.Struct, frozen=True, kw_only=True):
     closing_reason: str = ""
     escalates_at: datetime | None = None
     escalated: bool = False
+    unknown_requester: str = ""
 
 
 def readable(answer: Answer) -> Answer:
@@ -76,17 +78,17 @@ def readable(answer: Answer) -> Answer:
     """
     return msgspec.structs.replace(
         answer,
-        approver=_kept(answer.approver, _LONGEST_NAME),
-        code=_kept(answer.code, 64),
-        decision=_kept(answer.decision, 32),
-        plan_digest=_kept(answer.plan_digest, 128),
-        reason=_kept(without_secrets(answer.reason), _LONGEST_TEXT),
-        leave_out=tuple(_kept(action, _LONGEST_NAME) for action in answer.leave_out),
-        confirm=_kept(answer.confirm, _LONGEST_TEXT),
+        approver=kept(answer.approver, _LONGEST_NAME),
+        code=kept(answer.code, 64),
+        decision=kept(answer.decision, 32),
+        plan_digest=kept(answer.plan_digest, 128),
+        reason=kept(without_secrets(answer.reason), _LONGEST_TEXT),
+        leave_out=tuple(kept(action, _LONGEST_NAME) for action in answer.leave_out),
+        confirm=kept(answer.confirm, _LONGEST_TEXT),
     )
 
 
-def _kept(text: str, longest: int) -> str:
+def kept(text: str, longest: int) -> str:
     """Text that every database and encoder takes, at most so long."""
     clean = text[: longest + 1].encode("utf-8", "replace").decode("utf-8").replace("\x00", "\N{REPLACEMENT CHARACTER}")
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"

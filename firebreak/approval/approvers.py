@@ -36,11 +36,13 @@ _LOCKED_FOR: Final = timedelta(minutes=10)
 class Approver(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who may answer gates of their roles. `from_file` people belong to a drill and are not in the store.
 
-    `playbooks` are ids, `customers` tenant or subscription ids in lower case; an empty one means all.
+    `playbooks` are ids, `customers` tenant or subscription ids in lower case; an empty one means all. `logins` are the names under which the
+    person asks for things at a terminal.
     """
 
     name: str
     roles: tuple[str, ...]
+    logins: tuple[str, ...] = ()
     playbooks: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
     from_file: bool = False
@@ -54,13 +56,14 @@ class Approver(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Sealed(msgspec.Struct, frozen=True):
-    """What lies encrypted: the seed bound to name, roles and scope, so that none can be swapped by editing the database."""
+    """What lies encrypted: the seed bound to name, roles, scope and logins, so that none can be swapped by editing the database."""
 
     person: str
     roles: tuple[str, ...]
     seed: str
     playbooks: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
+    logins: tuple[str, ...] = ()
 
 
 class _FilePerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +72,7 @@ class _FilePerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     totp_secret: str
     playbooks: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
+    logins: tuple[str, ...] = ()
 
 
 def person_key(name: str) -> str:
@@ -97,11 +101,18 @@ class Approvers:
         self._file = _read_file(file) if file is not None else {}
 
     def enrol(
-        self, name: str, roles: Sequence[str], *, playbooks: Sequence[str] = (), customers: Sequence[str] = ()
+        self,
+        name: str,
+        roles: Sequence[str],
+        *,
+        playbooks: Sequence[str] = (),
+        customers: Sequence[str] = (),
+        logins: Sequence[str] = (),
     ) -> str:
         """Add a person and return their TOTP seed (base32). It cannot be shown again. A revoked person gets a new seed.
 
         `playbooks` (ids) and `customers` (tenant or subscription ids) limit what the person may answer for; none means all.
+        `logins` are the names under which the person asks for things at a terminal.
 
         Raises:
             SettingsError: the name is taken or cannot be used, there is no role, or a customer is not an id.
@@ -111,7 +122,7 @@ class Approvers:
         if not person or not clean:
             raise SettingsError(f"{name!r} cannot be enrolled.", hint="Give a printable name and at least one role.")
         seed = pyotp.random_base32()
-        scoped = _Sealed(person, clean, seed, _words(playbooks), _customers(customers))
+        scoped = _Sealed(person, clean, seed, _words(playbooks), _customers(customers), _words(logins))
         sealed = self._fernet.encrypt(msgspec.json.encode(scoped)).decode()
         row = {"name": " ".join(name.split()), "sealed": sealed, "enrolled_at": self._store.clock(), "revoked_at": None}
         with self._store.write() as tx:
@@ -124,6 +135,22 @@ class Approvers:
             raise SettingsError(f"There is an approver {name!r} already.", hint="Revoke that one first.")
         return seed
 
+    def add_logins(self, name: str, logins: Sequence[str]) -> Approver | None:
+        """Note further logins of an enrolled person, who keeps seed, roles and scope; None when nobody is enrolled so.
+
+        A login is never taken away: whoever asked under it stays known. Raises IntegrityError as `check`.
+        """
+        person = person_key(name)
+        with self._store.write() as tx:
+            row = tx.execute(select(table).where(table.c.person == person, table.c.revoked_at.is_(None))).one_or_none()
+            if row is None:
+                return None
+            opened = self._open(person, row.sealed)
+            more = msgspec.structs.replace(opened, logins=_words((*opened.logins, *logins)))
+            sealed = self._fernet.encrypt(msgspec.json.encode(more)).decode()
+            tx.execute(update(table).where(table.c.person == person).values(sealed=sealed))
+            return _approver(row.name, more)
+
     def revoke(self, name: str) -> bool:
         """Take a person's right to approve away, and with it every approval not yet used; False when there is none such."""
         gone = update(table).where(table.c.person == person_key(name), table.c.revoked_at.is_(None))
@@ -131,11 +158,13 @@ class Approvers:
             # Without the seed: taking the mark away in the database gives nobody their right back.
             return tx.execute(gone.values(revoked_at=self._store.clock(), sealed="")).rowcount == 1
 
-    def list(self) -> list[Approver]:
+    def list(self, *, tx: Connection | None = None) -> list[Approver]:
         """Everybody who may approve now, by name."""
-        with self._store.read() as tx:
-            rows = tx.execute(select(table.c.name, table.c.person, table.c.sealed).where(table.c.revoked_at.is_(None)))
-            people = [_approver(r.name, self._open(r.person, r.sealed)) for r in rows]
+        if tx is None:
+            with self._store.read() as own:
+                return self.list(tx=own)
+        rows = tx.execute(select(table.c.name, table.c.person, table.c.sealed).where(table.c.revoked_at.is_(None)))
+        people = [_approver(r.name, self._open(r.person, r.sealed)) for r in rows]
         people += [_of_file(p) for p in self._file.values()]
         return sorted(people, key=lambda p: person_key(p.name))
 
@@ -235,13 +264,20 @@ class Approvers:
 
 
 def _approver(name: str, sealed: _Sealed) -> Approver:
-    return Approver(name=name, roles=sealed.roles, playbooks=sealed.playbooks, customers=sealed.customers)
+    return Approver(
+        name=name, roles=sealed.roles, playbooks=sealed.playbooks, customers=sealed.customers, logins=sealed.logins
+    )
 
 
 def _of_file(person: _FilePerson) -> Approver:
     customers = _customers(person.customers)
     return Approver(
-        name=person.name, roles=person.roles, playbooks=person.playbooks, customers=customers, from_file=True
+        name=person.name,
+        roles=person.roles,
+        playbooks=person.playbooks,
+        customers=customers,
+        logins=person.logins,
+        from_file=True,
     )
 
 
@@ -269,7 +305,7 @@ def _matching_step(seed: str, code: str, now: datetime) -> int | None:
 
 
 def _read_file(file: Path) -> dict[str, _FilePerson]:
-    hint = 'It is a JSON list of {"name", "roles", "totp_secret"}, where wanted with "playbooks" and "customers".'
+    hint = 'It is a JSON list of {"name", "roles", "totp_secret"}, where wanted with "playbooks", "customers" and "logins".'
     try:
         people = msgspec.json.decode(file.read_bytes(), type=list[_FilePerson])
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from firebreak.approval.answers import Answer
 from firebreak.approval.approvers import Approver, person_key
+from firebreak.approval.requester import asked_for_it
 from firebreak.errors import ApprovalError
 from firebreak.model.alert import Incident
 from firebreak.model.approval import Approval
@@ -16,9 +17,10 @@ from firebreak.model.playbook import Gate
 DECISIONS = ("approve", "reject", "skip")
 
 
-def people_required(gate: Gate, plan: Plan) -> int:
-    """How many different people must approve: what the playbook says, and never fewer than two for an irreversible plan."""
-    return max(gate.required, 2 if plan.is_irreversible else 1)
+def people_required(gate: Gate, plan: Plan, unknown_requester: str = "") -> int:
+    """How many different people must approve: what the playbook says, and never fewer than two for an irreversible plan, or when it is not
+    known which of those who answer asked for it: then one of two is somebody else."""
+    return max(gate.required, 2 if plan.is_irreversible or unknown_requester else 1)
 
 
 def escalates_at(gate: Gate, opened_at: datetime) -> datetime | None:
@@ -32,11 +34,6 @@ def roles_at(gate: Gate, opened_at: datetime, now: datetime) -> tuple[str, ...]:
     """The roles that may answer a gate at `now`: the playbook's, and after the escalation those it escalates to."""
     at = escalates_at(gate, opened_at)
     return gate.approvers if at is None or now < at else (*gate.approvers, *gate.escalate_to)
-
-
-def requesters(gate: Gate, incident: Incident) -> set[str]:
-    """The keys of those who asked for the response or for what this gate is about."""
-    return {person_key(name) for name in (incident.requested_by, gate.requested_by) if name}
 
 
 def text_to_type(gate: Gate, plan: Plan) -> str:
@@ -111,7 +108,7 @@ def check_answer(
         if not answer.reason.strip():
             raise _refused("missing_reason", "A rejection needs a reason.", "Say why; it goes into the record.")
         return
-    if me in requesters(gate, incident) and not gate.requester_may_approve:
+    if not gate.requester_may_approve and asked_for_it(approver, gate, incident):
         raise _refused("requester", f"{approver.name} asked for this response.", "Another person has to answer.")
     if answer.decision == "skip":
         if not gate.optional:

@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 from firebreak.approval import gate_rows, notices
 from firebreak.approval.answers import Answer, GateView, readable
 from firebreak.approval.approvers import Approvers, person_key
-from firebreak.approval.checks import check_answer, may_be_gated, people_required, requesters, roles_at
+from firebreak.approval.checks import check_answer, may_be_gated, people_required, roles_at
 from firebreak.approval.gate_rows import GateRow, SealedApproval
 from firebreak.approval.notices import EXPIRED, PRE_AUTHORISED, Notice
 from firebreak.approval.pre_authorised import Beforehand, switch_name, why_not_allowed, why_not_sure
+from firebreak.approval.requester import asked_for_it, names_of, unknown_requester
 from firebreak.approval.views import place, said, view_of
 from firebreak.audit import AuditLog
 from firebreak.errors import ApprovalError, IntegrityError
@@ -74,9 +75,12 @@ class GateDesk:
             closed_by="",
             closing_reason="",
         )
+        unknown = self._unknown_requester(row, incident)
         with self._store.write() as tx:
             if gate_rows.insert(tx, row):
-                data = {"gate": row.id, "plan_digest": digest, "required": people_required(gate, plan)}
+                data = {"gate": row.id, "plan_digest": digest, "required": people_required(gate, plan, unknown)}
+                if unknown:
+                    data["unknown_requester"] = unknown[:160]
                 self._audit.append(incident.id, "gate.opened", who="engine", data=data, tx=tx)
                 if gate.pre_authorised is not None:
                     self._pre_authorise(tx, row, incident, plan, beforehand)
@@ -178,6 +182,7 @@ class GateDesk:
         incident = self._store.incidents.get(self.view(gate_id).incident)
         with self._store.write() as tx:
             row = gate_rows.load(tx, gate_id, lock=True)
+            unknown = self._unknown_requester(row, incident, tx)
             if row.state != "approved":
                 raise ApprovalError(
                     f"Gate {gate_id} is {row.state}, not approved.",
@@ -201,7 +206,7 @@ class GateDesk:
                 else:
                     good.append(approval)
             people = {person_key(a.approver) for a in good if not a.pre_authorised}
-            enough = any(a.pre_authorised for a in good) or len(people) >= people_required(row.gate, plan)
+            enough = any(a.pre_authorised for a in good) or len(people) >= people_required(row.gate, plan, unknown)
             if enough:
                 who = [a.approver for a in good]
                 self._audit.append(
@@ -263,7 +268,7 @@ class GateDesk:
             channel=answer.channel,
         )
         gate_rows.add_approval(tx, approval, person_key(approver.name), self._seal(row, approval))
-        missing = people_required(row.gate, plan) - len(given) - 1
+        missing = people_required(row.gate, plan, self._unknown_requester(row, incident, tx)) - len(given) - 1
         if missing <= 0:
             gate_rows.close(tx, row, "approved", by=approver.name, reason=answer.reason)
         else:
@@ -344,7 +349,7 @@ class GateDesk:
             return "unknown_person"
         if not person.covers(incident):
             return "out_of_scope"
-        own = person_key(person.name) in requesters(row.gate, incident) and not row.gate.requester_may_approve
+        own = asked_for_it(person, row.gate, incident) and not row.gate.requester_may_approve
         return "requester" if own else ""
 
     def _unsealed(self, row: GateRow, sealed: SealedApproval) -> Approval:
@@ -366,4 +371,10 @@ class GateDesk:
         return now + timedelta(minutes=row.gate.expires_after_minutes)
 
     def _view(self, row: GateRow, approvals: Sequence[SealedApproval]) -> GateView:
-        return view_of(row, self._store.plans.load(row.plan_digest), approvals, self._clock())
+        unknown = self._unknown_requester(row, self._store.incidents.get(row.incident))
+        return view_of(row, self._store.plans.load(row.plan_digest), approvals, self._clock(), unknown)
+
+    def _unknown_requester(self, row: GateRow, incident: Incident, tx: Connection | None = None) -> str:
+        if not names_of(row.gate, incident):
+            return ""
+        return unknown_requester(row.gate, incident, self._approvers.list(tx=tx))

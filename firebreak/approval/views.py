@@ -11,8 +11,10 @@ from firebreak.approval.gate_rows import GateRow, SealedApproval
 from firebreak.model.plan import Plan
 
 
-def view_of(row: GateRow, plan: Plan, approvals: Sequence[SealedApproval], now: datetime) -> GateView:
-    """Return the gate as it stands at `now`."""
+def view_of(
+    row: GateRow, plan: Plan, approvals: Sequence[SealedApproval], now: datetime, unknown_requester: str
+) -> GateView:
+    """Return the gate as it stands at `now`. `unknown_requester` is the name of somebody who may be one of those who answer."""
     escalated_since = escalates_at(row.gate, row.opened_at)
     late = row.state == "open" and row.expires_at <= now
     return GateView(
@@ -26,7 +28,8 @@ def view_of(row: GateRow, plan: Plan, approvals: Sequence[SealedApproval], now: 
         state="expired" if late else row.state,
         ask=row.ask,
         approvals=tuple(sealed.approval for sealed in approvals),
-        required=people_required(row.gate, plan),
+        required=people_required(row.gate, plan, unknown_requester),
+        unknown_requester=unknown_requester,
         roles=roles_at(row.gate, row.opened_at, now),
         escalates_at=escalated_since,
         escalated=escalated_since is not None and escalated_since <= now,

@@ -8,10 +8,26 @@
 Field by field: docs/reference/bundle.md.
 """
 
+from firebreak.bundle.accepted import ACCEPTED, Acceptance, AcceptedFile, AcceptedPlan, accepting
 from firebreak.bundle.containers import Limits
 from firebreak.bundle.contents import contents_of
 from firebreak.bundle.documents import Decision, Expected, IncidentFile
 from firebreak.bundle.read import Bundle, open_bundle
-from firebreak.bundle.write import write_bundle
+from firebreak.bundle.write import put_file, write_bundle
 
-__all__ = ["Bundle", "Decision", "Expected", "IncidentFile", "Limits", "contents_of", "open_bundle", "write_bundle"]
+__all__ = [
+    "ACCEPTED",
+    "Acceptance",
+    "AcceptedFile",
+    "AcceptedPlan",
+    "Bundle",
+    "Decision",
+    "Expected",
+    "IncidentFile",
+    "Limits",
+    "accepting",
+    "contents_of",
+    "open_bundle",
+    "put_file",
+    "write_bundle",
+]

@@ -40,7 +40,7 @@ from firebreak.bundle.documents import (
 )
 from firebreak.clients.policies.redaction import body_without_secrets
 from firebreak.evidence import EvidenceStore
-from firebreak.model.canonical import canonical_bytes
+from firebreak.model.canonical import canonical_bytes, digest_of
 from firebreak.model.playbook import Playbook
 from firebreak.signatures import SigningKey
 from firebreak.store import Store
@@ -131,6 +131,7 @@ def contents_of(
     )
     for kept in {d for entry in manifest for d in (entry.digest, entry.request) if d}:
         files[evidence_file(kept)] = evidence.get(kept)
+    document = msgspec.structs.replace(document, checksum=checksum_of(msgspec.to_builtins(document)))
     files[INCIDENT] = _yaml(document)
     if key is not None:
         signature = SignatureFile(key=key.public.fingerprint, signature=key.sign(statement(files[INCIDENT])))
@@ -145,6 +146,15 @@ def decisions_in(records: Iterable[AuditRecord]) -> list[Decision]:
         for r in records
         if r.kind.startswith("gate.") or r.kind == "plan.bound"
     ]
+
+
+def checksum_of(document: Mapping[str, Any]) -> str:
+    """The checksum of incident.yaml as it was read, whatever keys it has.
+
+    Raises:
+        TypeError: it holds what no incident.yaml holds, such as a fraction.
+    """
+    return digest_of({name: value for name, value in document.items() if name != "checksum"})
 
 
 def statement(incident_yaml: bytes) -> bytes:

@@ -97,7 +97,10 @@ class AuditPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IncidentFile(msgspec.Struct, frozen=True, kw_only=True):
-    """incident.yaml. `files` has the SHA-256 of every file but itself, the signature, and the bodies below evidence/, which are named by theirs."""
+    """incident.yaml. `files` has the SHA-256 of every file but itself, the signature, and the bodies below evidence/, which are named by theirs.
+
+    `checksum` is the SHA-256 of the canonical JSON of all other keys: damage is found without a signature too.
+    """
 
     format: Literal["firebreak-bundle"]
     version: int
@@ -111,6 +114,7 @@ class IncidentFile(msgspec.Struct, frozen=True, kw_only=True):
     redactions: tuple[Redaction, ...] = ()
     audit: AuditPart
     files: dict[str, str]
+    checksum: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

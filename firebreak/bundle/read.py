@@ -26,8 +26,9 @@ from ruamel.yaml.tokens import (
 )
 
 from firebreak.audit import AuditRecord, VerifiedChain, verify_bytes
+from firebreak.bundle.accepted import ACCEPTED, AcceptedFile, read_accepted
 from firebreak.bundle.containers import Container, Limits, open_container
-from firebreak.bundle.contents import decisions_in, lines, statement
+from firebreak.bundle.contents import checksum_of, decisions_in, lines, statement
 from firebreak.bundle.documents import (
     ALERT,
     AUDIT,
@@ -67,6 +68,7 @@ class Bundle:
 
     def __init__(self, container: Container, head: IncidentFile, evidence: tuple[Entry, ...]) -> None:
         self._container = container
+        self.place = container.place
         self.head = head
         self.incident = head.incident
         self.evidence = evidence
@@ -75,6 +77,7 @@ class Bundle:
         self.plans: dict[str, Plan] = {part.digest: self._plan(part.digest) for part in head.plans}
         self.decisions = tuple(self._lines(DECISIONS, Decision))
         self.expected = self._expected()
+        self.accepted = self._accepted()
 
     def body(self, entry: Entry) -> bytes:
         """The body of a recorded answer, as kept.
@@ -155,7 +158,7 @@ class Bundle:
 
     def _playbook(self) -> Playbook:
         playbook = _decoded(self._file(PLAYBOOK), Playbook, f"{self._container.place}: {PLAYBOOK}")
-        if playbook.digest != self.head.playbook.digest:
+        if _digest(playbook) != self.head.playbook.digest:
             raise IntegrityError(
                 f"{self._container.place}: {PLAYBOOK} is not the playbook {INCIDENT} names.", hint=_CHANGED
             )
@@ -164,8 +167,8 @@ class Bundle:
     def _plan(self, digest: str) -> Plan:
         name = plan_file(digest)
         plan = _decoded(self._file(name), Plan, f"{self._container.place}: {name}")
-        if plan.digest != digest:
-            raise IntegrityError(f"{self._container.place}: {name} has the digest {plan.digest}.", hint=_CHANGED)
+        if _digest(plan) != digest:
+            raise IntegrityError(f"{self._container.place}: {name} is not the plan {INCIDENT} names.", hint=_CHANGED)
         return plan
 
     def _expected(self) -> Expected | None:
@@ -175,8 +178,21 @@ class Bundle:
         content = self._file(EXPECTED) if EXPECTED in self.head.files else self._container.read(EXPECTED)
         return read_expected(content, f"{self._container.place}: {EXPECTED}")
 
+    def _accepted(self) -> AcceptedFile | None:
+        if ACCEPTED not in self._container.sizes:
+            return None
+        return read_accepted(self._container.read(ACCEPTED), f"{self._container.place}: {ACCEPTED}")
+
     def _lines(self, name: str, kind: type[T]) -> Iterable[T]:
         return _decoded_lines(self._file(name), kind, f"{self._container.place}: {name}")
+
+
+def _digest(value: Plan | Playbook) -> str:
+    """The digest of what may come from anybody; "" for what has none."""
+    try:
+        return value.digest
+    except (TypeError, ValueError, RecursionError):
+        return ""
 
 
 def open_bundle(path: Path, *, limits: Limits | None = None) -> Bundle:
@@ -211,6 +227,7 @@ def _opened(container: Container) -> Bundle:
     document = _yaml(container.read(INCIDENT), f"{place}: {INCIDENT}")
     _check_version(document, place)
     head = _converted(document, IncidentFile, f"{place}: {INCIDENT}")
+    _check_sum(document, head, place)
     for part in head.plans:
         if not _DIGEST.fullmatch(part.digest):
             raise BundleError(
@@ -229,10 +246,11 @@ def _opened(container: Container) -> Bundle:
             if digest and not _DIGEST.fullmatch(digest):
                 raise BundleError(f"{place}: {MANIFEST}:{number} has no digest but {digest[:80]!r}.", hint=_CHANGED)
             wanted |= {digest} if digest else set()
-    known = {INCIDENT, SIGNATURE, EXPECTED, *head.files, *map(evidence_file, wanted)}
+    known = {INCIDENT, SIGNATURE, EXPECTED, ACCEPTED, *head.files, *map(evidence_file, wanted)}
     if odd := sorted(set(container.sizes) - known):
         raise BundleError(
-            f"{place}: {odd[0]} is no part of this bundle.", hint="Nothing but expected.yaml may be added."
+            f"{place}: {odd[0]} is no part of this bundle.",
+            hint="Nothing but expected.yaml and accepted.json may be added.",
         )
     bundle = Bundle(container, head, evidence)
     for name in head.files:
@@ -240,6 +258,15 @@ def _opened(container: Container) -> Bundle:
     for digest in sorted(wanted):
         bundle._named(digest)
     return bundle
+
+
+def _check_sum(document: dict[str, Any], head: IncidentFile, place: Path) -> None:
+    try:
+        is_whole = checksum_of(document) == head.checksum
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        is_whole = False
+    if not is_whole:
+        raise IntegrityError(f"{place}: {INCIDENT} was changed.", hint=_CHANGED)
 
 
 def _check_version(document: Any, place: Path) -> None:

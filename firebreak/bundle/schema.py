@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from firebreak.audit import AuditRecord
+from firebreak.bundle.accepted import AcceptedFile
 from firebreak.bundle.documents import Decision, Expected, IncidentFile, SignatureFile
 from firebreak.evidence import Entry
 from firebreak.model.plan import Plan
@@ -22,6 +23,7 @@ DOCUMENTS: Final[dict[str, type[Any]]] = {
     "playbook": Playbook,
     "expected": Expected,
     "signature": SignatureFile,
+    "accepted": AcceptedFile,
 }
 
 

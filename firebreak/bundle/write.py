@@ -54,6 +54,28 @@ def write_bundle(files: Mapping[str, bytes], out: Path, *, replace: bool = False
     return out
 
 
+def put_file(bundle: Path, name: str, content: bytes) -> None:
+    """Add one file to a bundle that is there, or replace it; all others stay as they are.
+
+    Raises:
+        BundleError: it cannot be written; the bundle is as before.
+    """
+    try:
+        if bundle.is_dir():
+            fresh = bundle / f".{name}.{uuid.uuid4().hex}"
+            fresh.write_bytes(content)
+            fresh.replace(bundle / name)
+            return
+        with zipfile.ZipFile(bundle) as archive:
+            files = {one: archive.read(one) for one in archive.namelist() if one != name and not one.endswith("/")}
+    except (OSError, zipfile.BadZipFile) as error:
+        raise BundleError(
+            f"{name} cannot be written to {bundle}: {getattr(error, 'strerror', None) or error}.",
+            hint="May it be written?",
+        ) from error
+    write_bundle({**files, name: content}, bundle, replace=True)
+
+
 def _write_zip(files: Mapping[str, bytes], path: Path) -> None:
     with (
         os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,

@@ -31,6 +31,11 @@ def enrol(
     customer: list[str] = typer.Option(
         [], "--customer", help="Only this customer: id of a tenant or a subscription; may be given again."
     ),
+    login: list[str] = typer.Option(
+        [],
+        "--login",
+        help="The person's login on machines where firebreak is used, so that they cannot approve what they asked for; may be given again.",
+    ),
     qr: bool | None = typer.Option(
         None, "--qr/--no-qr", help="Print the seed as a QR code. Not given: on a terminal only.", show_default=False
     ),
@@ -40,7 +45,7 @@ def enrol(
     with engine_room() as room:
         for wanted in playbook:
             room.playbook(wanted)  # a mistyped one would leave the person out of everything
-        seed = room.approvers.enrol(name, role, playbooks=playbook, customers=customer)
+        seed = room.approvers.enrol(name, role, playbooks=playbook, customers=customer, logins=login)
         person = next(p for p in room.approvers.list() if person_key(p.name) == person_key(name))
         scope = _as_json(person)
         room.audit.append("", "approver.enrolled", who="operator", data=scope)
@@ -55,6 +60,26 @@ def enrol(
     say("Scan it or enter the seed in an authenticator app now; it cannot be shown again. Then clear the screen.")
 
 
+@app.command("login")
+def login_of(
+    name: str,
+    login: list[str] = typer.Option(..., "--login", help="A login to add; may be given again."),
+    as_json: bool = Json,
+) -> None:
+    """Note under which logins an enrolled person asks for things; seed, roles and scope stay."""
+    with engine_room() as room:
+        person = room.approvers.add_logins(name, login)
+        if person is None:
+            raise ContentError(f"Nobody is enrolled as {name!r} here.", hint="See: firebreak approvers list")
+        room.audit.append(
+            "", "approver.logins", who="operator", data={"name": person.name, "logins": list(person.logins)}
+        )
+    if as_json:
+        print_json(_as_json(person))
+    else:
+        stdout.print(f"{safe(person.name)} is known as: {_listed(person.logins)}")
+
+
 @app.command("list")
 def list_people(as_json: bool = Json) -> None:
     """List who may answer gates, and for what."""
@@ -66,9 +91,9 @@ def list_people(as_json: bool = Json) -> None:
     if not people:
         stdout.print("Nobody is enrolled. Enrol people with: firebreak approvers enrol NAME --role responder")
         return
-    table = Table("name", "roles", "playbooks", "customers", box=None)
+    table = Table("name", "roles", "playbooks", "customers", "logins", box=None)
     for p in people:
-        scope = (p.roles, p.playbooks or ("all",), p.customers or ("all",))
+        scope = (p.roles, p.playbooks or ("all",), p.customers or ("all",), p.logins or ("not known",))
         table.add_row(safe(p.name), *(_listed(words) for words in scope))
     stdout.print(table)
 
@@ -114,6 +139,7 @@ def _as_json(person: Approver) -> dict[str, object]:
         "roles": list(person.roles),
         "playbooks": list(person.playbooks),
         "customers": list(person.customers),
+        "logins": list(person.logins),
     }
 
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 
 from firebreak.analysis.ruleset import shipped_rules, speaks_of_activity
 from firebreak.analysis.sigma import Rule
+from firebreak.cli.detections_explained import EXPLAINED
 from firebreak.model.finding import Severity
 
 _ORDER = list(Severity)
@@ -41,7 +42,7 @@ a line. Audit and sign-in records of Entra are read too. No settings, no store, 
 2. Each operation is put to the **rules** below. Of rules of one family only the gravest is told: a storage account that was written is a note, one that
    was opened to the public is a finding. Public rules look at the name alone; where ours speak of the operation they only support it, and alone
    they are told as low.
-3. **Patterns** look at all that one session did: see the end of this page. A caller, address and client application together are a session.
+3. **Patterns** look at all that one session did: see [what no rule makes](#what-no-rule-makes). A caller, address and client application together are a session.
 4. Where the log reaches back before the week that is looked at, each caller is measured against their own past: what a familiar session does
    every day is left out or weighs less. Without a past nothing is called new, and only the deed counts.
 5. What Microsoft's own applications do by themselves (`playbooks/detections/first_party.json`) is told as informational and never laid to a person.
@@ -88,27 +89,16 @@ other field of the event goes by its path, `properties.x` also as `x`. Beyond th
 The optional section `firebreak`: `id`, `family`, and `everyday` (a familiar session's work), `weakens` (takes a protection or a trace away), `spreads` (a
 way in or a way to stay); the last three decide how a rule counts when the attacker is sought. Correlations are not evaluated.
 """
-_PATTERNS = """
-## Patterns
+_PARAMETERS = """
+The numbers of the patterns are parameters of `investigate.activity_log`: `burst`, `burst_over_usual`, `mass_delete`, `refused`, `many_cores`,
+`quota_before_creation_days`, `sprayed_accounts`. Changes of the directory (`investigate.directory_changes`) are told by the rules on the directory above.
 
-| Finding | When |
-|---|---|
-| A caller not seen before | The caller did nothing in the log before the week that is looked at. Grave when a burst of creations comes with it. |
-| A known caller at a new address | The caller worked from other addresses before. Less so with a second factor, or for callers who often change. |
-| No multi-factor authentication where it is usual | The tokens of this caller said otherwise before. An unfamiliar session came without. |
-| Burst of creations | At least 8 resources within an hour, and three times the session's own earlier peak. Attempts that failed do not count. |
-| GPU or many-core machines created | The size is one that miners favour. High where no machine of such a family stood here before. |
-| Creation in an unused region | Nothing stood in the region before. High from three regions on. |
-| First use of a kind of resource | The kind was never made here before. Low, but it connects other findings. |
-| Quota request followed by creation | More quota was asked for, then machines were made by the same caller from the same address. Within seven days. |
-| Role granted, then used | A principal without a past here was given a role and acted. Both the grant and the deeds are named. |
-| Mass deletion | At least 25 deletions within 24 hours by one session. |
-| Many refused operations | At least 10 failures within an hour by one session: somebody tries what does not go. |
-| Blobs or secrets in bulk | At least 25 reads or deletions within an hour, in logs of storage or vaults. |
-| Passwords tried on many accounts, many failed sign-ins to one | Five accounts failed from one address, or ten failures on one account within an hour. In sign-in logs. |
+## Add a finding that no rule can make
 
-The numbers are parameters of `investigate.activity_log`: `burst`, `burst_over_usual`, `mass_delete`, `refused`, `many_cores`,
-`quota_before_creation_days`, `sprayed_accounts`.
+A rule sees one event. What needs more, such as a count, a comparison or another source, is code: a function that gets facts and returns findings, in
+`firebreak/analysis/` when several steps need it, else the `assess` of a step ([how to add a step](../../CONTRIBUTING.md#add-a-step-in-five-lines)).
+Each finding names its events, has reasons that read as sentences, and keeps its id from round to round. Explain it in two sentences in
+`firebreak/cli/detections_explained.py`; a test fails until you do.
 """
 
 
@@ -137,7 +127,11 @@ def page() -> str:
     for rule in sorted(public, key=lambda one: one.title):
         star = "" if speaks_of_activity(rule) else " \\*"
         lines.append(f"- {_plain(rule.title)}{star}, by {_plain(rule.author)}")
-    lines.append(_PATTERNS)
+    lines.append("\n## What no rule makes\n")
+    for section, findings in EXPLAINED.items():
+        lines.append(f"### {section}\n")
+        lines += [f"**{title}** (`{name}`). {words}\n" for name, (title, words) in findings.items()]
+    lines.append(_PARAMETERS.strip())
     return "\n".join(lines).rstrip() + "\n"
 
 

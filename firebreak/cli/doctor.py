@@ -10,18 +10,22 @@ import typer
 
 from firebreak.analysis import documents as doc
 from firebreak.analysis import rights
+from firebreak.cli.doctor_policies import policy_check
 from firebreak.cli.output import Json, print_json, safe, stdout
 from firebreak.cli.services import find_services
 from firebreak.clients import Check, connect
 from firebreak.clients import doctor as examine
 from firebreak.errors import ResponseError
-from firebreak.model.facts import SubscriptionFacts
+from firebreak.model.clouds import Eyes
+from firebreak.model.facts import AccessFacts, SubscriptionFacts
 from firebreak.model.mode import Mode
 from firebreak.model.playbook import Playbook
 from firebreak.model.step import Step
 from firebreak.playbook import find_playbooks
 from firebreak.settings import Settings
+from tasks import directory
 from tasks.investigate.subscription import read_rights
+from tasks.policies import read_policies
 from tasks.reading import Notes
 from tasks.registry import load_steps
 
@@ -70,11 +74,35 @@ async def _examine(settings: Settings) -> list[Check]:
         visible = [
             str(row.get("subscriptionId")) for row in await connection.eyes.arm.list("/subscriptions", "2022-12-01")
         ]
+        if all(c.ok for c in checks if c.name == "graph"):
+            checks += await identity_reads(connection.eyes, settings.operations.sign_ins_api)
     for subscription in visible[:_MOST]:
         checks += await _permissions(settings, subscription, list(playbooks.values()), loaded)
     if len(visible) > _MOST:
         detail = f"{len(visible) - _MOST} more subscriptions were not looked at."
         checks.append(Check(name="permissions", ok=True, detail=detail))
+    return checks
+
+
+async def identity_reads(eyes: Eyes, sign_ins_api: str) -> list[Check]:
+    """Try each read of the identity review. A licence that the tenant does not have is no failure: the review says what it costs."""
+    checks = []
+    for read in directory.PROBED:
+        path = sign_ins_api + read.path if read is directory.SIGN_INS else read.path
+        name = f"identities: {read.what}"
+        try:
+            found = await eyes.graph.get(path, {"$top": "1"} if read in directory.LIMITED else None)
+        except ResponseError as error:
+            if directory.lacks_licence(error):
+                detail = f"Not licensed: needs {read.licence or 'an Entra ID licence'}. The review says what it could not see."
+                checks.append(Check(name=name, ok=True, detail=detail))
+                continue
+            hint = f"Grant {' and '.join(read.permissions)}; a person also needs the role {read.role}."
+            checks.append(Check(name=name, ok=False, detail=error.message, hint=hint))
+        else:
+            there = "Readable." if found is not None else f"Graph says that {path} is not there."
+            hint = "" if found is not None else "Check FIREBREAK_CLOUD__GRAPH and FIREBREAK_OPERATIONS__SIGN_INS_API."
+            checks.append(Check(name=name, ok=found is not None, detail=there, hint=hint))
     return checks
 
 
@@ -92,6 +120,7 @@ async def _permissions(
             granted = await eyes.arm.list(f"{base}/permissions", _API)
             held, groups = await read_rights(eyes, own, granted, notes)
             denied = await notes.attempt("deny assignments", eyes.arm.list(f"{base}/denyAssignments", _API), [])
+            read = await read_policies(eyes, notes)
     except ResponseError as error:
         return [Check(name=name, ok=False, detail=error.message, hint=error.hint)]
     facts = SubscriptionFacts(
@@ -104,16 +133,19 @@ async def _permissions(
         permissions=held,
     )
     unread = f" Not looked at: {', '.join(note.what for note in notes.all)}." if notes.all else ""
-    return [
-        _judged(
-            f"{name} for {playbook.id}",
-            facts,
-            denied,
-            [steps[s] for stage in playbook.stages for s in stage.steps],
-            unread,
-        )
-        for playbook in playbooks
-    ]
+    access = AccessFacts(
+        policy_assignments=read.assignments,
+        policies_were_read=read.were_read,
+        policy_definitions=read.definitions,
+        policies_not_read=read.not_read,
+        policy_exemptions=read.exemptions,
+    )
+    checks: list[Check] = []
+    for playbook in playbooks:
+        named = [steps[s] for stage in playbook.stages for s in stage.steps]
+        checks.append(_judged(f"{name} for {playbook.id}", facts, denied, named, unread))
+        checks.append(policy_check(f"policies in {subscription} for {playbook.id}", subscription, access, named))
+    return checks
 
 
 def _judged(

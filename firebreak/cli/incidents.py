@@ -7,13 +7,17 @@ from rich.markdown import Markdown
 from rich.table import Column, Table
 
 from firebreak.cli import record
+from firebreak.cli import todo as people
 from firebreak.cli.output import Json, print_json, safe, stdout
 from firebreak.cli.rooms import dossier_of, engine_room
 from firebreak.errors import ContentError
 from firebreak.report.dossier import money, run_json
 from firebreak.report.markdown import report_markdown
 
-app = typer.Typer(help="What happened: list, show, report, export, verify.", no_args_is_help=True)
+app = typer.Typer(
+    help="What happened and what is left to people: list, show, report, todo, confirm, export, verify.",
+    no_args_is_help=True,
+)
 
 
 @app.command("list")
@@ -110,6 +114,8 @@ def report(
         stdout.print(Markdown(report_markdown(dossier)), soft_wrap=False)
 
 
+app.command("todo")(people.todo)
+app.command("confirm")(people.confirm)
 app.command("verify")(record.verify)
 app.command("export")(record.export)
 app.command("public-key")(record.public_key)

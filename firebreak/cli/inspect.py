@@ -15,8 +15,8 @@ from typing import BinaryIO
 import typer
 
 from firebreak.analysis.log_files import review_file
+from firebreak.analysis.log_review import LogReview
 from firebreak.analysis.logs import reviewed
-from firebreak.analysis.operations import LogReview
 from firebreak.analysis.ruleset import rules_with
 from firebreak.analysis.suspects import suspects
 from firebreak.cli import log_page

@@ -9,10 +9,11 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
-from firebreak.analysis.operations import NO_TIME, LogReview
+from firebreak.analysis.log_review import LoggedActivity, LogReview
+from firebreak.analysis.operations import NO_TIME, OperationLike
 from firebreak.analysis.suspects import Suspect
 from firebreak.cli.output import safe
-from firebreak.model.facts import ActivityFacts, Class, Operation
+from firebreak.model.facts import Class
 from firebreak.model.finding import Finding, Severity
 
 _COLOUR = {
@@ -31,8 +32,8 @@ class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     log: LogReview
-    activity: ActivityFacts
-    operations: Sequence[Operation]
+    activity: LoggedActivity
+    operations: Sequence[OperationLike]
     findings: Sequence[Finding]
     suspects: Sequence[Suspect]
 

@@ -21,6 +21,7 @@ from firebreak.cli import (
     inspect,
     intake,
     playbooks,
+    replay,
     respond,
     simulate,
     undo,
@@ -45,6 +46,7 @@ app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("simulate")(simulate.simulate)
 app.command("respond")(respond.respond)
+app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.add_typer(gates.app, name="gates")
 app.add_typer(approvers.app, name="approvers")

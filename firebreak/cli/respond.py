@@ -9,6 +9,7 @@ from pathlib import Path
 
 import typer
 
+from firebreak.approval.requester import spoken
 from firebreak.cli.output import Json, print_error, print_json, safe, say, stdout
 from firebreak.cli.rooms import dossier_of, engine_room
 from firebreak.cli.services import Running, find_services, use_services
@@ -19,6 +20,7 @@ from firebreak.report.dossier import run_json
 from firebreak.settings import Settings
 
 _POLL_SECONDS = 1.0
+REQUESTED_BY = "Who asks, by the name they are enrolled under (default: your login). Whoever asks cannot approve."
 ENDED = ("done", "stopped", "failed")
 
 
@@ -28,6 +30,7 @@ def respond(
     ),
     incident: str = typer.Option("", help="Instead of an alert: go on with this incident."),
     playbook: str = typer.Option("", help="Which playbook (default: the one whose applies_to fits the alert's type)."),
+    requested_by: str = typer.Option("", "--requested-by", help=REQUESTED_BY),
     dry_run: bool = typer.Option(False, "--dry-run", help="Look and plan, change nothing; needs no Prefect server."),
     wait: bool = typer.Option(False, "--wait", help="Wait until the run has ended, gates included."),
     local: bool = typer.Option(False, "--local", help="Carry it out in this process even if a Prefect server runs."),
@@ -45,7 +48,7 @@ def respond(
     if services:
         use_services(services)
     with engine_room(settings) as room:
-        name = incident or _open(room, alert, playbook, dry_run)
+        name = incident or _open(room, alert, playbook, dry_run, requested_by)
         room.store.incidents.get(name)
         if why := Engine(room, name, None, run_id="").why_undo_goes_first():
             raise why
@@ -64,24 +67,25 @@ def respond(
         raise typer.Exit(2 if state == "waiting" else 3)
 
 
-def _open(room: EngineRoom, file: Path | None, playbook: str, dry_run: bool) -> str:
+def _open(room: EngineRoom, file: Path | None, playbook: str, dry_run: bool, requested_by: str) -> str:
     try:
         raw = file.read_bytes() if file else b""
     except OSError as error:
         raise AlertError(f"{file}: {error.strerror}.", hint="Name a file that holds the alert as JSON.") from error
     mode = Mode.DRY_RUN if dry_run else Mode.LIVE
-    opened = room.open(raw, place=str(file), mode=mode, requested_by=requester(), playbook=playbook)
+    opened = room.open(raw, place=str(file), mode=mode, requested_by=requester(requested_by), playbook=playbook)
     if not opened.is_new:
         say(f"This alert already has the incident {opened.incident.id} ({opened.state}).")
     return opened.incident.id
 
 
-def requester() -> str:
-    """The name under which the person at this terminal asks for things."""
+def requester(name: str = "") -> str:
+    """Who asks at this terminal: `name` as it was given, if it was, and always the login."""
     try:
-        return getpass.getuser()
+        login = getpass.getuser()
     except (KeyError, OSError):
-        return "cli"
+        login = "cli"
+    return spoken(name, login)
 
 
 def _here(room: EngineRoom, name: str, *, wait: bool, as_json: bool) -> None:

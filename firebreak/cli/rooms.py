@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from firebreak.engine import Engine, EngineRoom, gather, open_engine_room
 from firebreak.report.dossier import Dossier
 from firebreak.settings import Settings
+from tasks.guidance import instructions
 from tasks.registry import load_steps
 
 
 @contextmanager
 def engine_room(settings: Settings | None = None) -> Iterator[EngineRoom]:
     """Open this installation's engine room."""
-    with open_engine_room(settings or Settings.load(), load_steps()) as room:
+    with open_engine_room(settings or Settings.load(), load_steps(), instructions=instructions()) as room:
         yield room
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.markdown import Markdown
 
 from firebreak.cli.output import Json, print_error, print_json, safe, say, stdout
-from firebreak.cli.respond import requester
+from firebreak.cli.respond import REQUESTED_BY, requester
 from firebreak.cli.rooms import dossier_of, engine_room
 from firebreak.cli.services import Running, find_services, use_services
 from firebreak.engine import Engine, EngineRoom, Undo, pages
@@ -37,6 +37,7 @@ def undo(
     include_attacker: bool = typer.Option(
         False, "--include-attacker", help="Also start and restore what was judged the attacker's."
     ),
+    requested_by: str = typer.Option("", "--requested-by", help=REQUESTED_BY),
     wait: bool = typer.Option(False, "--wait", help="Wait until it has ended, its gate included."),
     dry_run: bool = typer.Option(False, "--dry-run", help="Look and plan, ask nobody, change nothing."),
     local: bool = typer.Option(False, "--local", help="Carry it out in this process even if a Prefect server runs."),
@@ -63,7 +64,7 @@ def undo(
             return
         wanted = Undo(
             number=len(undos_of(room.store, incident)) + 1,
-            requested_by=requester(),
+            requested_by=requester(requested_by),
             asked_at=room.clock(),
             only=tuple(only),
             stages=tuple(stage),
@@ -121,9 +122,10 @@ async def _in_prefect(
     from flows.start import run_state, start_undo
 
     asked = begin_undo(Engine(room, incident, None, run_id=""), wanted)
-    run_id = await start_undo(room, incident, asked.number)
+    run_id, is_new = await start_undo(room, incident, asked.number)
     if not quiet:
-        say(f"Undo {asked.number} of {incident}: {services.run_url(run_id)}")
+        at_it = "" if is_new else " This run is at it already; no second one was started."
+        say(f"Undo {asked.number} of {incident}: {services.run_url(run_id)}{at_it}")
     while wait:
         _, ended = await run_state(run_id)
         if ended or undos_of(room.store, incident)[-1].has_ended:

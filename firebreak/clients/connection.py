@@ -28,6 +28,7 @@ from firebreak.clients.management import Management
 from firebreak.clients.partner_center import PartnerCenterRead, PartnerCenterWrite
 from firebreak.clients.policies.exchange import Call, Policy
 from firebreak.clients.policies.governor import Buckets, Governor
+from firebreak.clients.policies.graph_governor import GraphGovernor
 from firebreak.clients.policies.mode_guard import ARM_READ_POSTS, GRAPH_READ_POSTS, ModeGuard
 from firebreak.clients.policies.recording import Recorder, Recording
 from firebreak.clients.policies.redaction import clean_library_logs
@@ -109,6 +110,7 @@ class _Shared:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._buckets: dict[tuple[str, ...], Buckets] = {}
+        self._graph: dict[tuple[str, ...], Buckets] = {}
         self.prices = PriceCache()
 
     def buckets(self, settings: Settings) -> Buckets:
@@ -122,6 +124,12 @@ class _Shared:
         )
         with self._lock:
             return self._buckets.setdefault(key, Buckets(settings.operations.throttle, time.monotonic))
+
+    def graph_buckets(self, settings: Settings) -> Buckets:
+        """Of a tenant, whoever asks: Identity Protection counts all applications together."""
+        limits = settings.operations.graph_throttle
+        with self._lock:
+            return self._graph.setdefault((settings.cloud.graph, repr(limits)), Buckets(limits, time.monotonic))
 
 
 _SHARED = _Shared()
@@ -154,10 +162,15 @@ async def connect(
     transports = transport or network(settings)
     cloud, operations = settings.cloud, settings.operations
     buckets = _SHARED.buckets(settings) if transport is None else Buckets(operations.throttle, monotonic)
+    graph_buckets = (
+        _SHARED.graph_buckets(settings) if transport is None else Buckets(operations.graph_throttle, monotonic)
+    )
     # Who records reads the prices anew: an answer that was kept from another incident would be missing in the evidence of this one.
     prices = _SHARED.prices if transport is None and recorder is None else PriceCache()
 
-    def policies(names: tuple[str, str], last: Policy | None = None) -> list[Policy]:
+    def policies(names: tuple[str, str], *last: Policy | None) -> list[Policy]:
+        if transports.recorded:
+            return [policy for policy in last if isinstance(policy, Signing)]
         found: list[Policy] = [RequestIds(correlation_id, names=names)]
         if recorder:
             found.append(Recording(recorder, clock))
@@ -171,23 +184,27 @@ async def connect(
             )
         )
         found.append(RequestLog())
-        return [*found, last] if last else found
+        return [*found, *(policy for policy in last if policy)]
 
     async with AsyncExitStack() as stack:
         credentials = Credentials(settings, transports)
         stack.push_async_callback(credentials.close)
 
-        def channel(guard: ModeGuard, names: tuple[str, str], signing: Signing | None) -> Channel:
+        def channel(
+            guard: ModeGuard, names: tuple[str, str], signing: Signing | None, governor: Policy | None = None
+        ) -> Channel:
             inner: httpx.AsyncBaseTransport = transports.http()
             guarded = GuardedHttpTransport(inner, guard, attempt_seconds=operations.attempt_timeout_seconds)
-            made = Channel(guarded, policies(names, signing), operations)
+            made = Channel(guarded, policies(names, governor, signing), operations)
             stack.push_async_callback(made.close)
             return made
 
-        async def graph_token(call: Call) -> str:
+        def graph_tenant(call: Call) -> str:
             own = settings.credential
-            tenant = own.partner_tenant if is_partners(call.url, cloud.graph) else own.tenant_id
-            return await (await credentials.for_tenant(tenant)).bearer(f"{cloud.graph_audience}/.default")
+            return own.partner_tenant if is_partners(call.url, cloud.graph) else own.tenant_id
+
+        async def graph_token(call: Call) -> str:
+            return await (await credentials.for_tenant(graph_tenant(call))).bearer(f"{cloud.graph_audience}/.default")
 
         async def partner_token(_: Call) -> str:
             source = await credentials.for_tenant(settings.credential.partner_tenant)
@@ -208,16 +225,23 @@ async def connect(
             transport=GuardedAzureTransport(
                 transports.azure(), guard, attempt_seconds=operations.attempt_timeout_seconds
             ),
-            policies=[
-                *policies(("x-ms-client-request-id", "x-ms-correlation-request-id")),
+            policies=policies(
+                ("x-ms-client-request-id", "x-ms-correlation-request-id"),
                 Governor(buckets, sleep=sleep, longest_wait_seconds=operations.longest_wait_seconds),
-            ],
+            ),
         )
         stack.push_async_callback(management.close)
         graph = channel(
             ModeGuard(mode, base=cloud.graph, read_posts=GRAPH_READ_POSTS, origins=(cloud.graph,)),
             ("client-request-id", ""),
             Signing(graph_token),
+            GraphGovernor(
+                graph_buckets,
+                cloud.graph,
+                tenant_of=graph_tenant,
+                sleep=sleep,
+                longest_wait_seconds=operations.longest_wait_seconds,
+            ),
         )
         partner = channel(
             ModeGuard(mode, origins=(cloud.partner_center,)),
@@ -243,7 +267,9 @@ async def connect(
             mode=mode,
             eyes=CloudEyes(
                 arm=ArmRead(management, scope, max_pages=operations.max_pages),
-                graph=GraphRead(graph, cloud.graph, max_pages=operations.max_pages),
+                graph=GraphRead(
+                    graph, cloud.graph, max_pages=operations.max_pages, patience=operations.graph_read_seconds
+                ),
                 partner_center=PartnerCenterRead(partner, cloud.partner_center, max_pages=operations.max_pages),
                 blobs=BlobRead(storage, hosts, max_pages=operations.max_pages),
                 prices=Prices(price_list, cloud.prices, currency=operations.currency, cache=prices),

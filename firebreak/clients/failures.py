@@ -122,6 +122,7 @@ def error_of(call: Call, reply: Reply) -> ResponseError:
         return MissingPermissionError(
             f"{asked} was refused with {told}{trace}.",
             hint=hint or "Give the identity the role that allows it; run 'firebreak doctor'.",
+            remote_code=code,
         )
     if reply.status == 429:
         wait = asked_wait(reply.headers)

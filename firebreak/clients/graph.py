@@ -2,6 +2,7 @@
 
     users = await graph.list("/v1.0/users", {"$select": "id,userPrincipalName"})
     alert = await graph.get(f"/beta/security/partner/securityAlerts/{alert_id}")
+    async for page in graph.pages("/v1.0/auditLogs/directoryAudits", {"$filter": "..."}): ...
 
 The path decides the tenant of the token: `/security/partner`, `/tenantRelationships` and `/reports/partners` are the partner's, all else is the
 customer's.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,38 +35,57 @@ def is_partners(url: str, base: str) -> bool:
 
 
 class GraphRead:
-    """`JsonReader` for Graph."""
+    """`GraphReader`. `patience` bounds one request with all its repetitions, in seconds; 0 leaves it to the channel."""
 
-    def __init__(self, channel: Channel, base: str, *, max_pages: int) -> None:
+    def __init__(self, channel: Channel, base: str, *, max_pages: int, patience: float = 0.0) -> None:
         self._channel = channel
         self._base = base
         self._max_pages = max_pages
+        self._patience = patience
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any] | None:
         """Return the document, or None when it is not there."""
-        call = Call("GET", _url(self._base, path, params), {"Accept": "application/json"}, is_read=True)
+        call = self._call(_url(self._base, path, params))
         reply = await self._channel.send(call)
         if is_absent(reply) or reply.status == 204:
             return None
         return _object(call, reply)
 
-    async def list(self, path: str, params: Mapping[str, str] | None = None) -> builtins.list[dict[str, Any]]:
-        """Return all pages as one list, following `@odata.nextLink` on this service only."""
-        url, found, seen = _url(self._base, path, params), builtins.list[dict[str, Any]](), set[str]()
+    async def list(
+        self, path: str, params: Mapping[str, str] | None = None, *, eventual: bool = False
+    ) -> builtins.list[dict[str, Any]]:
+        """Return all pages as one list; `eventual` as in `pages`."""
+        return [item async for page in self.pages(path, params, eventual=eventual) for item in page]
+
+    async def pages(
+        self, path: str, params: Mapping[str, str] | None = None, *, eventual: bool = False
+    ) -> AsyncIterator[builtins.list[dict[str, Any]]]:
+        """Yield page after page, following `@odata.nextLink` on this service only. A list that is not there is an error, not an empty one.
+
+        `eventual` asks for the index that advanced queries need (header `ConsistencyLevel`, and `$count=true` in the query), which lags by
+        some seconds: https://learn.microsoft.com/graph/aad-advanced-queries
+        """
+        query = {**(params or {}), "$count": "true"} if eventual else params
+        url, seen = _url(self._base, path, query), set[str]()
         while True:
-            call = Call("GET", url, {"Accept": "application/json"}, is_read=True)
+            call = self._call(url)
+            if eventual:
+                call.headers["ConsistencyLevel"] = "eventual"
             document = _object(call, await self._channel.send(call))
             value = document.get("value")
             if not isinstance(value, builtins.list) or not all(isinstance(item, dict) for item in value):
                 raise unreadable(call, 'a list without "value"')
-            found += value
+            yield value
             link = document.get("@odata.nextLink")
             if not link:
-                return found
+                return
             url = following(self._base, str(link))
             if url in seen or len(seen) >= self._max_pages:
                 raise unreadable(call, "pages that never end")
             seen.add(url)
+
+    def _call(self, url: str) -> Call:
+        return Call("GET", url, {"Accept": "application/json"}, is_read=True, patience=self._patience)
 
     async def names_of(self, object_ids: builtins.list[str]) -> builtins.list[dict[str, Any]]:
         """Return the directory objects of these ids (a read that is a POST), a thousand at a time; unknown ids are left out."""

@@ -16,6 +16,7 @@ from firebreak.model.ids import ResourceId, guid
 
 _PLAIN = re.compile(r"[^/\\?#%\x00-\x1f\x7f]+")
 
+_POLICY = r"/providers/microsoft\.authorization/policy(set)?definitions/[^/]+(/versions/[^/]+)?"
 # Reads above the subscription; nothing is ever written there.
 _ABOVE = re.compile(
     "|".join(
@@ -25,6 +26,8 @@ _ABOVE = re.compile(
             r"/providers/microsoft\.support/services(/[^/]+(/problemclassifications(/[^/]+)?)?)?",
             r"/providers/microsoft\.resourcegraph/resources",
             r"/providers/microsoft\.authorization/(policydefinitions|policysetdefinitions|roledefinitions)(/[^/]+)?",
+            # What policies that are assigned above the subscription say, which bind it all the same; never a list.
+            rf"(/providers/microsoft\.management/managementgroups/[^/]+)?{_POLICY}",
             # The tenant's activity log: the only place that shows elevateAccess.
             r"/providers/microsoft\.insights/eventtypes/management/values",
         )

@@ -48,11 +48,15 @@ _NOT_SENT = (
 
 @dataclass(frozen=True)
 class Transports:
-    """Makers of the raw transports, called once per connection. `credential` replaces signing in (None: by settings); it gets the tenant."""
+    """Makers of the raw transports, called once per connection. `credential` replaces signing in (None: by settings); it gets the tenant.
+
+    `recorded`: what comes is played back, so that there is nothing to throttle, to repeat, or to record again.
+    """
 
     azure: Callable[[], AsyncHttpTransport[HttpRequest, AsyncHttpResponse]]
     http: Callable[[], httpx.AsyncBaseTransport]
     credential: Callable[[str], AsyncTokenCredential] | None = None
+    recorded: bool = False
 
 
 def network(settings: Settings) -> Transports:

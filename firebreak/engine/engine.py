@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -16,6 +16,7 @@ from firebreak import __version__
 from firebreak.approval import GateView
 from firebreak.approval.pre_authorised import Beforehand
 from firebreak.engine import seals
+from firebreak.engine.eyes import EyesOfRound
 from firebreak.engine.fresh import Fresh
 from firebreak.engine.room import Clouds, EngineRoom
 from firebreak.engine.undos import undo_gate, undos_of
@@ -60,11 +61,27 @@ class Question:
         return f"gate-{self.plan.stage}-{self.plan.round}-{self.plan.digest[:12]}-{self.view.ask}"
 
 
+class Asks(Protocol):
+    """What the engine needs of whoever asks people: the gate desk, or in a replay what they said then."""
+
+    def open(
+        self,
+        incident: Incident,
+        plan: Plan,
+        gate: Gate,
+        round: int,  # noqa: A002
+        beforehand: Beforehand | None = None,
+    ) -> GateView: ...
+
+    def list(self) -> tuple[GateView, ...]: ...
+
+
 class Engine:
     """One incident, its playbook as it was when the incident was opened, and a connection to the clouds."""
 
     def __init__(self, room: EngineRoom, incident_id: str, clouds: Clouds | None, *, run_id: str) -> None:
         self.room = room
+        self.desk: Asks = room.desk
         self.incident: Incident = room.store.incidents.get(incident_id)
         self.playbook: Playbook = msgspec.convert(room.store.values.get(incident_id, "playbook"), Playbook)
         self._open_clouds = clouds
@@ -132,7 +149,11 @@ class Engine:
         try:
             self._clouds.note_step(step.id, number)
             with working_on(incident=incident, step=step.id):
-                facts = await loaded.collect(self._clouds.eyes, case) if loaded.collect else _conclude(loaded, case)
+                facts = (
+                    await loaded.collect(EyesOfRound(self._clouds.eyes, case.now), case)
+                    if loaded.collect
+                    else _conclude(loaded, case)
+                )
         except (CredentialError, UnreachableError) as error:
             self._failed(number, stage, step.id, error)
             raise
@@ -157,11 +178,6 @@ class Engine:
 
     def case(self, number: int, *, respect_left_out: bool = True) -> Case:
         """Everything known in a round, for pure functions. An undo passes over what was left out when it was to be done."""
-        facts: dict[type[Any], Any] = {}
-        for name, loaded in self.room.steps.items():
-            kind = loaded.step.produces
-            if kind is not None and (found := self._store.facts.load(self.incident.id, number, name, kind)) is not None:
-                facts[kind] = found
         needed = sorted(
             {p for s in self.playbook.stages for name in s.steps for p in self.room.steps[name].step.permissions}
         )
@@ -169,18 +185,19 @@ class Engine:
         installation["recover.reactivate_entitlement"] = {
             "reactivation_days": self.room.settings.operations.reactivation_days
         }
+        installation["investigate.sign_ins"] = {"api": self.room.settings.operations.sign_ins_api}
         if self.room.settings.contact is not None:
             installation["notify.support_ticket"] = {
                 "contact": self.room.settings.contact.model_dump(exclude_none=True)
             }
         began = self.value(f"round-{number}")
-        rows = self._journal().rows(self.incident.id)
+        rows = self._rows()
         return Case(
             incident=self.incident,
             playbook=self.playbook,
             now=datetime.fromisoformat(began) if began else self.room.clock(),
-            facts=facts,
-            outcomes={row.action.id: row.outcome for row in rows if row.state.is_final},
+            facts=self._facts(number),
+            outcomes=self._ends(rows),
             round=number,
             installation=installation,
             left_out=_left_out(rows) if respect_left_out else {},
@@ -188,6 +205,15 @@ class Engine:
             placed=placed(rows),
             operator=self.room.settings.protection.as_protection(),
         )
+
+    def _facts(self, number: int) -> dict[type[Any], Any]:
+        """The facts of a round, by their type."""
+        found: dict[type[Any], Any] = {}
+        for name, loaded in self.room.steps.items():
+            kind = loaded.step.produces
+            if kind is not None and (kept := self._store.facts.load(self.incident.id, number, name, kind)) is not None:
+                found[kind] = kept
+        return found
 
     def not_looked_at(self, number: int) -> tuple[NotLookedAt, ...]:
         """What was in scope and not read in a round: said by the facts, and by steps that failed or were skipped."""
@@ -203,6 +229,18 @@ class Engine:
         return tuple(dict.fromkeys(missed))
 
     # Planning and asking ------------------------------------------------------------------------------------------------------
+
+    def round_for(self, stage: Stage, attempt: int, number: int) -> int:  # noqa: ARG002 - a replay needs them
+        """The round that a plan is made from when the newest is `number`."""
+        return number
+
+    def next_round(self, number: int, after: tuple[Stage, int] | None = None) -> int:  # noqa: ARG002
+        """The round in which the world is looked at again after a stage's attempt, or at the end; `number` itself when it cannot be."""
+        return number + 1
+
+    def asks(self, stage: Stage, attempt: int) -> bool:  # noqa: ARG002
+        """Whether anybody is asked about a plan; else it is carried out by nobody."""
+        return self.incident.mode.may_write
 
     def has_planned(self, stage: Stage, attempt: int) -> bool:
         return self._store.plans.for_stage(self.incident.id, stage.id, attempt) is not None
@@ -281,7 +319,7 @@ class Engine:
     def question(self, stage: Stage, attempt: int, number: int, page: Callable[[Engine, GateView], str]) -> Question:
         """The gate's current question about the stage's plan; `page` writes what its approvers read."""
         plan, gate = self.plan(stage, attempt, number), self.gate_of(stage)
-        view = self.room.desk.open(self.incident, plan, gate, attempt, self._beforehand(plan, number))
+        view = self.desk.open(self.incident, plan, gate, attempt, self._beforehand(plan, number))
         people = [p.name for p in self.room.approvers.who_may_answer(view.roles, self.incident)]
         return Question(view, plan, gate, page(self, view), tuple(people))
 
@@ -406,7 +444,7 @@ class Engine:
 
     def closing_note(self, state: str) -> str:
         if state == "stopped":
-            rejected = [v for v in self.room.desk.list() if v.incident == self.incident.id and v.state == "rejected"]
+            rejected = [v for v in self.desk.list() if v.incident == self.incident.id and v.state == "rejected"]
             said = "".join(f" {v.closed_by} at {v.id}: {v.closing_reason}" for v in rejected)
             return f"A person rejected a plan; nothing after it was done.{said}"
         if bad := self._ended_badly():
@@ -418,10 +456,14 @@ class Engine:
         return [o for o in self._ended().values() if not o.state.is_good and o.state is not ActionState.LEFT_OUT]
 
     def _ended(self) -> dict[str, Outcome]:
-        return self._journal().outcomes(self.incident.id)
+        return self._ends(self._rows())
 
-    def _journal(self) -> Journal:
-        return Journal(self._store, self.room.audit, self.room.clock)
+    def _ends(self, rows: Iterable[JournalRow]) -> dict[str, Outcome]:
+        return {row.action.id: row.outcome for row in rows if row.state.is_final}
+
+    def _rows(self) -> list[JournalRow]:
+        """What became of the actions so far."""
+        return Journal(self._store, self.room.audit, self.room.clock).rows(self.incident.id)
 
     def value(self, key: str) -> Any:
         """What was remembered of this incident under a key, or None."""

@@ -6,12 +6,26 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from firebreak.approval import confirmations_of
 from firebreak.engine.undos import undos_of
 from firebreak.execution import Journal
 from firebreak.execution.undo import standing
-from firebreak.model.facts import ActivityFacts, Attribution, BurnRate, Class, Inventory, SpendFacts, SubscriptionFacts
+from firebreak.model.facts import (
+    ActivityFacts,
+    AlertFacts,
+    Attribution,
+    BurnRate,
+    Class,
+    Inventory,
+    QuotaFacts,
+    SpendFacts,
+    SubscriptionFacts,
+)
 from firebreak.model.plan import UNDO, Plan
 from firebreak.report.dossier import ActionRow, ApprovalRow, Dossier, GateRow, StepRow, TimelineRow, UndoRow
+from firebreak.report.todo import all_items
 
 if TYPE_CHECKING:
     from firebreak.engine.engine import Engine
@@ -28,7 +42,7 @@ def gather(engine: Engine, last_round: int) -> Dossier:
     plans = tuple(store.plans.load(digest) for _, _, digest in store.plans.list(incident.id))
     actions = _actions(engine, plans)
     gates = _gates(engine)
-    return Dossier(
+    dossier = Dossier(
         incident=incident,
         playbook=engine.playbook,
         state=row.state,
@@ -43,6 +57,8 @@ def gather(engine: Engine, last_round: int) -> Dossier:
         not_looked_at=engine.not_looked_at(last_round),
         subscription=first.get(SubscriptionFacts),
         activity=first.get(ActivityFacts),
+        alerts=first.get(AlertFacts),
+        quota=first.get(QuotaFacts),
         attribution=first.get(Attribution),
         inventory=first.get(Inventory),
         spend=first.get(SpendFacts),
@@ -53,7 +69,10 @@ def gather(engine: Engine, last_round: int) -> Dossier:
         undos=_undos(engine, actions),
         promises=_promises(engine, plans, actions, gates),
         report_files=store.values.get(incident.id, "report", {}),
+        instructions=tuple(engine.room.instructions),
+        confirmations=confirmations_of(engine.room.audit, incident.id),
     )
+    return msgspec.structs.replace(dossier, todo=tuple(all_items(dossier)))
 
 
 def _steps(engine: Engine) -> tuple[StepRow, ...]:
@@ -127,7 +146,7 @@ def _undos(engine: Engine, actions: tuple[ActionRow, ...]) -> tuple[UndoRow, ...
 
 def _gates(engine: Engine) -> tuple[GateRow, ...]:
     rows = []
-    for view in reversed([v for v in engine.room.desk.list() if v.incident == engine.incident.id]):
+    for view in reversed([v for v in engine.desk.list() if v.incident == engine.incident.id]):
         answers = [
             ApprovalRow(approver=a.approver, decision="approve", reason=a.reason, at=a.at, channel=a.channel)
             for a in view.approvals
@@ -178,11 +197,11 @@ def _in_words(kind: str, who: str, data: Mapping[str, Any], titles: Mapping[str,
         case "incident.opened":
             return f"Incident opened for alert {said.get('type')} by {who}, playbook {said.get('playbook')}, {said.get('mode')}"
         case "plan.made":
-            return f"Plan made for {said.get('stage')}, round {said.get('round')}: {said.get('actions')} actions"
+            return f"Plan made for {said.get('stage')}, round {said.get('round')}; actions: {said.get('actions')}"
         case "plan.refused":
             return f"Plan for {said.get('stage')} refused: {said.get('problems')}"
         case "gate.opened":
-            return f"Gate {said.get('gate')} asks; it needs {said.get('required')} approvals"
+            return f"Gate {said.get('gate')} asks; approvals needed: {said.get('required')}"
         case "gate.pre_authorised":
             return f"Gate {said.get('gate')}: nobody was asked; playbook {said.get('playbook')} pre-authorises its {said.get('actions')} actions and the operator switched it on"
         case "gate.not_pre_authorised":
@@ -198,8 +217,13 @@ def _in_words(kind: str, who: str, data: Mapping[str, Any], titles: Mapping[str,
                 "accepted" if data.get("accepted") else f"refused ({said.get('refused_because', '').replace('_', ' ')})"
             )
             return f"{who} answers {said.get('gate')} with {said.get('decision')}: {ended}"
+        case "item.confirmed":
+            if not data.get("accepted"):
+                return f"{who} tries to confirm {said.get('item')}: refused ({said.get('refused_because', '').replace('_', ' ')})"
+            note = f" ({said['note']})" if said.get("note") else ""
+            return f"{who} on {said.get('item')}, {said.get('text')}: {said.get('answer', '').replace('_', ' ')}{note}"
         case "execution.began":
-            return f"Carrying out {said.get('gate')}: {said.get('actions')} actions"
+            return f"Carrying out {said.get('gate')}; actions: {said.get('actions')}"
         case "action.started":
             return f"{titles.get(said.get('action', ''), said.get('action'))}: request sent"
         case "action.ended":
@@ -217,7 +241,7 @@ def _in_words(kind: str, who: str, data: Mapping[str, Any], titles: Mapping[str,
 
 
 def _whose(kind: str) -> str:
-    return "approver" if kind == "gate.answered" else "engine"
+    return {"gate.answered": "approver", "item.confirmed": "responder"}.get(kind, "engine")
 
 
 def _attacker_rows(activity: ActivityFacts | None, found: Attribution | None) -> list[TimelineRow]:

@@ -9,12 +9,14 @@ from firebreak.clients.policies.redaction import without_secrets
 from firebreak.engine.engine import Engine
 from firebreak.engine.gather import gather
 from firebreak.engine.permissions import not_allowed
+from firebreak.errors import IntegrityError
 from firebreak.model.facts import Attribution, BurnRate, SubscriptionFacts
 from firebreak.model.plan import UNDO, Plan
+from firebreak.model.todo import Item
 from firebreak.report import case_page as case_pages
 from firebreak.report import gate_page as gate_pages
 from firebreak.report.csv_tables import csv_files
-from firebreak.report.dossier import run_json
+from firebreak.report.dossier import EvidenceRow, run_json
 from firebreak.report.hostile import printable_json
 from firebreak.report.html import report_html
 from firebreak.report.markdown import report_markdown
@@ -35,10 +37,12 @@ def gate_page(engine: Engine, view: GateView) -> str:
         required=view.required,
         problem=view.last_problem,
         escalated=view.escalated,
+        unknown_requester=view.unknown_requester,
         pre_authorised=next((a.approver for a in view.approvals if a.pre_authorised), ""),
         attribution=case.get(Attribution),
         burn=_burn(engine, number),
         subscription=case.get(SubscriptionFacts),
+        checks=_checks(engine, plan, number),
     )
 
 
@@ -69,7 +73,9 @@ def write_report(engine: Engine, number: int, state: str) -> str:
     files["csv"] = folder / "actions.csv"
     engine.remember("last-round", number)
     engine.remember("report", {kind: str(path) for kind, path in files.items()})
-    dossier = msgspec.structs.replace(gather(engine, number), state=state, note=engine.closing_note(state))
+    dossier = msgspec.structs.replace(
+        gather(engine, number), state=state, note=engine.closing_note(state), evidence=_evidence(engine)
+    )
     page = without_secrets(report_markdown(dossier))
     files["html"].write_text(without_secrets(report_html(dossier)), encoding="utf-8")
     files["markdown"].write_text(page, encoding="utf-8")
@@ -79,6 +85,25 @@ def write_report(engine: Engine, number: int, state: str) -> str:
         (folder / name).write_bytes(without_secrets(table.decode()).encode())
     engine.room.audit.append(engine.incident.id, "report.written", who="engine", data={"round": number})
     return page
+
+
+def _checks(engine: Engine, plan: Plan, number: int) -> list[Item]:
+    """What people are asked to do before a plan with such steps."""
+    if plan.stage == UNDO:
+        return []
+    phases = {action.step.split(".")[0] for action in plan.actions}
+    return [item for item in gather(engine, number).todo if phases & set(item.before)]
+
+
+def _evidence(engine: Engine) -> tuple[EvidenceRow, ...]:
+    """The raw answers of this incident; none when their list is damaged: `incidents verify` says so, and the report is written all the same."""
+    try:
+        entries = engine.room.evidence.manifest(engine.incident.id)
+    except IntegrityError:
+        return ()
+    return tuple(
+        EvidenceRow(step=e.step, at=e.at, method=e.method, url=e.url, status=e.status, digest=e.digest) for e in entries
+    )
 
 
 def _burn(engine: Engine, number: int) -> BurnRate | None:

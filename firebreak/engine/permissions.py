@@ -7,11 +7,11 @@ above the plan's page. What guard rails leave alone (locks of others, say) is no
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import msgspec
 
-from firebreak.analysis import policies, rights
+from firebreak.analysis import rights
+from firebreak.engine.policy_obstacles import PolicyView, type_of
 from firebreak.guardrails import is_arm
 from firebreak.model.case import Case
 from firebreak.model.facts import AccessFacts, SubscriptionFacts
@@ -21,7 +21,7 @@ from firebreak.model.step import LoadedStep, Step
 from firebreak.report.hostile import markdown
 
 _TAKES_AWAY = ("delete", "remove")
-_SHOWN = 3
+_MOST = 12
 # Which permissions of its step an action of a kind needs to be sent, by the last word of the kind; what is left serves the undo.
 _ENDINGS = {
     "delete": ("/delete",),
@@ -50,6 +50,7 @@ class Obstacle(msgspec.Struct, frozen=True, kw_only=True):
 def obstacles(plan: Plan, steps: Mapping[str, LoadedStep], case: Case) -> tuple[Obstacle, ...]:
     """Everything known to stand in the way of the plan's actions, in the plan's order."""
     found: dict[tuple[str, str, str, str, bool], int] = {}
+    policies = PolicyView(case)
     removed = {
         action.target.lower(): place for place, action in enumerate(plan.actions) if action.kind == "lock.remove"
     }
@@ -62,7 +63,7 @@ def obstacles(plan: Plan, steps: Mapping[str, LoadedStep], case: Case) -> tuple[
             _rights(action, step, case),
             _denials(action, step, case),
             _locks(action, case, gone),
-            _policies(action, case),
+            policies.refused(action),
         )
         for kind, what, todo, sure in dict.fromkeys(one for way in ways for one in way):
             key = (kind, step.title, what, todo, sure)
@@ -87,6 +88,13 @@ def not_allowed(plan: Plan, steps: Mapping[str, LoadedStep], case: Case) -> str:
     for head, group in parts:
         if group:
             lines += ["> " + head, ">", *(f"> - {_line(one)}" for one in group), ""]
+    policies = PolicyView(case).not_judged(plan)
+    if policies:
+        lines += ["> **Policies not judged.** Azure may refuse what they forbid; Firebreak could not tell:", ">"]
+        lines += [f"> - {markdown(name, 120)} ({count}): {markdown(why, 300)}" for name, why, count in policies[:_MOST]]
+        if len(policies) > _MOST:
+            lines.append(f"> - … and {len(policies) - _MOST} more")
+        lines.append("")
     unread = _unread(plan, case)
     if unread:
         lines += ["> " + unread, ""]
@@ -110,7 +118,7 @@ def _unread(plan: Plan, case: Case) -> str:
 def needs(action: Action, step: Step) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """The permissions of a step that one action needs, each with the scope it is needed at: (to be sent, to be undone)."""
     places = [action.target, *([str(action.params["snapshot"])] if "snapshot" in action.params else [])]
-    kinds = {place: _type(place) for place in places}
+    kinds = {place: type_of(place) for place in places}
     endings = _ENDINGS.get(action.kind.rsplit(".", 1)[-1], ("/write",))
     sent: list[tuple[str, str]] = []
     undone: list[tuple[str, str]] = []
@@ -130,11 +138,6 @@ def _is_about(permission: str, kind: str) -> bool:
     words = permission.split("/")
     subject = "/".join(words[:-2] if words[-1] == "action" else words[:-1])
     return kind == subject or kind.startswith(subject + "/")
-
-
-def _type(target: str) -> str:
-    kind = ResourceId.parse(target).type
-    return "microsoft.resources/subscriptions/resourcegroups" if kind == "microsoft.resources/resourcegroups" else kind
 
 
 def _rights(action: Action, step: Step, case: Case) -> Iterator[tuple[str, str, str, bool]]:
@@ -178,7 +181,7 @@ def _where(scope: str) -> str:
     )
 
 
-# Locks and policies -----------------------------------------------------------------------------------------------------------
+# Locks -----------------------------------------------------------------------------------------------------------
 
 
 def _locks(action: Action, case: Case, gone: Iterable[str]) -> Iterator[tuple[str, str, str, bool]]:
@@ -194,24 +197,3 @@ def _locks(action: Action, case: Case, gone: Iterable[str]) -> Iterator[tuple[st
             continue
         what = f"lock {markdown(lock.id.rsplit('/', 1)[-1], 80)} ({markdown(lock.level, 20)}) on {_where(lock.scope)}"
         yield "lock", what, "Nothing in this plan removes it first: remove it, or leave these out.", True
-
-
-def _policies(action: Action, case: Case) -> Iterator[tuple[str, str, str, bool]]:
-    access, document = case.get(AccessFacts), action.params.get("document")
-    if access is None or not isinstance(document, Mapping):
-        return
-    target = str(action.params.get("snapshot") or action.target)
-    kind = ResourceId.parse(target).type
-    if kind.startswith(("microsoft.authorization/", "microsoft.support/", "microsoft.quota/")):
-        return
-    resource: dict[str, Any] = {**document, "type": kind, "name": target.rsplit("/", 1)[-1]}
-    for assignment in access.policy_assignments:
-        definition = access.policy_definitions.get(assignment.definition_id.lower())
-        if definition is None:
-            continue  # initiatives, and what lies above the subscription: most of them only audit
-        met = policies.denies(assignment, definition, target, resource)
-        if met is not False:
-            name = markdown(assignment.name or assignment.id.rsplit("/", 1)[-1], 80)
-            effect = "denies" if met else "may deny"
-            what = f"policy {name} {effect} writing {kind.rsplit('/', 1)[-1]} on {_where(target)}"
-            yield "policy", what, "Exempt it, or leave these out and what waits for them.", met is True

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 from sqlalchemy.exc import DatabaseError
 
-from firebreak.approval import Approvers, GateDesk
+from firebreak.approval import Approvers, ConfirmationDesk, GateDesk
 from firebreak.audit import AuditLog
 from firebreak.clients import CloudEyes, Recorded, Recorder, Transports, connect
 from firebreak.clients.secrets import reveal_now
@@ -27,6 +27,7 @@ from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.mode import Mode
 from firebreak.model.playbook import Playbook
 from firebreak.model.step import LoadedStep
+from firebreak.model.todo import Instruction
 from firebreak.playbook import choose_playbook, find_playbooks
 from firebreak.settings import Settings
 from firebreak.store import Store
@@ -60,7 +61,7 @@ class Clouds:
 
 @dataclass(frozen=True)
 class EngineRoom:
-    """Shared parts. `steps` come from `tasks.registry`, handed in because the engine does not import the runbook.
+    """Shared parts. `steps` and `instructions` come from the runbook, handed in because the engine does not import it.
 
     `transport` replaces the network; `sleep` and `monotonic` then belong to the same world as `clock`.
     """
@@ -73,9 +74,15 @@ class EngineRoom:
     evidence: EvidenceStore
     steps: Mapping[str, LoadedStep]
     clock: Callable[[], datetime] = utc_now
+    instructions: Sequence[Instruction] = ()
     transport: Transports | None = None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     monotonic: Callable[[], float] = time.monotonic
+
+    @property
+    def confirmations(self) -> ConfirmationDesk:
+        """Where people say what they have done."""
+        return ConfirmationDesk(self.store, self.approvers, self.audit, self.clock)
 
     def playbooks(self) -> dict[str, Playbook]:
         """Shipped playbooks and those in `<home>/playbooks`, checked against the steps there are."""
@@ -203,7 +210,11 @@ def _correlation(incident: Incident) -> str:
 
 @contextmanager
 def open_engine_room(
-    settings: Settings, steps: Mapping[str, LoadedStep], *, clock: Callable[[], datetime] = utc_now
+    settings: Settings,
+    steps: Mapping[str, LoadedStep],
+    *,
+    instructions: Sequence[Instruction] = (),
+    clock: Callable[[], datetime] = utc_now,
 ) -> Iterator[EngineRoom]:
     """Open store, evidence and gate desk of this installation.
 
@@ -239,5 +250,6 @@ def open_engine_room(
             desk=GateDesk(store, approvers, audit, clock, settings.pre_authorised_playbooks),
             evidence=evidence,
             steps=steps,
+            instructions=tuple(instructions),
             clock=clock,
         )

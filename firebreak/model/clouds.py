@@ -68,6 +68,14 @@ class JsonReader(Protocol):
     async def list(self, path: str, params: Mapping[str, str] | None = None) -> list[dict[str, Any]]: ...
 
 
+class GraphReader(JsonReader, Protocol):
+    """Graph, reads. `pages` yields page after page, so that a long list can be cut off; `eventual` asks for the index of advanced queries."""
+
+    def pages(
+        self, path: str, params: Mapping[str, str] | None = None, *, eventual: bool = False
+    ) -> AsyncIterator[list[dict[str, Any]]]: ...
+
+
 class JsonWriter(Protocol):
     """Partner Center or Graph, one write a call. `request_id` makes a retry idempotent where the service honours it."""
 
@@ -102,13 +110,13 @@ class PriceReader(Protocol):
 
 
 class Eyes(Protocol):
-    """Everything a step may read with. `now()` is the run's clock."""
+    """Everything a step may read with. `now()` is the time as of which things are read: in a round, when the round began."""
 
     @property
     def arm(self) -> ArmReader: ...
 
     @property
-    def graph(self) -> JsonReader: ...
+    def graph(self) -> GraphReader: ...
 
     @property
     def partner_center(self) -> JsonReader: ...

@@ -5,6 +5,7 @@ Each type inherits `Facts` and with it the honest list of what was not looked at
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -54,6 +55,54 @@ class SubscriptionFacts(Facts, frozen=True, kw_only=True):
     indirect_resellers: tuple[str, ...] = ()
     entitlement: str = ""
     entitlement_status: str = ""
+
+
+# investigate.alerts ------------------------------------------------------------------------------------------------------
+
+
+class SeenAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """One of Microsoft's alerts about the customer. `status` is active, investigating or resolved, in lower case; "" when not told."""
+
+    id: str
+    type: str = ""
+    title: str = ""
+    severity: str = ""
+    status: str = ""
+    resolved_reason: str = ""
+    subscription_id: str = ""
+    detected_at: datetime | None = None
+
+
+class FraudEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One fraud event in Partner Center's audit records."""
+
+    at: datetime | None = None
+    subscription_id: str = ""
+
+
+class Advisory(msgspec.Struct, frozen=True, kw_only=True):
+    """A security advisory that the customer was sent through Service Health. `status` is active or resolved, in lower case."""
+
+    id: str
+    title: str = ""
+    status: str = ""
+    updated_at: datetime | None = None
+
+
+class AlertFacts(Facts, frozen=True, kw_only=True):
+    """Microsoft's alerts about this customer, this incident's among them, the fraud events that Partner Center noted, and the security
+    advisories that the customer was sent.
+
+    `this_alert` is None when Microsoft lists none with the incident's id; that means something only where `were_read`. `new_fields` are
+    names of fields that this release does not know.
+    """
+
+    this_alert: SeenAlert | None = None
+    others: tuple[SeenAlert, ...] = ()
+    events: tuple[FraudEvent, ...] = ()
+    advisories: tuple[Advisory, ...] = ()
+    were_read: bool = False
+    new_fields: tuple[str, ...] = ()
 
 
 # investigate.activity_log ------------------------------------------------------------------------------------------------
@@ -121,6 +170,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     no_mfa_before: int = 0
     peak_before: int = 0
     names_before: tuple[str, ...] = ()  # the different operations, lower case
+    groups_before: tuple[str, ...] = ()  # the resource groups worked in, lower case; of services alone, as the regions
+    regions_before: tuple[str, ...] = ()
 
 
 class ActivityFacts(Facts, frozen=True, kw_only=True):
@@ -138,6 +189,10 @@ class ActivityFacts(Facts, frozen=True, kw_only=True):
     callers: tuple[Caller, ...] = ()
     sessions: tuple[Session, ...] = ()
     creators: dict[str, Operation] = {}
+
+    def made_before(self) -> Iterator[Operation]:
+        """The operations from before the window that made what stands."""
+        return (operation for operation in self.creators.values() if operation.at < self.window_start)
 
 
 # investigate.inventory ---------------------------------------------------------------------------------------------------
@@ -260,6 +315,16 @@ class RoleAssignment(msgspec.Struct, frozen=True, kw_only=True):
     document: dict[str, Any] = {}
 
 
+class CustomRole(msgspec.Struct, frozen=True, kw_only=True):
+    """A role definition that the tenant made itself. `assigned` counts the role assignments in this subscription that use it."""
+
+    id: str
+    name: str
+    created_at: datetime | None = None
+    created_by: str = ""
+    assigned: int = 0
+
+
 class Lock(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     scope: str
@@ -280,16 +345,21 @@ class PolicyAssignment(msgspec.Struct, frozen=True, kw_only=True):
 class AccessFacts(Facts, frozen=True, kw_only=True):
     """Who may do what in the subscription, and what is locked or denied. `deny_assignments` are raw documents.
 
-    `locks_were_read` is False when locks may be there that nobody saw. `policy_definitions` are the raw documents behind the policy
-    assignments, by id in lower case; one that is missing could not be read.
+    `locks_were_read` and `policies_were_read` are False when locks or policy assignments may be there that nobody saw.
+    `policy_definitions` are the documents of definitions and initiatives behind the policy assignments, by id in lower case and without what
+    does not decide; `policies_not_read` says why one is missing. `policy_exemptions` are raw documents, None when they could not be read.
     """
 
     role_assignments: tuple[RoleAssignment, ...] = ()
+    custom_roles: tuple[CustomRole, ...] = ()
     locks: tuple[Lock, ...] = ()
     policy_assignments: tuple[PolicyAssignment, ...] = ()
     deny_assignments: tuple[dict[str, Any], ...] = ()
     locks_were_read: bool = True
+    policies_were_read: bool = True
     policy_definitions: dict[str, dict[str, Any]] = {}
+    policies_not_read: dict[str, str] = {}
+    policy_exemptions: tuple[dict[str, Any], ...] | None = ()
 
 
 # investigate.spend -------------------------------------------------------------------------------------------------------
@@ -358,10 +428,19 @@ class QuotaUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QuotaFacts(Facts, frozen=True, kw_only=True):
-    """vCPU quota by region and family; `requests` are quota requests made during the window (raw documents)."""
+    """vCPU quota by region and family; `requests` and `tickets` for more that were made during the window are raw documents.
+
+    `without_compute` are regions of the subscription where Azure offers no machines: nothing can be started there. What could still be
+    started, and who asked for more, is worked out in `firebreak.analysis.quota`.
+    """
 
     usages: tuple[QuotaUsage, ...] = ()
     requests: tuple[dict[str, Any], ...] = ()
+    tickets: tuple[dict[str, Any], ...] = ()
+    tickets_were_read: bool = (
+        False  # only then does a ticket that the log shows and that is missing here ask for something else
+    )
+    without_compute: tuple[str, ...] = ()
 
 
 # investigate.prices ------------------------------------------------------------------------------------------------------

@@ -42,7 +42,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """A step's declaration.
 
     `id` is `<phase>.<file name>`; a mismatch with the file is refused at load time. `produces` is the Facts type of a reading
-    step; `needs` are Facts types that must have been collected. `permissions` are ARM actions the acting identity needs.
+    step; `needs` are Facts types that must have been collected. `permissions` are ARM actions the acting identity needs,
+    `graph_permissions` permissions of Microsoft Graph; what a missing one of these costs is said by the step's facts, and stops nothing.
     `guidance` names rows of the guidance checklist. `description` is one or two sentences for people. `parameters` maps the names a
     playbook may set to their meaning. `comes_after` are steps that must stand before this one in a playbook (P9).
     """
@@ -52,6 +53,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     effect: Effect
     description: str
     permissions: tuple[str, ...] = ()
+    graph_permissions: tuple[str, ...] = ()
     guidance: tuple[str, ...] = ()
     produces: type[Any] | None = None
     needs: tuple[type[Any], ...] = ()

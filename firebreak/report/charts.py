@@ -29,7 +29,10 @@ def spend_chart(spend: SpendFacts) -> str | None:
     days = spend.total.days[-_MOST_DAYS:]
     amounts = [max(Decimal(0), amount) for amount in spend.total.amounts[-_MOST_DAYS:]]
     usual, bounds = _last(spend.baseline, len(days)), _last(spend.bounds, len(days))
-    flagged = {flag.day for flag in spend.flagged}
+    # The bars are totals: a day on which only one small group stood out would be an alarm that nobody sees a cause for.
+    flagged = {flag.day for flag in spend.flagged if flag.key == spend.total.key}
+    if spend.start_day is not None:
+        flagged |= {day for day in days if spend.start_day <= day <= (spend.end_day or days[-1])}
     top = max([*amounts, *(u for u in usual if u is not None)]) or Decimal(1)
     step = (_WIDTH - _LEFT - _RIGHT) / len(days)
 
@@ -60,7 +63,7 @@ def spend_chart(spend: SpendFacts) -> str | None:
         under = [f"{x(n + 0.5):.1f},{y(expected):.1f}" for n, expected, _ in known]
         parts.append(f'<polygon class="band" points="{" ".join(over + under[::-1])}"/>')
         parts.append(f'<polyline class="usual" points="{" ".join(under)}"/>')
-    legend = "red: flagged; pale: not yet complete; line: what was expected, band: up to where a day is usual"
+    legend = "red: unusual; pale: not yet complete; line: what was expected, band: up to where a day is usual"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img">'
         f"<style>{_STYLE}</style><title>Daily spend</title>"

@@ -9,11 +9,21 @@ from typing import Any
 import msgspec
 
 from firebreak.model.alert import Incident
-from firebreak.model.facts import ActivityFacts, Attribution, BurnRate, Inventory, SpendFacts, SubscriptionFacts
+from firebreak.model.facts import (
+    ActivityFacts,
+    AlertFacts,
+    Attribution,
+    BurnRate,
+    Inventory,
+    QuotaFacts,
+    SpendFacts,
+    SubscriptionFacts,
+)
 from firebreak.model.finding import Finding, NotLookedAt
 from firebreak.model.outcome import ActionState
 from firebreak.model.plan import GIVES_BACK_TO, UNDOES, Action, NoOp, Plan
 from firebreak.model.playbook import Playbook
+from firebreak.model.todo import Confirmation, Instruction, Item
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +97,17 @@ class TimelineRow(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class EvidenceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One raw answer that was kept: which step asked what, and the SHA-256 of what came."""
+
+    step: str
+    at: datetime
+    method: str
+    url: str
+    status: int
+    digest: str
+
+
 class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     """All of one incident. Facts are those of the first look unless named `after`."""
 
@@ -104,6 +125,8 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     not_looked_at: tuple[NotLookedAt, ...] = ()
     subscription: SubscriptionFacts | None = None
     activity: ActivityFacts | None = None
+    alerts: AlertFacts | None = None
+    quota: QuotaFacts | None = None
     attribution: Attribution | None = None
     inventory: Inventory | None = None
     spend: SpendFacts | None = None
@@ -114,6 +137,10 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     undos: tuple[UndoRow, ...] = ()
     promises: tuple[tuple[str, str, bool], ...] = ()  # (id, what was checked, held)
     report_files: dict[str, str] = {}
+    instructions: tuple[Instruction, ...] = ()  # what the guidance asks of people, in whatever incident
+    confirmations: tuple[Confirmation, ...] = ()  # the oldest first; of one item the last counts
+    evidence: tuple[EvidenceRow, ...] = ()  # only for the report's files
+    todo: tuple[Item, ...] = ()  # what is or was left to people, made of all the rest by `firebreak.report.todo`
 
     @property
     def verdict(self) -> str:
@@ -231,8 +258,26 @@ def run_json(dossier: Dossier) -> dict[str, Any]:
             "lost": str(before.lost) if before else None,
         },
         "still_running": list(dossier.still_running),
+        "todo": [item_json(item) for item in dossier.todo],
         "not_looked_at": [{"what": n.what, "why": n.why} for n in dossier.not_looked_at],
         "report": {kind: dossier.report_files.get(kind, "") for kind in ("html", "markdown", "json", "csv")},
+    }
+
+
+def item_json(item: Item) -> dict[str, Any]:
+    """One thing left to people, for machines. `state` is open or confirmed."""
+    said = item.confirmation
+    return {
+        "id": item.id,
+        "state": "confirmed" if item.is_settled else "open",
+        "text": item.text,
+        "how": item.how,
+        "data": [{"label": label, "value": value} for label, value in item.data],
+        "answers": list(item.answers),
+        "guidance": item.row,
+        "confirmed": {"by": said.by, "at": said.at.isoformat(), "answer": said.answer, "note": said.note}
+        if said
+        else None,
     }
 
 

@@ -15,8 +15,9 @@ from firebreak.model.facts import Attribution, BurnRate, SubscriptionFacts
 from firebreak.model.plan import GIVES_BACK_TO, Action, Plan
 from firebreak.model.playbook import Gate
 from firebreak.model.step import Effect
+from firebreak.model.todo import Item
 from firebreak.report.dossier import money
-from firebreak.report.hostile import markdown, plain, without_links
+from firebreak.report.hostile import markdown, plain
 from firebreak.report.undo_page import by_beneficiary, is_undo, money_again
 
 _MOST_ROWS = 200
@@ -81,21 +82,26 @@ def gate_page(
     problem: str = "",
     escalated: bool = False,
     pre_authorised: str = "",
+    unknown_requester: str = "",
     attribution: Attribution | None = None,
     burn: BurnRate | None = None,
     subscription: SubscriptionFacts | None = None,
-    demo_hint: str = "",
+    checks: Sequence[Item] = (),
 ) -> str:
     """Return the Markdown shown with the form.
 
     `approvals` are people who have approved this gate so far, `required` how many are needed (0: what the gate says), `problem` says why
-    it is asked again, `pre_authorised` by what it was approved without asking anybody, `escalated` that those it escalates to may answer now, `demo_hint` is only set by the demo (whose approvers are invented).
+    it is asked again, `pre_authorised` by what it was approved without asking anybody, `escalated` that those it escalates to may answer now, `unknown_requester` under
+    which name somebody asked who may be one of those who answer.
+    `checks` is what people should have done or decided before they answer.
     """
     lines: list[str] = []
     if problem:
         lines += [f"> **Asked again:** {markdown(problem, 400)}", ""]
     if pre_authorised:
         lines += [f"> **Nobody was asked:** {markdown(pre_authorised)}.", ""]
+    if unknown_requester:
+        lines += _unknown(unknown_requester)
     lines += _headline(plan, incident, gate, subscription)
     lines += money_again(plan, burn) if is_undo(plan) else _money(plan, burn)
     lines += _over_limits(plan)
@@ -105,6 +111,7 @@ def gate_page(
     if attribution is not None and attribution.verdict_reasons:
         lines += ["**Why we think it is an attack**", ""]
         lines += [f"- {markdown(reason, 240)}" for reason in attribution.verdict_reasons[:_FEW]] + [""]
+    lines += _checks(checks, incident)
     if is_undo(plan):
         for heading, actions in by_beneficiary(plan.actions):
             lines += [f"#### {heading}", "", *_actions(actions, plan.currency)]
@@ -112,10 +119,37 @@ def gate_page(
         lines += ["#### What will be done", "", *_actions(plan.actions, plan.currency)]
     lines += _left_alone(plan)
     lines += _who(gate, required or gate.required, approvals, escalated=escalated)
-    if demo_hint:
-        lines += ["", f"> {demo_hint}"]
     lines += ["", f"Plan `{plan.digest[:16]}` · case {markdown(plan.case)} · round {plan.round}"]
-    return without_links("\n".join(lines))
+    return "\n".join(lines)
+
+
+def _checks(checks: Sequence[Item], incident: Incident) -> list[str]:
+    """What to look at first, with what is prepared for it, and who has said that it was done."""
+    if not checks:
+        return []
+    lines = ["**Before you answer**", ""]
+    for item in checks:
+        said = item.confirmation
+        if said is not None and item.is_settled:
+            note = f": {markdown(said.note, 160)}" if said.note else ""
+            lines.append(
+                f"- ☑ {markdown(item.text, 160)} **{markdown(said.answer.replace('_', ' '), 40)}**, says {markdown(said.by, 60)}{note}"
+            )
+            continue
+        lines.append(f"- ☐ **{item.id}** {markdown(item.text, 160)} {markdown(item.how, 400)}")
+        lines += [f"  - {markdown(label, 60)}: {markdown(value, 200)}" for label, value in item.data[:3]]
+    if not all(item.is_settled for item in checks):
+        lines += [
+            "",
+            f"Record it with `firebreak incidents confirm {incident.id} ITEM`; an answer here does not wait for it.",
+        ]
+    return [*lines, ""]
+
+
+def _unknown(requester: str) -> list[str]:
+    who = f"Nobody is enrolled as {markdown(requester, 120)}, who may be one of those who answer here."
+    way = "Enrol people with their logins (firebreak approvers login), or ask with --requested-by, and one is enough again."
+    return [f"> **It is not known who asked for this.** {who} So two different people have to approve. {way}", ""]
 
 
 def _headline(plan: Plan, incident: Incident, gate: Gate, subscription: SubscriptionFacts | None) -> list[str]:

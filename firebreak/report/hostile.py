@@ -7,11 +7,14 @@ import unicodedata
 
 _LONGEST = 160
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-# Only what could act: emphasis, code, links, tables, templates, autolinks, and what begins a heading, list or rule.
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]|~@]|:(?=//)|(?<=www)\.|^[-+#=]", re.IGNORECASE)
-_NUMBERED = re.compile(r"^(\d+)(?=[.)])")
-_ESCAPED_SCHEME = re.compile(r"\\:(?=//)")
-_ESCAPED_WWW = re.compile(r"(?<=www)\\\.", re.IGNORECASE)
+# Only what could act: mail addresses, web addresses, what begins a heading, list or rule, emphasis, code, links, tables, templates, HTML.
+# The newer UI looks for addresses in the text that is left when escapes are undone, so escapes alone do not stop it: a mail address becomes
+# a code span, which nobody links and which is copied as it stands. https://github.github.com/gfm/#autolinks-extension-
+_MARKDOWN = re.compile(
+    r"(?P<code>[-.\w+]+@[-\w]+(?:\.[-\w]+)*|www$)|(?P<broken>:(?=//)|(?<=www)\.)|^(?P<number>\d+)(?=[.)])"
+    r"|[\\`*_{}\[\]|~@&<>]|^[-+#=]",
+    re.IGNORECASE,
+)
 # Full-width signs count as well; a semicolon or comma ends a cell where a spreadsheet was told so, quotes or not.
 _FORMULA = re.compile(r"(^|[;,])([=+\-@\uff1d\uff0b\uff0d\uff20])")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -32,22 +35,27 @@ def plain(text: object, longest: int = _LONGEST) -> str:
 
 
 def markdown(text: object, longest: int = _LONGEST) -> str:
-    """`plain`, with everything that Markdown, HTML, an autolink or a template could act on escaped.
+    """`plain`, with everything that Markdown, HTML or a template could act on escaped, and nothing left that a UI makes a link of.
+
+    Web addresses read http[:]//x and www[.]x; mail addresses, which people copy, stay whole in a code span.
 
     >>> markdown("<b>[x](http://e)|{{7}}")
-    '&lt;b&gt;\\\\[x\\\\](http\\\\://e)\\\\|\\\\{\\\\{7\\\\}\\\\}'
+    '&lt;b&gt;\\\\[x\\\\](http\\\\[:\\\\]//e)\\\\|\\\\{\\\\{7\\\\}\\\\}'
+    >>> markdown("by a_b@contoso.example")
+    'by `a_b@contoso.example`'
     """
-    escaped = _NUMBERED.sub(r"\1\\", _MARKDOWN.sub(lambda match: "\\" + match.group(0), plain(text, longest)))
-    return "".join(_HTML.get(c, c) for c in escaped)
+    return _MARKDOWN.sub(_harmless, plain(text, longest))
 
 
-def without_links(page: str) -> str:
-    """A page made with `markdown`, its foreign web addresses written as http[:]//x and www[.]x: some UIs link them in spite of escapes.
-
-    >>> without_links(markdown("http://e www.e"))
-    'http\\\\[:\\\\]//e www\\\\[.\\\\]e'
-    """
-    return _ESCAPED_WWW.sub(r"\\[.\\]", _ESCAPED_SCHEME.sub(r"\\[:\\]", page))
+def _harmless(match: re.Match[str]) -> str:
+    found = match.group(0)
+    if match["code"]:
+        return f"`{found}`"
+    if match["broken"]:
+        return f"\\[{found}\\]"
+    if match["number"]:
+        return f"{found}\\"
+    return _HTML.get(found, f"\\{found}")
 
 
 def csv_cell(text: object, longest: int = _LONGEST) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from firebreak.model.todo import Confirmation, Item
 from firebreak.report.case_page import case_page
 from firebreak.report.dossier import Dossier, money
 from firebreak.report.gate_page import kind_in_words
 from firebreak.report.hostile import markdown
-from firebreak.report.todo import left_to_do, still_billed
+from firebreak.report.todo import still_billed
 from firebreak.report.undone import undone
 
 STATES = {
@@ -67,10 +68,38 @@ def _cost(dossier: Dossier) -> list[str]:
 
 
 def _todo(dossier: Dossier) -> list[str]:
-    todo = left_to_do(dossier)
-    if not todo:
-        return ["## Left to do by people", "", "Nothing that Firebreak knows of.", ""]
-    return ["## Left to do by people", "", *(f"- [ ] {markdown(t, 400)}" for t in todo), ""]
+    left = [item for item in dossier.todo if not item.is_settled]
+    lines = ["## Left to do by people", ""]
+    if left:
+        lines += [f"- [ ] **{item.id}** {markdown(item.text, 500)}{_said(item)}" for item in left]
+        how = (
+            f"Say what you did: `firebreak incidents confirm {dossier.incident.id} ITEM --by NAME --code CODE`. "
+            "How to do each, with the data for it: `firebreak incidents todo`, or the HTML report."
+        )
+        lines += ["", how, ""]
+    else:
+        lines += ["Nothing that Firebreak knows of.", ""]
+    known = {item.id for item in dossier.todo}
+    done = [item for item in dossier.todo if item.is_settled]
+    gone = [one for one in dossier.confirmations if one.item not in known and one.settles]
+    if done or gone:
+        lines += ["### Confirmed by people", ""]
+        lines += [f"- [x] **{item.id}** {markdown(item.text, 300)}{_said(item)}" for item in done]
+        lines += [f"- [x] **{markdown(one.item, 40)}** {markdown(one.text, 300)}: {_confirmed(one)}" for one in gone]
+        lines.append("")
+    return lines
+
+
+def _said(item: Item) -> str:
+    if item.confirmation is None:
+        return ""
+    unseen = " Azure has not shown it yet." if item.measured and item.confirmation.settles else ""
+    return f" **{_confirmed(item.confirmation)}**{unseen}"
+
+
+def _confirmed(said: Confirmation) -> str:
+    note = f" ({markdown(said.note, 300)})" if said.note else ""
+    return f"{markdown(said.answer.replace('_', ' '), 40)}, says {markdown(said.by, 80)} at {said.at:%Y-%m-%d %H:%M} UTC{note}"
 
 
 def _approvals(dossier: Dossier) -> list[str]:

@@ -33,8 +33,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_engine(url: str) -> Engine:
-    """Return an engine for `url`; makes the folder of a SQLite file.
+def make_engine(url: str, *, lasting: bool = True) -> Engine:
+    """Return an engine for `url`; makes the folder of a SQLite file, which loses its last writes with the power when it is not `lasting`.
 
     Raises:
         SettingsError: the URL is not one of SQLite (a file) or PostgreSQL.
@@ -44,7 +44,7 @@ def make_engine(url: str) -> Engine:
         return create_engine(parsed, pool_pre_ping=True, pool_size=5, max_overflow=15)
     Path(str(parsed.database)).expanduser().parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": _BUSY_MILLISECONDS / 1000})
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", _prepare_sqlite if lasting else _prepare_scratch)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -122,6 +122,14 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     # FULL: a committed "started" row must survive a power cut, because the request leaves right after it.
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _prepare_scratch(connection: Any, record: Any) -> None:
+    _prepare_sqlite(connection, record)
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=MEMORY")
+    cursor.execute("PRAGMA synchronous=OFF")
     cursor.close()
 
 

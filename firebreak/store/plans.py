@@ -7,6 +7,7 @@ import hashlib
 import msgspec
 from sqlalchemy import Engine, delete, select
 
+from firebreak import __version__
 from firebreak.errors import IntegrityError, StalePlanError
 from firebreak.model.canonical import canonical_bytes
 from firebreak.model.ids import PlanDigest
@@ -46,21 +47,22 @@ class PlanRepository:
         """Return the plan with this digest.
 
         Raises:
-            IntegrityError: there is none, or what is stored has another digest.
+            IntegrityError: there is none, what is stored has another digest, or another version wrote it in a way this one does not.
         """
         with reading(self._engine) as tx:
             body = tx.execute(select(plans.c.body).where(plans.c.digest == digest)).scalar()
         if body is None:
             raise IntegrityError(f"There is no plan {digest[:12]} in the store.", hint="It was never saved here.")
         found = hashlib.sha256(body.encode()).hexdigest()
-        if found == digest:
-            try:
-                plan = msgspec.json.decode(body, type=Plan)
-                found = plan.digest
-            except (msgspec.DecodeError, msgspec.ValidationError) as error:
-                raise _changed(digest, "unreadable") from error
         if found != digest:
             raise _changed(digest, found)
+        # The bytes are those that were saved, so what follows can only be another version's way of writing them.
+        try:
+            plan = msgspec.json.decode(body, type=Plan)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise _of_another_version(digest, body) from error
+        if plan.digest != digest:
+            raise _of_another_version(digest, body)
         return plan
 
     def for_stage(self, incident_id: str, stage: str, round: int = 1) -> PlanDigest | None:  # noqa: A002
@@ -97,6 +99,22 @@ class PlanRepository:
         )
         with reading(self._engine) as tx:
             return [(row.stage, row.round, PlanDigest(row.digest)) for row in tx.execute(wanted)]
+
+
+def _of_another_version(digest: str, body: str) -> IntegrityError:
+    try:
+        document = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        document = None
+    wrote = str(document.get("engine_version") or "") if isinstance(document, dict) else ""
+    if not wrote or wrote == __version__:
+        by = "in a form that this Firebreak does not write"
+    else:
+        by = f"by version {wrote[:40]} of Firebreak; this is {__version__}, which writes plans differently"
+    return IntegrityError(
+        f"Stored plan {digest[:12]} is unchanged and was written {by}.",
+        hint="Nothing was changed. Finish the incident with the version that wrote its plans: approvals are for exactly these.",
+    )
 
 
 def _changed(digest: str, found: str) -> IntegrityError:

@@ -29,13 +29,15 @@ class Store:
         self.values = ValueRepository(engine)
 
     @classmethod
-    def open(cls, url: str, *, clock: Clock = utc_now) -> Store:
+    def open(cls, url: str, *, clock: Clock = utc_now, lasting: bool = True) -> Store:
         """Open the store at `url`, make its folder and bring its schema up to date.
+
+        A SQLite file that is not `lasting` is thrown away with the process: nothing waits for the disk.
 
         Raises:
             SettingsError: the URL cannot be used, or the database belongs to a newer version.
         """
-        engine = make_engine(url)
+        engine = make_engine(url, lasting=lasting)
         try:
             migrate(engine)
         except BaseException:

@@ -8,7 +8,15 @@ from typing import Any
 from firebreak.errors import AccessError, RejectedError
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
-from firebreak.model.facts import AccessFacts, ActivityFacts, Attribution, Class, RoleAssignment, SubscriptionFacts
+from firebreak.model.facts import (
+    AccessFacts,
+    ActivityFacts,
+    Attribution,
+    Class,
+    CustomRole,
+    RoleAssignment,
+    SubscriptionFacts,
+)
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import FREE, Effect, Sent, Step, Target
 from tasks.arm import AUTHORIZATION, absent, known, look_at, moment, text_at, value_at
@@ -60,7 +68,19 @@ def plan(case: Case) -> list[Action | NoOp]:
     if last is not None:
         reason = "The last Owner: give Owner to somebody trusted first, then remove it."
         kept.append(NoOp(step=STEP.id, target=last.id, reason=reason))
+    kept += [
+        NoOp(step=STEP.id, target=role.id, reason=_by_hand(role))
+        for role in case[AccessFacts].custom_roles
+        if judged.is_attackers(role.id)
+    ]
     return [*actions, *sorted(kept, key=lambda n: n.target.lower())]
+
+
+def _by_hand(role: CustomRole) -> str:
+    return (
+        f"The attacker's own role definition {plain(role.name, 60)}, assigned {role.assigned} times here: it gives nothing once these are "
+        "removed. Firebreak deletes no role definitions: delete it by hand."
+    )
 
 
 def _consider(assignment: RoleAssignment, case: Case, judged: Judged) -> tuple[tuple[str, ...], str]:

@@ -1,4 +1,4 @@
-"""Lower the vCPU limits that the attacker used or asked for, to what is used plus some head-room.
+"""Lower the vCPU limits that the attacker used or asked for, and GPU limits that nobody uses, to what is used plus some head-room.
 
 Azure often refuses (`QuotaReductionNotSupported`); then the action fails with Azure's own words, and `notify.quota_ticket` of a later stage
 asks support instead.
@@ -24,9 +24,12 @@ RAISE = "quota.restore"
 
 STEP = Step(
     id="harden.reduce_quota",
-    title="Lower the vCPU limits the attacker used",
+    title="Lower the vCPU limits that were or could be abused",
     effect=Effect.REVERSIBLE,
-    description="Asks Azure to lower vCPU limits in the attacker's regions to use plus head-room. Azure may refuse; then a ticket is proposed.",
+    description=(
+        "Asks Azure to lower the vCPU limits that the attacker used or asked for, and GPU and high-performance limits that nobody uses, to use "
+        "plus head-room. Azure may refuse; then a ticket is proposed."
+    ),
     permissions=(
         "Microsoft.Quota/quotas/read",
         "Microsoft.Quota/quotas/write",
@@ -34,7 +37,11 @@ STEP = Step(
     ),
     guidance=("S70", "S71", "S73"),
     needs=(QuotaFacts, Attribution),
-    parameters={"head_room": "vCPUs left above present use, where anything is used. 10 when not given."},
+    parameters={
+        "head_room": "vCPUs left above present use, where anything is used. 10 when not given.",
+        "unused_from": "From how many vCPUs on a GPU or high-performance limit of which nobody uses anything is lowered to nothing, once the "
+        "verdict is fraud. 0 leaves such limits alone. 100 when not given.",
+    },
 )
 
 

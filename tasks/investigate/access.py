@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import Any
 
 from firebreak.analysis import documents as doc
-from firebreak.analysis.authorization import lock, role_assignment, scope_of
+from firebreak.analysis.authorization import custom_role, lock, role_assignment
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
-from firebreak.model.facts import AccessFacts, ActivityFacts, Lock, PolicyAssignment
+from firebreak.model.facts import AccessFacts, ActivityFacts, Lock
 from firebreak.model.finding import Finding, Severity
 from firebreak.model.step import Effect, Step
-from tasks.reading import Notes, each
+from tasks.policies import read_policies
+from tasks.reading import Notes
 
 STEP = Step(
     id="investigate.access",
     title="Read roles, locks, policies and deny assignments",
     effect=Effect.READ,
     description=(
-        "Lists role assignments with the names of their roles, resource locks, policy assignments and deny assignments of the subscription "
-        "and everything in it."
+        "Lists role assignments with the names of their roles, the tenant's own role definitions, resource locks, policy assignments with what "
+        "they deny, and deny assignments of the subscription and everything in it."
     ),
     permissions=(
         "Microsoft.Authorization/roleAssignments/read",
@@ -29,6 +28,8 @@ STEP = Step(
         "Microsoft.Authorization/locks/read",
         "Microsoft.Authorization/policyAssignments/read",
         "Microsoft.Authorization/policyDefinitions/read",
+        "Microsoft.Authorization/policySetDefinitions/read",
+        "Microsoft.Authorization/policyExemptions/read",
         "Microsoft.Authorization/denyAssignments/read",
     ),
     guidance=("S28", "S37", "S67"),
@@ -46,8 +47,6 @@ _BUILT_IN = {
     "0e5f05e5-9ab9-446b-b98d-1e2157c94125": "Quota Request Operator",
     "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
 }
-_DEFINITION = re.compile(r"/providers/microsoft\.authorization/policydefinitions/[^/]+")
-_MOST_DEFINITIONS = 100
 _STRONG = {"owner", "contributor", "user access administrator", "role based access control administrator"}
 
 
@@ -62,41 +61,27 @@ async def collect(eyes: Eyes, case: Case) -> AccessFacts:  # noqa: ARG001 - the 
     )
     unread: list[dict[str, Any]] | None = None
     locks = await notes.attempt("resource locks", eyes.arm.list(f"{base}/locks", "2020-05-01"), unread)
-    policies = await notes.attempt(
-        "policy assignments", eyes.arm.list(f"{base}/policyAssignments", "2026-06-01"), nothing
-    )
+    policies = await read_policies(eyes, notes)
     denials = await notes.attempt("deny assignments", eyes.arm.list(f"{base}/denyAssignments", _AUTHORIZATION), nothing)
     names = _BUILT_IN | {
         doc.path(item, "id").rsplit("/", 1)[-1].lower(): doc.text(item, "properties", "roleName")
         for item in definitions
     }
-    assigned = _sorted(_policy(item) for item in policies if doc.path(item, "id"))
+    roles = _sorted(role_assignment(item, names) for item in assignments if doc.path(item, "id"))
+    own = (custom_role(item, roles) for item in definitions if doc.path(item, "id"))
     return AccessFacts(
-        role_assignments=_sorted(role_assignment(item, names) for item in assignments if doc.path(item, "id")),
+        role_assignments=roles,
+        custom_roles=_sorted(role for role in own if role is not None),
         locks=_sorted(lock(item) for item in locks or () if doc.path(item, "id")),
         locks_were_read=locks is not None,
-        policy_assignments=assigned,
-        policy_definitions=await _definitions(eyes, assigned, notes),
+        policy_assignments=policies.assignments,
+        policies_were_read=policies.were_read,
+        policy_definitions=policies.definitions,
+        policies_not_read=policies.not_read,
+        policy_exemptions=policies.exemptions,
         deny_assignments=tuple(sorted(denials, key=lambda item: doc.path(item, "id").lower())),
         not_looked_at=notes.all,
     )
-
-
-async def _definitions(eyes: Eyes, assigned: Iterable[PolicyAssignment], notes: Notes) -> dict[str, dict[str, Any]]:
-    """The definitions behind enforced assignments, as far as they may be read: not initiatives, not those of management groups."""
-    base = f"/subscriptions/{eyes.arm.subscription_id}".lower()
-    wanted = {
-        one.definition_id.lower(): one.definition_id
-        for one in assigned
-        if one.enforcement.lower() == "default" and _DEFINITION.fullmatch(one.definition_id.lower().removeprefix(base))
-    }
-
-    async def read(path: str) -> tuple[str, dict[str, Any] | None]:
-        what = f"policy definition {doc.shown(path, 200)}"
-        return path.lower(), await notes.attempt(what, eyes.arm.get(path, "2026-06-01"), None)
-
-    found = await each(read, (wanted[key] for key in sorted(wanted)[:_MOST_DEFINITIONS]))
-    return {path: document for path, document in found if document is not None}
 
 
 def assess(facts: AccessFacts, case: Case) -> list[Finding]:
@@ -146,17 +131,6 @@ def assess(facts: AccessFacts, case: Case) -> list[Finding]:
 def _is_fresh(lock: Lock, activity: ActivityFacts) -> bool:
     creator = activity.creators.get(lock.id.lower())
     return creator is not None and creator.at >= activity.window_start
-
-
-def _policy(item: dict[str, Any]) -> PolicyAssignment:
-    return PolicyAssignment(
-        id=doc.path(item, "id"),
-        scope=doc.path(item, "properties", "scope") or scope_of(doc.path(item, "id")),
-        name=doc.text(item, "properties", "displayName") or doc.text(item, "name"),
-        definition_id=doc.path(item, "properties", "policyDefinitionId"),
-        enforcement=doc.text(item, "properties", "enforcementMode") or "Default",
-        document=item,
-    )
 
 
 def _sorted(values: Any) -> tuple[Any, ...]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from firebreak.analysis.conduct import Thresholds
 from firebreak.analysis.detections import find
-from firebreak.analysis.operations import LogReview
-from firebreak.analysis.ruleset import RuleSet, rules_with
+from firebreak.analysis.log_review import LogReview
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
 from firebreak.model.facts import ActivityFacts, Inventory, SubscriptionFacts
 from firebreak.model.finding import Finding, NotLookedAt
 from firebreak.model.step import Effect, Step
+from tasks.detections import rules_of
 from tasks.reading import each
 
 STEP = Step(
@@ -43,7 +42,7 @@ async def collect(eyes: Eyes, case: Case) -> ActivityFacts:
     """Read the log up to now. The parameter `window_days_before` (7) says how long before the first observation the window begins."""
     now = eyes.now()
     start = now - _REACH
-    rules = detections(case)
+    rules = rules_of(case)
     review = LogReview(rules)
     path = f"/subscriptions/{eyes.arm.subscription_id}/providers/Microsoft.Insights/eventtypes/management/values"
 
@@ -86,14 +85,8 @@ def assess(facts: ActivityFacts, case: Case) -> list[Finding]:
         own=subscription.own_principal_ids if subscription else (),
         inventory=case.get(Inventory),
         thresholds=thresholds(case),
-        rules=detections(case),
+        rules=rules_of(case),
     )
-
-
-def detections(case: Case) -> RuleSet:
-    """The shipped rules, and those of the folder that the parameter `detections` names."""
-    folder = str(case.parameter(STEP.id, "detections", ""))
-    return rules_with(Path(folder) if folder else None)
 
 
 def thresholds(case: Case) -> Thresholds:

@@ -8,8 +8,10 @@ from firebreak.analysis.actors import judge_actors, judgements
 from firebreak.analysis.documents import shown
 from firebreak.analysis.evidence import Weights
 from firebreak.analysis.history import History
+from firebreak.analysis.identity.review import all_findings
+from firebreak.analysis.identity.seeds import IdentityWeights, Seeds, sentences
 from firebreak.analysis.ownership import Ownership
-from firebreak.analysis.verdict import propose
+from firebreak.analysis.verdict import propose, with_identities
 from firebreak.model.case import Case
 from firebreak.model.facts import (
     AccessFacts,
@@ -21,7 +23,16 @@ from firebreak.model.facts import (
     SubscriptionFacts,
 )
 from firebreak.model.finding import Finding, NotLookedAt, Severity
+from firebreak.model.identity import (
+    Administrators,
+    Applications,
+    DirectoryChanges,
+    IdentityRisk,
+    SignIns,
+    TenantProtection,
+)
 from firebreak.model.step import Effect, Step
+from tasks.detections import rules_of
 
 STEP = Step(
     id="investigate.attribution",
@@ -49,9 +60,12 @@ def conclude(case: Case) -> Attribution:
     points = weights(case)
     history = History(activity, inventory)
     own = subscription.own_principal_ids if subscription else ()
-    actors = judge_actors(activity, history, alert, own=own, access=access, weights=points)
+    known = identity_seeds(case)
+    actors = judge_actors(activity, history, alert, own=own, access=access, weights=points, further=known.clues)
     resources = Ownership(activity, history, actors, alert, points).judge(inventory, disks, access)
-    verdict, reasons = propose(alert, activity, actors, len(actors.brought_in), resources)
+    verdict, reasons = with_identities(
+        *propose(alert, activity, actors, len(actors.brought_in), resources), *identity_sentences(case)
+    )
     attackers = [operation for judged in actors.attackers for operation in judged.work.operations]
     return Attribution(
         actors=judgements(actors, history),
@@ -107,6 +121,38 @@ def weights(case: Case) -> Weights:
         name: int(case.parameter(STEP.id, name, getattr(defaults, name))) for name in Weights.__struct_fields__
     }
     return Weights(**chosen)
+
+
+def identity_seeds(case: Case) -> Seeds:
+    """What the identity review says of sessions; the parameters are the fields of `IdentityWeights`."""
+    defaults = IdentityWeights()
+    chosen = {
+        name: int(case.parameter(STEP.id, name, getattr(defaults, name))) for name in IdentityWeights.__struct_fields__
+    }
+    return Seeds(
+        sign_ins=case.get(SignIns),
+        changes=case.get(DirectoryChanges),
+        risk=case.get(IdentityRisk),
+        applications=case.get(Applications),
+        weights=IdentityWeights(**chosen),
+    )
+
+
+def identity_sentences(case: Case) -> tuple[list[str], list[str]]:
+    """What speaks for a compromise and against it, of all that was found about identities."""
+    subscription = case.get(SubscriptionFacts)
+    found = all_findings(
+        rules_of(case),
+        own=subscription.own_principal_ids if subscription else (),
+        sign_ins=case.get(SignIns),
+        changes=case.get(DirectoryChanges),
+        administrators=case.get(Administrators),
+        applications=case.get(Applications),
+        risk=case.get(IdentityRisk),
+        protection=case.get(TenantProtection),
+        access=case.get(AccessFacts),
+    )
+    return sentences(found, case.get(SignIns))
 
 
 def _gaps(case: Case, history: History) -> tuple[NotLookedAt, ...]:

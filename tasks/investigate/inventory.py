@@ -101,7 +101,7 @@ async def collect(eyes: Eyes, case: Case) -> Inventory:
         scale_sets=_sorted(await each(one_set, [item for item in scale_sets if doc.path(item, "id")])),
         resources=_sorted(listed),
         groups=_sorted(_resource(item, {}) for item in groups if doc.path(item, "id")),
-        regions=tuple(sorted({name for item in locations if (name := doc.region_name(doc.text(item, "name")))})),
+        regions=_regions(locations),
         unhandled_types=_count(resource.type.lower() for resource in listed if resource.type.lower() not in kinds),
         not_looked_at=notes.all,
     )
@@ -149,6 +149,20 @@ def power_state(document: Any) -> str:
         if code.lower().startswith("powerstate/"):
             return code.split("/", 1)[1].lower()
     return ""
+
+
+def _regions(locations: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The regions where things can stand. Azure lists groups of regions beside them, such as `europe`: nothing stands there."""
+    return tuple(
+        sorted(
+            {
+                name
+                for item in locations
+                if doc.text(item, "metadata", "regionType").lower() != "logical"
+                and (name := doc.region_name(doc.text(item, "name")))
+            }
+        )
+    )
 
 
 def _may_be_late(case: Case, name: str, power: str) -> bool:

@@ -20,6 +20,8 @@ class Hands(Protocol):
 
     def submit(self, dialog: Locator) -> None: ...
 
+    def retry(self, page: Page, run: str) -> None: ...
+
 
 class OldUi:
     """V1: Resume stands at the top right."""
@@ -51,6 +53,13 @@ class OldUi:
     def submit(self, dialog: Locator) -> None:
         _click_until_taken(dialog, "Submit")
 
+    def retry(self, page: Page, run: str) -> None:
+        page.goto(run)
+        page.get_by_role("button", name="Retry").first.click()
+        dialog = page.locator(".p-modal__card")
+        page.wait_for_timeout(600)  # the dialog slides in
+        _confirm_retry(page, dialog)
+
 
 class NewUi:
     """V2, under /v2/: Resume stands in the menu with three dots."""
@@ -79,6 +88,19 @@ class NewUi:
 
     def submit(self, dialog: Locator) -> None:
         _click_until_taken(dialog, "Resume")
+
+    def retry(self, page: Page, run: str) -> None:
+        page.goto(run.replace("/runs/", "/v2/runs/"))
+        page.get_by_role("button", name="Open menu").first.click()
+        page.get_by_role("menuitem", name="Retry").click()
+        _confirm_retry(page, page.get_by_role("alertdialog"))
+
+
+def _confirm_retry(page: Page, dialog: Locator) -> None:
+    with page.expect_response(lambda answer: answer.url.endswith("/set_state")) as answered:
+        dialog.get_by_role("button", name="Retry").click()
+    assert answered.value.status < 300, answered.value.text()
+    assert answered.value.json()["status"] == "ACCEPT"
 
 
 def _click_until_taken(dialog: Locator, button: str) -> None:

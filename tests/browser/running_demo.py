@@ -68,7 +68,7 @@ class Demo:
         return dict(json.loads(shown.stdout))
 
     def code(self, name: str) -> str:
-        """A code of an invented approver that was not used yet; each works once and for the moment before and after its own."""
+        """A code of an invented approver that was not used yet; works once and goes stale within a minute: type it last."""
         seeds = {p["name"]: p["totp_secret"] for p in json.loads((self.home / "azure" / "approvers.json").read_text())}
         now = int(time.time()) // 30
         step = next(s for s in (now, now + 1, now - 1) if (name, s) not in self.used)

@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pyotp
 import pytest
 from cryptography.fernet import Fernet
 
-from firebreak.cli.main import main
+from firebreak.cli.respond import requester
+from tests.cli.conftest import Firebreak
 
 TENANT = "22222222-2222-4222-8222-222222222222"
-Firebreak = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def firebreak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Firebreak:
-    monkeypatch.setenv("FIREBREAK_HOME", str(tmp_path / "home"))
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["firebreak", *words])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
 
 
 def test_a_person_is_enrolled_for_one_playbook_and_customer(firebreak: Firebreak) -> None:
@@ -38,7 +22,13 @@ def test_a_person_is_enrolled_for_one_playbook_and_customer(firebreak: Firebreak
     person = json.loads(out)
     assert code == 0
     assert person["uri"] == pyotp.TOTP(person["totp_secret"]).provisioning_uri(name="Ann", issuer_name="Firebreak")
-    scope = {"name": "Ann", "roles": ["lead"], "playbooks": ["compromised-subscription"], "customers": [TENANT]}
+    scope = {
+        "name": "Ann",
+        "roles": ["lead"],
+        "playbooks": ["compromised-subscription"],
+        "customers": [TENANT],
+        "logins": [],
+    }
     assert {name: person[name] for name in scope} == scope
     code, out, _ = firebreak("approvers", "list", "--json")
     assert json.loads(out) == [scope]
@@ -96,3 +86,22 @@ def test_a_key_on_the_command_line_or_one_that_is_not_there_changes_nothing(fire
     assert code == 1
     assert "MDEy" not in out + err
     assert firebreak("approvers", "list")[0] == 0
+
+
+def test_logins_are_added_to_a_person_who_keeps_the_seed(firebreak: Firebreak) -> None:
+    _, out, _ = firebreak("approvers", "enrol", "Ann", "--login", "ann", "--json")
+    assert json.loads(out)["logins"] == ["ann"]
+    code, out, _ = firebreak("approvers", "login", "ANN", "--login", "asmith", "--json")
+    assert (code, json.loads(out)["logins"]) == (0, ["ann", "asmith"])
+    _, out, _ = firebreak("approvers", "list", "--json")
+    assert [(p["name"], p["logins"]) for p in json.loads(out)] == [("Ann", ["ann", "asmith"])]
+    code, out, _ = firebreak("approvers", "login", "Bob", "--login", "x", "--json")
+    assert code == 1
+    assert "Nobody is enrolled" in json.loads(out)["error"]["message"]
+
+
+def test_a_request_carries_the_name_that_is_given_and_always_the_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "asmith")
+    assert requester() == "asmith"
+    assert requester("Bob") == "Bob (signed in as asmith)"

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from firebreak.cli.main import main
 from firebreak.cli.rooms import engine_room
 from firebreak.engine import Undo
 from firebreak.engine.undos import ask_for_undo, save_undo, undo_of
 from firebreak.errors import ContentError
 from firebreak.model.mode import Mode
 from firebreak.settings import Settings
+from flows.alive import SILENT_SECONDS, alive, sign, who_is_at
+from flows.start import is_at_it
+from tests.cli.conftest import Firebreak
 from tests.flows.room_in_process import alert_bytes
 from tests.support.inprocess import settings_for
-
-Firebreak = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def firebreak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Firebreak:
-    monkeypatch.setenv("FIREBREAK_HOME", str(tmp_path / "home"))
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["firebreak", *words])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
 
 
 @pytest.fixture
@@ -127,3 +111,55 @@ def test_an_incident_that_is_not_there(firebreak: Firebreak) -> None:
     code, _, err = firebreak("incidents", "undo", "INC-00000000")
     assert code == 1
     assert "INC-00000000" in err
+
+
+def test_a_second_undo_while_a_run_is_at_it_starts_none(
+    firebreak: Firebreak, incident_of: Callable[[Mode, str], str]
+) -> None:
+    incident = incident_of(Mode.LIVE, "done")
+    with engine_room(Settings.load()) as room:
+        asked = ask_for_undo(room.store, incident, Undo(number=0, requested_by="grace", asked_at=room.clock()))
+        sign(room, incident, f"undo-{asked.number}", "local-another")
+    code, out, _ = firebreak("incidents", "undo", incident, "--local", "--json")
+    assert code == 3
+    assert f"Run local-another is at undo 1 of {incident}" in json.loads(out)["error"]["message"]
+    with engine_room(Settings.load()) as room:
+        told = who_is_at(room, incident, "undo-1")
+        assert told is not None
+        assert told[0] == "local-another"  # nobody has taken its place
+
+
+async def test_a_run_gives_signs_of_life_until_it_ends_and_is_forgotten_when_it_falls_silent(
+    incident_of: Callable[[Mode, str], str],
+) -> None:
+    incident = incident_of(Mode.LIVE, "done")
+    with engine_room(Settings.load()) as room:
+        async with alive(room, incident, "undo-1", "run-a"):
+            told = who_is_at(room, incident, "undo-1")
+            assert told is not None
+            assert told[0] == "run-a"
+        assert who_is_at(room, incident, "undo-1") is None
+        long_ago = (room.clock() - timedelta(seconds=SILENT_SECONDS)).isoformat()
+        room.store.values.set(incident, "undo-1-alive", {"run": "run-b", "at": long_ago})
+        assert who_is_at(room, incident, "undo-1") is None
+        async with alive(room, incident, "undo-1", "run-c"):
+            sign(room, incident, "undo-1", "run-d")
+        told = who_is_at(room, incident, "undo-1")
+        assert told is not None
+        assert told[0] == "run-d"  # a run that was taken over does not speak for the other
+
+
+@pytest.mark.parametrize(
+    ("state", "ended", "lives", "at_it"),
+    [
+        ("Suspended", False, False, True),
+        ("Scheduled", False, False, True),
+        ("Running", False, True, True),
+        ("Running", False, False, False),
+        ("Pending", False, True, True),
+        ("Crashed", True, True, False),
+        ("Completed", True, False, False),
+    ],
+)
+def test_which_run_of_an_undo_is_still_at_it(state: str, ended: bool, lives: bool, at_it: bool) -> None:
+    assert is_at_it(state, ended=ended, lives=lives) is at_it

@@ -19,6 +19,8 @@ def test_every_promise_has_tests_and_says_what_it_does_not_cover() -> None:
     for promise, text in SECTIONS.items():
         assert re.search(r"`tests/[^`]+::", text), promise
         assert "Not covered:" in text, promise
+        in_each_run = re.findall(r"`(tests/[^`]+::[^`]+)`(?! \(slow\))", text)
+        assert in_each_run, f"{promise} is shown by slow tests only"
 
 
 @pytest.mark.parametrize("named", NAMED)
@@ -30,7 +32,10 @@ def test_a_named_test_exists_and_is_not_left_out(named: str) -> None:
     marks = " ".join(ast.unparse(mark) for mark in found[0].decorator_list)
     assert "skip" not in marks
     assert "xfail" not in marks
-    assert "mark.slow" not in marks
+    module = " ".join(ast.unparse(n) for n in tree.body if isinstance(n, ast.Assign) and "pytestmark" in ast.unparse(n))
+    assert ("mark.slow" in marks + module) == (f"`{named}` (slow)" in PAGE), (
+        "the page says (slow) of just the slow tests"
+    )
     functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
     called = {n.func.id for n in ast.walk(found[0]) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
     bodies = [found[0], *(functions[helper] for helper in called & set(functions))]

@@ -105,6 +105,7 @@ def test_killing_everything_at_the_gate_loses_nothing(stack: Stack, incident: st
     all_is_deallocated_once(stack, incident)
 
 
+@pytest.mark.slow  # minutes on a loaded machine; every way of a retry is in test_retries_in_prefect.py, slow as well
 def test_a_retry_in_prefect_goes_on_in_the_middle(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> None:
     with simulator(tmp_path_factory.mktemp("second"), scenario="service-principal-abuse", seed=8) as azure:
         stack.kill_runner()
@@ -137,7 +138,7 @@ def approve_and_kill_in_the_middle(stack: Stack, incident: str, view: GateView) 
     """Approve, wait until some machines are being deallocated and others are not, and kill the flow's process."""
     stack.azure.control("POST", "faults", IN_THE_MIDDLE)
     assert stack.resume(incident, stack.form(view, code=stack.code()))["status"] == "ACCEPT"
-    until("throttled deallocations", lambda: len(throttled(stack.azure)) >= 2, seconds=150)
+    until("throttled deallocations", lambda: len(throttled(stack.azure)) >= 2, seconds=240)
     stack.kill(*stack.flow_processes())
     until("the flow's processes to be gone", lambda: not stack.flow_processes(), seconds=20)
     stack.azure.control("DELETE", "faults")

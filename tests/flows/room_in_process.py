@@ -26,6 +26,7 @@ from firebreak.engine import Engine, EngineRoom, Question, gather, open_engine_r
 from firebreak.model.mode import Mode
 from firebreak.report.dossier import Dossier, run_json
 from flows.course import respond_to
+from tasks.guidance import instructions
 from tasks.registry import load_steps
 from tests.support.inprocess import SimulatedToken, responder, settings_for, sleeping
 
@@ -126,7 +127,7 @@ def engine_room_of(world: World, home: Path) -> Iterator[EngineRoom]:
     transports = in_process(
         AsgiApp(world), credential=lambda tenant: SimulatedToken(world, acting, tenant or world.tenant_id)
     )
-    with open_engine_room(settings, load_steps(), clock=world.clock.now) as room:
+    with open_engine_room(settings, load_steps(), instructions=instructions(), clock=world.clock.now) as room:
         yield replace(
             room, transport=transports, sleep=sleeping(world), monotonic=lambda: world.clock.now().timestamp()
         )

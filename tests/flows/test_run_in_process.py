@@ -47,7 +47,8 @@ class Exercise:
 
 @pytest.fixture(scope="module", params=[*ATTACKS, "false-alarm"])
 def exercise(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exercise]:
-    world = build(request.param, seed=7, now=NOW)
+    # In the false alarm of seed 8 the pipeline works from its own runners; from rented ones nobody could tell who it was.
+    world = build(request.param, seed=8 if request.param == "false-alarm" else 7, now=NOW)
     stops: list[tuple[str, int]] = []
 
     def note(what: str, document: dict[str, Any]) -> None:

@@ -26,46 +26,13 @@ from firebreak.report.markdown import report_markdown
 from flows.course import respond_to
 from flows.undo_course import take_back
 from tests.flows.room_in_process import People, PeopleAnswer, alert_bytes, engine_room_of, writes
+from tests.support.playbooks import small_playbook
 
 pytestmark = pytest.mark.timeout(420)
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 ASKS = "grace@contoso.example"  # she is an approver, too, and may not approve what she asked for
-PLAYBOOK = """
-id: small
-version: "1.0"
-title: Small
-description: The shortest playbook that changes everything an undo can give back.
-stages:
-  - id: investigate
-    title: Find out what happened
-    steps:
-      - investigate.subscription
-      - investigate.activity_log
-      - investigate.access
-      - investigate.inventory
-      - investigate.unattached_disks
-      - investigate.attribution
-  - id: contain
-    title: Stop the attack
-    gate: containment
-    steps:
-      - contain.block_creation
-      - contain.remove_access
-      - contain.remove_locks
-      - contain.disable_autoscale
-      - contain.deallocate_machines
-      - contain.deallocate_scale_sets
-  - id: eradicate
-    title: Remove what the attacker left
-    gate: eradication
-    steps: [eradicate.delete_unattached_disks]
-gates:
-  containment: {title: Stop these?, approvers: [responder, lead]}
-  eradication: {title: Delete these?, approvers: [lead], required: 2, confirm: true}
-guard_rails:
-  limits: {max_actions: 3000, max_share: 1, max_per_hour: 100000, max_regions: 60}
-"""
+PLAYBOOK = small_playbook("small")
 
 State = dict[str, dict[str, dict[str, Any]]]
 

@@ -97,6 +97,7 @@ class Builder:
                     msgspec.convert({"title": row["name"]} | row, QuotaUsage) for row in given.get("usages", ())
                 ),
                 requests=tuple(given.get("quota_requests", ())),
+                tickets=tuple(given.get("quota_tickets", ())),
             ),
             SupportFacts: SupportFacts(
                 problems=tuple(msgspec.convert(p, SupportProblem) for p in given.get("support", ()))

@@ -14,6 +14,10 @@ _ERRORS = {
     "unreachable": UnreachableError("no connection"),
     "rejected": RejectedError("400 BadRequest", status=400),
     "throttled": ThrottledError("429", status=429),
+    "not offered": RejectedError("400", status=400, remote_code="NoRegisteredProviderFound"),
+    "unlicensed": MissingPermissionError(
+        "GET /x was refused with 403 Forbidden: Your tenant is not licensed for this feature.", remote_code="Forbidden"
+    ),
     "unregistered": RejectedError("409", status=409, remote_code="MissingSubscriptionRegistration"),
 }
 
@@ -44,7 +48,7 @@ class Answers:
     async def list(self, path: str, *rest: Any) -> list[Any]:
         return list(await self.get(path, *rest) or [])
 
-    async def pages(self, path: str, *rest: Any) -> AsyncIterator[list[Any]]:
+    async def pages(self, path: str, *rest: Any, **_: Any) -> AsyncIterator[list[Any]]:
         rows = await self.list(path, *rest)
         for start in range(0, len(rows), 3):
             yield rows[start : start + 3]

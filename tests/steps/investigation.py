@@ -19,6 +19,7 @@ from tasks.registry import load_steps
 
 ORDER = (
     "investigate.subscription",
+    "investigate.alerts",
     "investigate.inventory",
     "investigate.activity_log",
     "investigate.access",

@@ -8,13 +8,16 @@ import pytest
 
 from azure_simulator import build
 from azure_simulator.world import World
+from firebreak.analysis.quota import asked_for
 from firebreak.model.case import Case
 from firebreak.model.facts import (
     ActivityFacts,
+    AlertFacts,
     Attribution,
     BurnRate,
     Class,
     DiskFacts,
+    QuotaFacts,
     SpendFacts,
     SubscriptionFacts,
 )
@@ -81,6 +84,13 @@ async def test_the_attackers_things_are_found_and_nothing_else(scenario: str, se
     if world.truth["rogue_compute"]:
         assert case[BurnRate].rogue_per_hour > 0
         assert case[BurnRate].lost > case[BurnRate].rogue_per_hour
+    known = case[AlertFacts].this_alert
+    assert known is not None
+    assert (known.id, known.status) == (next(iter(world.alerts.values()))["id"], "active")
+    asked = asked_for(case[QuotaFacts], case[ActivityFacts])
+    granted = [row for row in asked if row.state == "succeeded"]
+    assert {row.id.lower() for row in granted} == set(world.quota_requests)
+    assert all(row.operation is not None and attribution.did(row.operation) for row in asked)
     assert attribution.attack_start is not None
     assert abs(
         attribution.attack_start - datetime.fromisoformat(world.truth["attack_start"][:26] + "+00:00")

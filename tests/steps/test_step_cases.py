@@ -38,6 +38,7 @@ from ruamel.yaml import YAML
 
 import firebreak.errors
 import firebreak.model.facts as facts_types
+import firebreak.model.identity as identity_types
 from firebreak.model.alert import Alert
 from firebreak.model.case import Case
 from firebreak.model.facts import Facts
@@ -93,7 +94,8 @@ async def _run(row: Mapping[str, Any]) -> dict[str, Any]:
             result[kind].append(_plain(item))
         return result
     if loaded.collect and "answers" in row:
-        eyes = FakeEyes(row["answers"], now=now, subscription_id=SUBSCRIPTION)
+        answers = {**row["answers"], "graph": _stamped(row["answers"].get("graph", {}))}
+        eyes = FakeEyes(answers, now=now, subscription_id=SUBSCRIPTION)
         made = await loaded.collect(eyes, case)
     elif loaded.conclude:
         made = loaded.conclude(case)
@@ -130,7 +132,7 @@ def _case(row: Mapping[str, Any], step_id: str, facts: Mapping[type[Any], Any], 
 
 
 def _facts(name: str, body: Mapping[str, Any]) -> Any:
-    kind = getattr(facts_types, name, None)
+    kind = getattr(facts_types, name, None) or getattr(identity_types, name, None)
     assert inspect.isclass(kind), f"{name} is no type of facts"
     assert issubclass(kind, Facts), f"{name} is no type of facts"
     return msgspec.convert(_stamped(body or {}), kind, strict=False)

@@ -18,6 +18,7 @@ from typing import Any
 from azure_simulator import build
 from azure_simulator.services.storage.models import keys as storage_keys
 from azure_simulator.world import World
+from tests.support.playbooks import small_playbook
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -32,48 +33,12 @@ _IN_URL = {"/": "%2F", "=": "%3D"}
 NOT_ASKED_FOR = "cAnArY-not-asked-for"
 _ACCOUNT = "microsoft.storage/storageaccounts"
 _REFUSED_READ, _REFUSED_WRITE = "/budgets", "/providers/microsoft.compute/disks/"
-PLAYBOOK = """
-id: compromised-subscription
-version: "1.0"
-title: Small
-description: The shortest playbook that reads keys, changes things under two gates and closes the alert.
-applies_to: ["*"]
-stages:
-  - id: investigate
-    title: Find out what happened
-    steps:
-      - investigate.subscription
-      - investigate.activity_log
-      - investigate.access
-      - investigate.inventory
-      - investigate.unattached_disks
-      - investigate.spend
-      - investigate.attribution
-  - id: contain
-    title: Stop the attack
-    gate: containment
-    steps:
-      - contain.block_creation
-      - contain.remove_access
-      - contain.remove_locks
-      - contain.disable_autoscale
-      - contain.deallocate_machines
-      - contain.deallocate_scale_sets
-  - id: eradicate
-    title: Remove what the attacker left
-    gate: eradication
-    steps: [eradicate.delete_unattached_disks, eradicate.delete_unmanaged_disks]
-  - id: close
-    title: Close
-    gate: closing
-    steps: [notify.alert_verdict]
-gates:
-  containment: {title: Stop these?, approvers: [responder, lead]}
-  eradication: {title: Delete these?, approvers: [lead], required: 2, confirm: true}
-  closing: {title: Resolve the alert?, approvers: [responder, lead]}
-guard_rails:
-  limits: {max_actions: 3000, max_share: 1, max_per_hour: 100000, max_regions: 60}
-"""
+PLAYBOOK = small_playbook(
+    "compromised-subscription",
+    reads=["investigate.spend"],
+    deletes=["eradicate.delete_unmanaged_disks"],
+    closes=["notify.alert_verdict"],
+)
 
 
 def small_world(scenario: str, now: datetime, *, real_time: bool = False) -> World:

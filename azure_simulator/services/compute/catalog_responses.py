@@ -7,13 +7,18 @@ import re
 from azure_simulator.http import Request, Response, page
 from azure_simulator.services.compute import quota
 from azure_simulator.services.compute.documents import region
+from azure_simulator.services.compute.exceptions import NoComputeInRegionError
 from azure_simulator.services.compute.sizes import SIZES, Size
+from azure_simulator.services.subscriptions.models import is_physical
 from azure_simulator.world import Document, World
 
 
 def list_usages(world: World, request: Request) -> Response:
-    """vCPUs in use and their limits in one region."""
-    return page(world, request, quota.usages(world, request.params["s"], region(request.params["l"])))
+    """vCPUs in use and their limits in one region; a group of regions has none."""
+    place = region(request.params["l"])
+    if not is_physical(place):
+        raise NoComputeInRegionError(place, "locations/usages", request.q("api-version"))
+    return page(world, request, quota.usages(world, request.params["s"], place))
 
 
 def list_sizes(world: World, request: Request) -> Response:

@@ -116,3 +116,14 @@ def preempted() -> dict[str, str]:
         "code": "OperationPreempted",
         "message": "Operation execution has been preempted by a more recent operation.",
     }
+
+
+class NoComputeInRegionError(ArmError):
+    """400: the place is a group of regions, or none at all."""
+
+    def __init__(self, region: str, kind: str, version: str) -> None:
+        super().__init__(
+            400,
+            "NoRegisteredProviderFound",
+            f"No registered resource provider found for location '{region}' and API version '{version}' for type '{kind}'.",
+        )

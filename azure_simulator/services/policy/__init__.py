@@ -1,1 +1,1 @@
-"""Azure Policy: built-in and custom definitions with a deny effect, their assignments, and their evaluation on writes."""
+"""Azure Policy: built-in and custom definitions with the effects deny and denyAction, initiatives, assignments, exemptions, and their evaluation on writes and deletions."""

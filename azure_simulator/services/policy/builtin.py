@@ -1,4 +1,4 @@
-"""The built-in policy definitions that stop resources from being created, with their real ids and rules."""
+"""The built-in policy definitions that stop resources from being created or deleted, with their real ids and rules."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from azure_simulator.world import Document, World
 NOT_ALLOWED_TYPES = "6c112d4e-5bc7-47ae-a041-ea2d9dccd749"
 ALLOWED_LOCATIONS = "e56962a6-4747-49cd-b67b-bf8b01975c4c"
 ALLOWED_VM_SKUS = "cccc23c7-8427-4f53-ad12-b6a63eb452b3"
+NO_DELETION_OF_TYPES = "78460a36-508a-49a4-b2b2-2f5ec564f4bb"
 
 _EFFECT: Document = {"type": "String", "allowedValues": ["Audit", "Deny", "Disabled"], "defaultValue": "Deny"}
 _DEFINITIONS: dict[str, Document] = {
@@ -55,6 +56,22 @@ _DEFINITIONS: dict[str, Document] = {
                 ]
             },
             "then": {"effect": "Deny"},
+        },
+    },
+    NO_DELETION_OF_TYPES: {
+        "displayName": "Do not allow deletion of resource types",
+        "description": "Blocks delete calls on the resource types that are named, by the effect denyAction.",
+        "metadata": {"category": "General", "version": "1.0.1"},
+        "parameters": {
+            "listOfResourceTypesDisallowedForDeletion": {"type": "Array"},
+            "effect": {"type": "String", "allowedValues": ["DenyAction", "Disabled"], "defaultValue": "DenyAction"},
+        },
+        "policyRule": {
+            "if": {"field": "type", "in": "[parameters('listOfResourceTypesDisallowedForDeletion')]"},
+            "then": {
+                "effect": "[parameters('effect')]",
+                "details": {"actionNames": ["delete"], "cascadeBehaviors": {"resourceGroup": "deny"}},
+            },
         },
     },
 }

@@ -9,9 +9,11 @@ from azure_simulator.world import Document
 
 
 class RequestDisallowedByPolicyError(ArmError):
-    """403: an effective assignment with effect deny."""
+    """403: an effective assignment with effect deny, or denyAction of a deletion; `reference` names the member of an initiative."""
 
-    def __init__(self, name: str, assignment: Document, definition: Document) -> None:
+    def __init__(
+        self, name: str, assignment: Document, definition: Document, *, effect: str = "deny", reference: str = ""
+    ) -> None:
         assigned, defined = assignment["properties"], definition["properties"]
         identifiers = [
             {
@@ -23,13 +25,15 @@ class RequestDisallowedByPolicyError(ArmError):
             "policyDefinitionDisplayName": defined["displayName"],
             "policyDefinitionId": definition["id"],
             "policyDefinitionName": definition["name"],
-            "policyDefinitionEffect": "deny",
+            "policyDefinitionEffect": "DenyAction" if effect == "denyaction" else "deny",
             "policyDefinitionVersion": "2.0.0",
             "policyAssignmentId": assignment["id"],
             "policyAssignmentName": assignment["name"],
             "policyAssignmentDisplayName": assigned.get("displayName", assignment["name"]),
             "policyAssignmentScope": assigned["scope"],
             "policyAssignmentParameters": assigned.get("parameters", {}),
+            **({"policySetDefinitionId": assigned["policyDefinitionId"]} if reference else {}),
+            **({"policyDefinitionReferenceId": reference} if reference else {}),
             "policyExemptionIds": [],
         }
         self.assignment_id = assignment["id"]
@@ -44,10 +48,15 @@ class RequestDisallowedByPolicyError(ArmError):
 
 
 class PolicyNotFoundError(ArmError):
-    """404 on an assignment or definition."""
+    """404 on an assignment, definition, initiative or exemption."""
 
     def __init__(self, what: str, name: str) -> None:
         super().__init__(404, f"{what}NotFound", f"The {_WORDS[what]} '{name}' is not found.")
 
 
-_WORDS = {"PolicyAssignment": "policy assignment", "PolicyDefinition": "policy definition"}
+_WORDS = {
+    "PolicyAssignment": "policy assignment",
+    "PolicyDefinition": "policy definition",
+    "PolicySetDefinition": "policy set definition",
+    "PolicyExemption": "policy exemption",
+}

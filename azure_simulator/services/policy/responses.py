@@ -1,4 +1,4 @@
-"""Answers of Azure Policy."""
+"""Answers of Azure Policy about assignments."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import re
 from azure_simulator.arm import covers
 from azure_simulator.clock import stamp
 from azure_simulator.http import ArmError, Request, Response, page
+from azure_simulator.services.policy import models
 from azure_simulator.services.policy.exceptions import PolicyNotFoundError
 from azure_simulator.world import Document, World, public
 
 _DEFINITION = re.compile(r"policyDefinitionId\s+eq\s+'([^']+)'", re.IGNORECASE)
-_POLICY_TYPE = re.compile(r"policyType\s+(?:eq|-eq)\s+'(\w+)'", re.IGNORECASE)
+_AS_GIVEN = ("definitionVersion", "nonComplianceMessages", "overrides", "resourceSelectors")
 _MODES = {"default": "Default", "donotenforce": "DoNotEnforce", "enroll": "Enroll"}
 
 
@@ -45,9 +46,10 @@ def put_assignment(world: World, request: Request) -> Response:
     body = request.json()
     wanted = body.get("properties") or {}
     definition_id = str(wanted.get("policyDefinitionId", ""))
-    definition = world.policy_definitions.get(definition_id)
+    definition = world.policy_definitions.get(definition_id) or models.set_definitions(world).get(definition_id)
     if definition is None:
-        raise PolicyNotFoundError("PolicyDefinition", definition_id)
+        is_set = "/policysetdefinitions/" in definition_id.lower()
+        raise PolicyNotFoundError("PolicySetDefinition" if is_set else "PolicyDefinition", definition_id)
     given = {name.lower() for name in wanted.get("parameters") or {}}
     needed = definition["properties"].get("parameters") or {}
     missing = sorted(name for name, spec in needed.items() if "defaultValue" not in spec and name.lower() not in given)
@@ -86,11 +88,7 @@ def put_assignment(world: World, request: Request) -> Response:
             "parameters": wanted.get("parameters", {}),
             "metadata": {"createdBy": author, "createdOn": stamp(now), **(wanted.get("metadata") or {})},
             "enforcementMode": mode,
-            **(
-                {"nonComplianceMessages": wanted["nonComplianceMessages"]}
-                if wanted.get("nonComplianceMessages")
-                else {}
-            ),
+            **{name: wanted[name] for name in _AS_GIVEN if wanted.get(name)},
         },
         "systemData": {
             "createdBy": author,
@@ -110,76 +108,9 @@ def delete_assignment(world: World, request: Request) -> Response:
     return Response(204) if row is None else Response(200, public(row))
 
 
-def list_definitions(world: World, request: Request) -> Response:
-    kind = _POLICY_TYPE.search(request.q("$filter"))
-    rows = [
-        row
-        for row in world.policy_definitions.values()
-        if "policyDefinitions" not in row["properties"]
-        and (not kind or row["properties"]["policyType"].lower() == kind.group(1).lower())
-        and (row["properties"]["policyType"] == "BuiltIn" or covers(_scope(request), row["id"]))
-    ]
-    return page(world, request, rows, wrap=public)
-
-
-def get_definition(world: World, request: Request) -> Response:
-    name = request.params["name"]
-    row = world.policy_definitions.get(_definition_id(request)) or world.policy_definitions.get(
-        f"/providers/Microsoft.Authorization/policyDefinitions/{name}"
-    )
-    if row is None:
-        raise PolicyNotFoundError("PolicyDefinition", name)
-    return Response(200, public(row))
-
-
-def put_definition(world: World, request: Request) -> Response:
-    """Create or replace a custom definition."""
-    name, wanted = request.params["name"], request.json().get("properties") or {}
-    rule = wanted.get("policyRule")
-    if not isinstance(rule, dict) or "if" not in rule or "then" not in rule:
-        raise ArmError(
-            400, "InvalidPolicyRule", f"The policy definition '{name}' rule is invalid: it needs 'if' and 'then'."
-        )
-    known = world.policy_definitions.get(_definition_id(request))
-    document: Document = {
-        "id": _definition_id(request),
-        "name": name,
-        "type": "Microsoft.Authorization/policyDefinitions",
-        "properties": {
-            "displayName": wanted.get("displayName", name),
-            "policyType": "Custom",
-            "mode": wanted.get("mode", "Indexed"),
-            "description": wanted.get("description", ""),
-            "metadata": wanted.get("metadata", {}),
-            "parameters": wanted.get("parameters", {}),
-            "policyRule": rule,
-        },
-    }
-    world.policy_definitions[document["id"]] = document
-    return Response(200 if known else 201, public(document))
-
-
-def delete_definition(world: World, request: Request) -> Response:
-    row = world.policy_definitions.get(_definition_id(request))
-    if row is None:
-        return Response(204)
-    if any(
-        a["properties"]["policyDefinitionId"].lower() == row["id"].lower() for a in world.policy_assignments.values()
-    ):
-        raise ArmError(
-            409, "PolicyDefinitionInUse", f"The policy definition '{row['name']}' is used by a policy assignment."
-        )
-    del world.policy_definitions[row["id"]]
-    return Response(200, public(row))
-
-
 def _scope(request: Request) -> str:
     return request.params.get("scope", "").rstrip("/") or "/"
 
 
 def _assignment_id(request: Request) -> str:
     return f"{_scope(request).rstrip('/')}/providers/Microsoft.Authorization/policyAssignments/{request.params['name']}"
-
-
-def _definition_id(request: Request) -> str:
-    return f"{_scope(request).rstrip('/')}/providers/Microsoft.Authorization/policyDefinitions/{request.params['name']}"

@@ -13,6 +13,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from azure_simulator.events import token_id
 from azure_simulator.services.signin.exceptions import SignInRefusedError, TokenRefusedError
 from azure_simulator.world import Document, Principal, World
 
@@ -66,7 +67,7 @@ def issue(world: World, principal: Principal, *, tenant: str = "", audience: str
         "oid": principal.object_id,
         "sub": principal.object_id,
         "tid": tenant,
-        "uti": hashlib.sha256(f"{world.seed}/{principal.object_id}/{now.isoformat()}".encode()).hexdigest()[:22],
+        "uti": token_id(str(world.seed), principal.object_id, now.isoformat()),
         "ver": "1.0",
         "xms_iat_us": int(now.timestamp() * 1_000_000),
     }
@@ -113,6 +114,12 @@ def read_token(world: World, header: str) -> tuple[Principal, Document]:
             challenge=True,
         )
     return principal, claims
+
+
+def token_of(access: str) -> str:
+    """The id of an access token, its claim `uti`."""
+    body = access.split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["uti"])
 
 
 def _claims(world: World, token: str) -> Document:

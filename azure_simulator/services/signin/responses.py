@@ -6,7 +6,7 @@ import hmac
 from urllib.parse import parse_qsl
 
 from azure_simulator.http import Request, Response
-from azure_simulator.services.signin import assertions, models
+from azure_simulator.services.signin import assertions, logged, models
 from azure_simulator.services.signin.exceptions import SignInRefusedError
 from azure_simulator.world import Document, Principal, World
 
@@ -83,10 +83,10 @@ def token(world: World, request: Request) -> Response:
     audience = form.get("resource") or form.get("scope", "").split(" ")[0].removesuffix(".default")
     grant = form.get("grant_type", "")
     if grant == "client_credentials":
-        app = _proven_app(world, form, tenant)
-        return Response(
-            200, _answer(world, request, models.issue(world, app, tenant=tenant, audience=audience), audience)
-        )
+        app = _proven_app(world, request, form, tenant)
+        access = models.issue(world, app, tenant=tenant, audience=audience)
+        logged.application(world, request, app, form.get("client_secret", ""), tenant, token=models.token_of(access))
+        return Response(200, _answer(world, request, access, audience))
     if grant == "refresh_token":
         return _refresh(world, request, form, tenant, audience)
     if grant == "password":
@@ -94,11 +94,20 @@ def token(world: World, request: Request) -> Response:
     raise SignInRefusedError(world, 70003, grant)
 
 
-def _proven_app(world: World, form: dict[str, str], tenant: str) -> Principal:
-    client = form.get("client_id", "")
-    app = models.find_app(world, client, tenant)
+def _proven_app(world: World, request: Request, form: dict[str, str], tenant: str) -> Principal:
+    """The application that the form proves to be; a refusal stands in its sign-in log."""
+    app = models.find_app(world, form.get("client_id", ""), tenant)
     if app is None:
-        raise SignInRefusedError(world, 700016, client, tenant)
+        raise SignInRefusedError(world, 700016, form.get("client_id", ""), tenant)
+    try:
+        return _proven(world, app, form)
+    except SignInRefusedError as refused:
+        logged.application(world, request, app, "", tenant, error=refused.number)
+        raise
+
+
+def _proven(world: World, app: Principal, form: dict[str, str]) -> Principal:
+    client = form.get("client_id", "")
     secret, assertion = form.get("client_secret", ""), form.get("client_assertion", "")
     if secret:
         if not any(hmac.compare_digest(secret.encode(), known.encode()) for known in app.secrets):
@@ -119,21 +128,24 @@ def _refresh(world: World, request: Request, form: dict[str, str], tenant: str, 
     if models.find_app(world, client, tenant) is None:
         raise SignInRefusedError(world, 700016, client, tenant)
     if form.get("client_secret") or form.get("client_assertion"):
-        _proven_app(world, form, tenant)
+        _proven_app(world, request, form, tenant)
     offered = form.get("refresh_token", "")
     holder = next((p for p in world.principals.values() if offered and offered in p.refresh_tokens), None)
     if holder is None:
         raise SignInRefusedError(world, 9002313)
     if not holder.enabled:
+        logged.person(world, request, holder, client, tenant, error=50057)
         raise SignInRefusedError(world, 50057)
     issued = world.memory.setdefault("refresh_issued", {}).get(offered)
     if holder.sessions_revoked_at is not None and (issued is None or issued <= holder.sessions_revoked_at):
+        logged.person(world, request, holder, client, tenant, error=50173)
         raise SignInRefusedError(world, 50173)
     chance = world.memory.setdefault("request_chance", world.chance.child("requests"))
     fresh = f"0.{chance.guid()}{chance.guid()}".replace("-", "")
     holder.refresh_tokens[holder.refresh_tokens.index(offered)] = fresh
     world.memory["refresh_issued"][fresh] = world.clock.now()
     access = models.issue(world, holder, tenant=tenant, audience=audience, app_id=client)
+    logged.person(world, request, holder, client, tenant, token=models.token_of(access))
     return Response(
         200, _answer(world, request, access, audience) | {"refresh_token": fresh, "scope": form.get("scope", "")}
     )

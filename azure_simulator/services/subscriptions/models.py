@@ -85,9 +85,37 @@ southafricawest|South Africa West|Africa|South Africa
 
 REGIONS: tuple[Region, ...] = tuple(Region(*line.split("|")) for line in _TABLE.strip().splitlines())
 
+# Groups of regions stand in the same list; nothing can be made there.
+LOGICAL: tuple[Region, ...] = tuple(
+    Region(*line.split("|"))
+    for line in (
+        "asia|Asia||",
+        "asiapacific|Asia Pacific||",
+        "australia|Australia||",
+        "europe|Europe||",
+        "global|Global||",
+        "unitedstates|United States||",
+    )
+)
+_NAMES = frozenset(region.name for region in REGIONS)
+
+
+def is_physical(name: str) -> bool:
+    """Whether machines can stand in a place of that name."""
+    return name.lower() in _NAMES
+
 
 def location(region: Region, subscription_id: str) -> Document:
-    """A region as the locations list answers it."""
+    """A region, or a group of regions, as the locations list answers it."""
+    if region in LOGICAL:
+        return {
+            "id": f"/subscriptions/{subscription_id}/locations/{region.name}",
+            "name": region.name,
+            "type": "Region",
+            "displayName": region.display_name,
+            "regionalDisplayName": region.display_name,
+            "metadata": {"regionType": "Logical", "regionCategory": "Other"},
+        }
     return {
         "id": f"/subscriptions/{subscription_id}/locations/{region.name}",
         "name": region.name,

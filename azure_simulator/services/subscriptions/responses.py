@@ -24,7 +24,9 @@ def get_subscription(world: World, request: Request) -> Response:
 
 
 def list_locations(_world: World, request: Request) -> Response:
-    return Response(200, {"value": [models.location(region, request.params["s"]) for region in models.REGIONS]})
+    """Regions and groups of regions, all on one page."""
+    places = (*models.REGIONS, *models.LOGICAL)
+    return Response(200, {"value": [models.location(place, request.params["s"]) for place in places]})
 
 
 def list_tenants(world: World, request: Request) -> Response:

@@ -30,6 +30,7 @@ class Call:
     """A request on its way. `headers` is live: what a policy sets is sent.
 
     `is_read` is by intent (GET, HEAD and the few read-only POSTs): it decides about retries and recording, never about the mode.
+    `patience` is how many seconds it may take with all its repetitions, 0 for as long as the settings say.
     `may_send` is awaited by the transport each time the request is about to leave; what it raises keeps it here.
     """
 
@@ -39,6 +40,7 @@ class Call:
     content: bytes = b""
     is_read: bool = False
     records: bool = True
+    patience: float = 0.0
     may_send: Callable[[], Awaitable[None]] | None = None
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from firebreak.clients.policies.exchange import Call, Reply, Send
 from firebreak.clients.policies.waits import asked_wait
-from firebreak.settings import ThrottleSettings
+from firebreak.settings import GraphThrottleSettings, ThrottleSettings
 
 _SUBSCRIPTION = re.compile(r"^https?://[^/]+.*?/subscriptions/([0-9a-f-]{36})(?:/|\?|$)", re.IGNORECASE)
 _PROVIDER = re.compile(r"/providers/([^/?]+)", re.IGNORECASE)
@@ -41,7 +41,7 @@ class _Bucket:
 class Buckets:
     """The state behind governors: shared by all connections of one identity in a process, safe between threads."""
 
-    def __init__(self, limits: ThrottleSettings, monotonic: Callable[[], float]) -> None:
+    def __init__(self, limits: ThrottleSettings | GraphThrottleSettings, monotonic: Callable[[], float]) -> None:
         self._limits = limits
         self._monotonic = monotonic
         self._buckets: dict[tuple[str, str], _Bucket] = {}

@@ -47,7 +47,7 @@ class Retry:
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, guards nothing
 
     async def __call__(self, call: Call, send: Send) -> Reply:
-        deadline = self._monotonic() + self._total
+        deadline = self._monotonic() + min(self._total, call.patience or self._total)
         failures = throttled = 0
         renewed = False
         while True:

@@ -143,3 +143,32 @@ def test_own_keys_are_made_once_and_for_the_owner_alone(home: Path, monkeypatch:
     monkeypatch.setenv("FIREBREAK_SECRET_KEY", "short")
     with pytest.raises(SettingsError, match="FIREBREAK_SECRET_KEY"):
         Settings.load().seal_key()
+
+
+def test_settings_come_back_as_they_shaped_a_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIREBREAK_PROTECTION__TAGS", '["keep"]')
+    monkeypatch.setenv("FIREBREAK_CREDENTIAL__TENANT_ID", "22222222-2222-4222-8222-222222222222")
+    monkeypatch.setenv("FIREBREAK_OPERATIONS__CURRENCY", "EUR")
+    monkeypatch.setenv("FIREBREAK_OPERATIONS__FALLBACK_MACHINE_PER_HOUR", "1.25")
+    monkeypatch.setenv("FIREBREAK_CONTACT__FIRST_NAME", "Ada")
+    for name, value in (("LAST_NAME", "L"), ("EMAIL", "a@x.example"), ("COUNTRY", "NLD")):
+        monkeypatch.setenv(f"FIREBREAK_CONTACT__{name}", value)
+    shape = Settings.load().that_shape_a_plan()
+    monkeypatch.setenv("FIREBREAK_PROTECTION__TAGS", '["other"]')
+    monkeypatch.setenv("FIREBREAK_OPERATIONS__CURRENCY", "CHF")
+    again = Settings.as_shaped({**shape, "new_key": 1, "cloud": {**shape["cloud"], "new": 2}}, tmp_path)
+    assert again.that_shape_a_plan() == shape
+    assert again.home == tmp_path
+
+
+def test_a_shape_from_elsewhere_names_no_file_and_no_secret(tmp_path: Path) -> None:
+    shape = {
+        "kind": "client_secret",
+        "client_secret": "file:/etc/hostname",
+        "cloud": {"ca_bundle": "/etc/hostname"},
+        "secret_key": "env:HOME",
+    }
+    found = Settings.as_shaped(shape, tmp_path)
+    assert (found.credential.client_secret, found.cloud.ca_bundle, found.secret_key) == (None, None, None)
+    with pytest.raises(SettingsError, match="CURRENCY"):
+        Settings.as_shaped({"currency": "doubloons"}, tmp_path)

@@ -9,7 +9,8 @@ import pytest
 
 from firebreak.errors import ContentError
 from firebreak.model.step import Effect, Step
-from tasks.coverage import coverage_problems, guidance_page, guidance_rows, main, out_of_date
+from tasks.coverage import coverage_problems, guidance_page, main, out_of_date
+from tasks.guidance import guidance_rows, instructions
 from tasks.registry import load_steps
 
 TOP = Path(__file__).parents[3]
@@ -50,10 +51,10 @@ def test_a_gated_row_whose_steps_only_read_is_found() -> None:
 
 
 def test_a_step_that_claims_a_row_marked_not_yet_or_unknown_is_found() -> None:
-    step = Step(id="contain.x", title="x", effect=Effect.REVERSIBLE, description="x", guidance=("S36", "S99999"))
-    found = coverage_problems([row for row in guidance_rows() if row.id == "S36"], {"contain.x": step})
+    step = Step(id="contain.x", title="x", effect=Effect.REVERSIBLE, description="x", guidance=("S76", "S99999"))
+    found = coverage_problems([row for row in guidance_rows() if row.id == "S76"], {"contain.x": step})
     assert found == [
-        "S36 is said not to be done yet, but contain.x claims it.",
+        "S76 is said not to be done yet, but contain.x claims it.",
         "contain.x claims S99999, which is no row.",
     ]
 
@@ -75,4 +76,46 @@ def test_the_table_shows_each_step_in_its_rows() -> None:
     page = guidance_page(guidance_rows(), STEPS)
     row = next(line for line in page.splitlines() if line.startswith("| S62 |"))
     assert "`eradicate.delete_unattached_disks`" in row
-    assert "not yet" in next(line for line in page.splitlines() if line.startswith("| S36 |"))
+    assert "not yet" in next(line for line in page.splitlines() if line.startswith("| S41 |"))
+
+
+def test_what_must_be_seen_or_decided_has_a_step_or_an_instruction_with_data_and_answers() -> None:
+    rows = [row for row in guidance_rows() if row.kind in ("detect", "decide")]
+    assert len(rows) >= 34
+    by_row = {row for step in STEPS.values() for row in step.guidance}
+    for row in rows:
+        if row.mode in ("auto", "gate"):
+            assert row.id in by_row or row.by, row.id
+        else:
+            assert row.asks is not None, row.id
+            assert len(row.asks.answers) >= 2, row.id
+    assert [one.row for one in instructions()] == [row.id for row in guidance_rows() if row.asks]
+
+
+@pytest.mark.parametrize("mode", ["assist", "human", "none"])
+@pytest.mark.parametrize("kind", ["detect", "decide"])
+def test_a_row_to_be_seen_or_decided_without_step_and_instruction_is_found(kind: str, mode: str) -> None:
+    row = next(row for row in guidance_rows() if row.asks is not None)
+    bare = msgspec.structs.replace(row, kind=kind, mode=mode, asks=None, by=())
+    said = f"{row.id} is of kind {kind}: it needs a step, or an instruction for people (`asks`)."
+    assert said in coverage_problems([bare], {})
+    asked = msgspec.structs.replace(row, kind=kind, mode=mode)
+    assert coverage_problems([asked], {}) == []
+
+
+@pytest.mark.parametrize(
+    ("asks", "expected"),
+    [
+        ("{how: x, shows: [moon]}", "says 'moon'"),
+        ("{how: x, when: never}", "says 'never'"),
+        ("{how: x, before: [lunch]}", "says 'lunch'"),
+        ("{how: x, answers: []}", "has the answers"),
+        ("{how: x, answers: [yes_, yes_]}", "has the answers"),
+        ("{how: x, answers: ['No way']}", "has the answers"),
+        ("{shows: [alert]}", "missing required field"),
+    ],
+)
+def test_a_wrong_instruction_is_refused(asks: str, expected: str) -> None:
+    row = f"- {{id: S01, kind: decide, could: human, mode: human, text: x, asks: {asks}}}"
+    with pytest.raises(ContentError, match=expected):
+        guidance_rows(row.encode())

@@ -178,3 +178,12 @@ def test_a_limit_must_be_a_whole_number(arm: Caller, world: World, place: str, v
     answer = arm("PUT", f"{place}/quotas/{GPU}", limit_of(GPU, value))
     assert (answer.status, answer.body["error"]["code"]) == (400, "InvalidQuotaRequest")
     assert len(world.quota_requests) == 0
+
+
+def test_groups_of_regions_are_listed_and_have_no_quota(arm: Caller, scope: str) -> None:
+    rows = arm("GET", f"{scope}/locations").body["value"]
+    kinds = {row["name"]: row["metadata"]["regionType"] for row in rows}
+    assert (kinds["westeurope"], kinds["europe"]) == ("Physical", "Logical")
+    answer = arm("GET", f"{scope}/providers/Microsoft.Compute/locations/europe/usages")
+    assert (answer.status, answer.body["error"]["code"]) == (400, "NoRegisteredProviderFound")
+    assert arm("GET", f"{scope}/providers/Microsoft.Compute/locations/westeurope/usages").status == 200

@@ -6,7 +6,8 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from firebreak.analysis.operations import LogReview, densest
+from firebreak.analysis.log_review import LogReview
+from firebreak.analysis.operations import densest
 from firebreak.model.facts import ActivityFacts
 
 START = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)

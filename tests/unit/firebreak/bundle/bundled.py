@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
+import io
 import zipfile
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from ruamel.yaml import YAML
 
 from firebreak.approval import Answer
 from firebreak.bundle import contents_of
+from firebreak.bundle.contents import checksum_of
 from firebreak.clients import Recorded
 from firebreak.errors import ApprovalError
 from firebreak.evidence import EvidenceStore
@@ -81,6 +85,17 @@ def files_of(folder: Path, key: SigningKey | None = None) -> dict[str, bytes]:
     office, evidence = recorded_in(folder)
     with office.store:
         return contents_of(office.store, evidence, office.audit, INCIDENT, key=key)
+
+
+def made_to_fit(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Files that somebody changed, with every hash in incident.yaml made to fit again."""
+    reader = YAML(typ="safe", pure=True)
+    head = reader.load(files["incident.yaml"])
+    head["files"] = {name: hashlib.sha256(files[name]).hexdigest() for name in head["files"] if name in files}
+    head["checksum"] = checksum_of(head)
+    text = io.BytesIO()
+    reader.dump(head, text)
+    return {**files, "incident.yaml": text.getvalue()}
 
 
 def zipped(files: dict[str, bytes], path: Path) -> Path:

@@ -10,9 +10,30 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from firebreak.bundle import Bundle, contents_of, open_bundle, write_bundle
+from firebreak.bundle import (
+    ACCEPTED,
+    Acceptance,
+    AcceptedPlan,
+    Bundle,
+    accepting,
+    contents_of,
+    open_bundle,
+    put_file,
+    write_bundle,
+)
 from firebreak.errors import BundleError, IntegrityError
-from tests.unit.firebreak.bundle.bundled import ALERT, INCIDENT, QUERY, SIGNING, TITLE, files_of, recorded_in
+from firebreak.model.plan import Plan
+from tests.unit.firebreak.bundle.bundled import (
+    ALERT,
+    INCIDENT,
+    QUERY,
+    SIGNING,
+    TITLE,
+    files_of,
+    made_to_fit,
+    recorded_in,
+)
+from tests.unit.firebreak.execution.builders import NOON, make_small_plan
 
 
 @pytest.fixture(scope="module")
@@ -131,10 +152,7 @@ def test_a_signed_bundle_is_verified_as_a_whole(tmp_path: Path) -> None:
         if name != f"evidence/{digest}"
     }
     changed[f"evidence/{hashlib.sha256(forged).hexdigest()}"] = forged
-    was = hashlib.sha256(signed["evidence/manifest.jsonl"]).hexdigest()
-    now = hashlib.sha256(changed["evidence/manifest.jsonl"]).hexdigest()
-    changed["incident.yaml"] = changed["incident.yaml"].replace(was.encode(), now.encode())
-    bundle = open_bundle(write_bundle(changed, tmp_path / "forged.zip"))
+    bundle = open_bundle(write_bundle(made_to_fit(changed), tmp_path / "forged.zip"))
     assert bundle.verify().claimed_key == SIGNING.public.fingerprint
     with pytest.raises(IntegrityError, match=r"signature\.json"):
         bundle.verify(SIGNING.public)
@@ -148,8 +166,40 @@ def test_an_unsigned_bundle_is_refused_when_a_key_is_given(bundle: Bundle) -> No
 def test_decisions_that_differ_from_the_audit_log_are_found(files: dict[str, bytes], tmp_path: Path) -> None:
     changed = dict(files)
     changed["decisions.jsonl"] = b"".join(files["decisions.jsonl"].splitlines(keepends=True)[:-1])
-    was, now = (hashlib.sha256(f["decisions.jsonl"]).hexdigest().encode() for f in (files, changed))
-    changed["incident.yaml"] = files["incident.yaml"].replace(was, now)
-    bundle = open_bundle(write_bundle(changed, tmp_path / "b"))
+    bundle = open_bundle(write_bundle(made_to_fit(changed), tmp_path / "b"))
     with pytest.raises(IntegrityError, match=r"decisions\.jsonl"):
         bundle.verify()
+
+
+def test_what_people_accept_is_added_with_its_reason_and_found_damaged(files: dict[str, bytes], tmp_path: Path) -> None:
+    plan = make_small_plan()
+    for name in ("b.zip", "b"):
+        place = write_bundle(files, tmp_path / name)
+        for reason in ("smaller steps", "back again"):
+            with open_bundle(place) as bundle:
+                put_file(place, ACCEPTED, accepting(bundle.accepted, acceptance(plan, reason), {plan.digest: plan}))
+        with open_bundle(place) as bundle:
+            assert bundle.accepted is not None
+            assert [one.reason for one in bundle.accepted.history] == ["smaller steps", "back again"]
+            assert bundle.accepted.plans == {plan.digest: plan}
+            assert bundle.verify().records == bundle.head.audit.records
+        content = accepting(None, acceptance(plan, "x"), {plan.digest: plan})
+        for damaged in (content.replace(b"contain", b"conta1n"), content[:50], content.replace(b'"x"', b'"y"')):
+            put_file(place, ACCEPTED, damaged)
+            with pytest.raises((BundleError, IntegrityError), match=r"accepted\.json"):
+                open_bundle(place)
+
+
+def acceptance(plan: Plan, reason: str) -> Acceptance:
+    one = AcceptedPlan(stage=plan.stage, attempt=1, digest=plan.digest, actions=len(plan.actions))
+    return Acceptance(
+        at=NOON,
+        who="ann",
+        reason=reason,
+        engine_version="1",
+        playbook="p",
+        playbook_version="1",
+        playbook_digest="d",
+        decide="recorded",
+        plans=(one,),
+    )

@@ -50,6 +50,8 @@ GRAPH = "/providers/Microsoft.ResourceGraph/resources"
         "",
         "/subscriptions/not-a-guid",
         "/providers/Microsoft.Management/managementGroups/g",
+        "/providers/Microsoft.Management/managementGroups/g/providers/Microsoft.Authorization/policyDefinitions",
+        "/providers/Microsoft.Management/managementGroups/g/providers/Microsoft.Authorization/roleAssignments/r",
         "/providers/Microsoft.Authorization/elevateAccess",
     ],
 )
@@ -72,6 +74,8 @@ async def test_paths_outside_the_subscription_or_with_tricks_are_refused_unsent(
         "/tenants",
         "/providers/Microsoft.Support/services/s/problemClassifications",
         "/providers/Microsoft.Authorization/policyDefinitions/p",
+        "/providers/Microsoft.Management/managementGroups/g/providers/Microsoft.Authorization/policySetDefinitions/p",
+        "/providers/Microsoft.Management/managementGroups/g/providers/Microsoft.Authorization/policyDefinitions/p/versions/1.0.0",
     ],
 )
 async def test_the_listed_paths_above_the_subscription_can_be_read_but_never_written(path: str) -> None:

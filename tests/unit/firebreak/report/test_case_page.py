@@ -33,9 +33,17 @@ def dossier(**fields: object) -> Dossier:
     return Dossier(**{**given, **fields})  # type: ignore[arg-type]
 
 
-def test_money_then_the_chart_then_the_verdict_then_who_and_what() -> None:
+def test_money_then_who_what_where_since_then_the_verdict_then_the_rest() -> None:
     page = case_page(dossier())
-    order = ["**The attacker burns, an hour** | **120.00**", "data:image/svg+xml", "**Fraud.**", "### Who", "vm-1** ("]
+    order = [
+        "**The attacker burns, an hour** | **120.00**",
+        "**Lost so far**",
+        "**Who:**",
+        "**What:**",
+        "**Where:**",
+        "**Since:**",
+    ]
+    order += ["**Fraud.**", "data:image/svg+xml", "### Who", "vm-1** ("]
     places = [page.index(text) for text in order]
     assert places == sorted(places)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -11,13 +12,15 @@ import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
+from firebreak import __version__
 from firebreak.errors import ContentError, IntegrityError, SettingsError, StalePlanError
+from firebreak.model.canonical import canonical_bytes
 from firebreak.model.facts import BurnRate, Inventory
 from firebreak.model.finding import Finding, NotLookedAt, Severity
 from firebreak.store import Store
-from firebreak.store.schema import metadata
+from firebreak.store.schema import metadata, plans
 from tests.unit.firebreak.execution.builders import FakeClock, make_action, make_incident, make_machine, make_small_plan
 
 
@@ -103,6 +106,30 @@ def test_a_plan_changed_in_the_database_is_not_loaded(store_url: str, old: str, 
             assert changed.rowcount == 1
         with pytest.raises(IntegrityError, match=plan.digest[:12]):
             store.plans.load(plan.digest)
+
+
+@pytest.mark.parametrize(
+    ("field", "version", "said"),
+    [
+        ('"later": 1', "9.1.0", "by version 9.1.0 of Firebreak; this is"),
+        ('"later": 1', __version__, "in a form that this Firebreak does not write"),
+        ('"round": "first"', "9.1.0", "by version 9.1.0 of Firebreak; this is"),
+    ],
+)
+def test_a_plan_that_another_version_wrote_is_not_called_changed(
+    store_url: str, field: str, version: str, said: str
+) -> None:
+    name, value = (part.strip(' "') for part in field.split(":"))
+    document = {**msgspec.to_builtins(make_small_plan()), "engine_version": version, name: value}
+    body = canonical_bytes(document).decode()
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    with Store.open(store_url) as store:
+        with store.write() as tx:
+            tx.execute(insert(plans), {"digest": digest, "body": body, "saved_at": store.clock()})
+        with pytest.raises(IntegrityError) as caught:
+            store.plans.load(digest)
+    assert "is unchanged" in caught.value.message
+    assert said in caught.value.message
 
 
 def test_steps_are_timed_and_listed_in_order(store_url: str) -> None:

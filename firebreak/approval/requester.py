@@ -1,0 +1,74 @@
+"""Who asked for a response or an undo, and whether that is the person who answers. Pure.
+
+A request carries names as they came: a login of the operating system, a name that somebody gave, or a door through which nobody signs in. People
+are enrolled under one name and, where the operator says so, with their logins; the requester is whoever has any of the names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from firebreak.approval.approvers import Approver, person_key
+from firebreak.model.alert import Incident
+from firebreak.model.playbook import Gate
+
+MACHINES: Final = frozenset({"intake"})  # alerts that came by themselves: nobody asked
+ANONYMOUS: Final = frozenset({"prefect-ui"})  # Prefect knows no persons
+_BOTH = re.compile(r"(?P<name>.+) \(signed in as (?P<login>.+)\)")
+
+
+def spoken(name: str, login: str) -> str:
+    """How a request by a person at a terminal is recorded: the name that was given, if any, and always the login."""
+    own = f"login {login}" if person_key(login) in MACHINES | ANONYMOUS else login
+    given = " ".join(name.split())
+    return f"{given} (signed in as {own})" if given and person_key(given) != person_key(own) else own
+
+
+def names_of(gate: Gate, incident: Incident) -> tuple[tuple[str, ...], ...]:
+    """For each request behind a gate, the response and what the gate is about, the names of who asked; machines left out."""
+    asked = (one for one in (incident.requested_by, gate.requested_by) if one and person_key(one) not in MACHINES)
+    return tuple((found["name"], found["login"]) if (found := _BOTH.fullmatch(one)) else (one,) for one in asked)
+
+
+def asked_for_it(approver: Approver, gate: Gate, incident: Incident) -> bool:
+    """Whether an approver is one of those who asked for the response or for what the gate is about."""
+    return any(_is(approver, name) for names in names_of(gate, incident) for name in names)
+
+
+def unknown_requester(gate: Gate, incident: Incident, people: Iterable[Approver]) -> str:
+    """The name of a requester who may be one of those who answer, since nobody enrolled has it; "" when there is none such.
+
+    Where every person who may answer is enrolled with their logins, a login that none of them has is somebody else's.
+    """
+    if gate.requester_may_approve:
+        return ""
+    enrolled = tuple(people)
+    may_answer = [
+        one for one in enrolled if set(one.roles) & {*gate.approvers, *gate.escalate_to} and one.covers(incident)
+    ]
+    for names in names_of(gate, incident):
+        if any(_is(one, name) for one in enrolled for name in names):
+            continue
+        if person_key(names[0]) in ANONYMOUS or any(not one.logins for one in may_answer):
+            return " ".join(names[0].split()) if len(names) == 1 else f"{names[0]} (signed in as {names[1]})"
+    return ""
+
+
+def _is(approver: Approver, name: str) -> bool:
+    return any(_same(own, name) for own in (approver.name, *approver.logins))
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names can be one person's: `alice` is alice@partner.example and PARTNER\\alice, but two mail names must be equal."""
+    left, right = person_key(one), person_key(other)
+    if not left or not right or left == right:
+        return bool(left) and left == right
+    if "@" in left and "@" in right:
+        return False
+    return _bare(left) == _bare(right)
+
+
+def _bare(key: str) -> str:
+    return key.rpartition("\\")[2].partition("@")[0]

@@ -1,0 +1,181 @@
+"""`firebreak replay`: past incidents over again with today's playbook and code, and how their plans differ from those of then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from firebreak.bundle import ACCEPTED, Bundle, accepting, open_bundle, put_file
+from firebreak.bundle.documents import INCIDENT
+from firebreak.cli.output import Json, print_error, print_json, safe, say, stderr, stdout
+from firebreak.cli.replay_page import print_one, print_table
+from firebreak.cli.respond import requester
+from firebreak.errors import BundleError, ContentError, ResponseError
+from firebreak.model.playbook import Playbook
+from firebreak.model.step import LoadedStep
+from firebreak.playbook import find_playbooks, load_playbook
+from firebreak.replay import Policy, stage_replay
+from firebreak.replay.result import Replayed, result_json, result_of
+from firebreak.settings import Settings
+from tasks.registry import load_steps
+
+_YAML = (".yaml", ".yml")
+
+
+def replay(
+    bundle: list[Path] = typer.Argument(..., help="Incident bundles: folders or zips, or a folder that holds some."),
+    playbook: str = typer.Option(
+        "",
+        help="Replay with this playbook: a file, an id, or a folder from which each bundle gets the playbook of its id (default: the playbook of then, "
+        "from the bundle).",
+    ),
+    decide: Policy = typer.Option(
+        Policy.RECORDED, help="How gates are answered: as they were then, all with yes, or all with no."
+    ),
+    update: bool = typer.Option(
+        False, "--update", help="Accept the plans of now: later replays are compared with them. Needs --reason."
+    ),
+    reason: str = typer.Option("", help="Why the plans of now are right; kept in the bundle's accepted.json."),
+    out: Path | None = typer.Option(None, help="Keep the reports of the replays below this folder."),
+    as_json: bool = Json,
+) -> None:
+    """Replay incidents on their recorded evidence, at their time, and compare the plans with those that were decided then.
+
+    Nothing is connected to and nothing is written to any cloud; settings, store and time of this machine play no part. A question that was not
+    recorded is told as not looked at. Exit code 2 when a plan changed.
+    """
+    if update and not reason.strip():
+        raise ContentError("--update needs a reason.", hint='Say why the new plans are right: --reason "..."')
+    steps = load_steps()
+    chosen = _playbooks(playbook, steps)
+    places = [found for path in bundle for found in _bundles(path)]
+    done: list[Replayed] = []
+    failed: dict[str, ResponseError] = {}
+    for place in places:
+        try:
+            done.append(_one(place, steps, chosen, decide, out, quiet=as_json or len(places) > 1))
+            if update and done[-1].is_changed:
+                _accept(place, done[-1], reason)
+        except ResponseError as error:
+            if len(places) == 1:
+                raise
+            failed[str(place)] = error
+            print_error(error, as_json=False)
+    _tell(done, failed, as_json=as_json, single=len(places) == 1, update=update)
+    if failed:
+        raise typer.Exit(1)
+    if any(one.is_changed for one in done) and not update:
+        raise typer.Exit(2)
+
+
+def _one(
+    place: Path,
+    steps: Mapping[str, LoadedStep],
+    chosen: Mapping[str, Playbook] | Playbook | None,
+    policy: Policy,
+    out: Path | None,
+    *,
+    quiet: bool,
+) -> Replayed:
+    from flows.replay import replay as run
+
+    with open_bundle(place) as bundle:
+        book = _book_for(bundle, chosen)
+        home = (out / place.name.removesuffix(".zip")).absolute() if out else None
+        with stage_replay(bundle, steps, playbook=book, policy=policy, home=home) as staged:
+            dossier = asyncio.run(run(staged, _nothing if quiet else say))
+            return result_of(str(place), staged, policy, dossier)
+
+
+def _nothing(_: str) -> None:
+    """For replays whose progress nobody needs."""
+
+
+def _book_for(bundle: Bundle, chosen: Mapping[str, Playbook] | Playbook | None) -> Playbook | None:
+    if isinstance(chosen, Playbook) or chosen is None:
+        return chosen
+    found = chosen.get(bundle.head.playbook.id)
+    if found is None:
+        stderr.print(
+            f"[dim]·[/] {safe(bundle.place, 400)}: no playbook {safe(bundle.head.playbook.id)} there; the one of then is used."
+        )
+    return found
+
+
+def _playbooks(named: str, steps: Mapping[str, LoadedStep]) -> Mapping[str, Playbook] | Playbook | None:
+    """The playbook to replay with, or several by id; None for that of each bundle.
+
+    Raises:
+        ContentError, PlaybookError: it is not there, or does not load.
+    """
+    if not named:
+        return None
+    declared, path = {name: loaded.step for name, loaded in steps.items()}, Path(named)
+    if path.is_dir():
+        files = [file for file in sorted(path.iterdir()) if file.suffix in _YAML]
+        books = [load_playbook(file.read_bytes(), file=str(file), steps=declared) for file in files]
+        if not books:
+            raise ContentError(f"There is no playbook in {named}.", hint="A folder of playbooks holds .yaml files.")
+        return {book.id: book for book in books}
+    if path.suffix in _YAML or path.is_file():
+        try:
+            return load_playbook(path.read_bytes(), file=named, steps=declared)
+        except OSError as error:
+            raise ContentError(f"{named}: {error.strerror}.", hint="Name a playbook file.") from error
+    known = find_playbooks(Settings.load().home / "playbooks", steps=declared)
+    if named not in known:
+        raise ContentError(
+            f"There is no playbook {named!r}.", hint=f"Name a file or folder, or one of: {', '.join(known)}."
+        )
+    return known[named]
+
+
+def _bundles(path: Path) -> list[Path]:
+    """A bundle, or the bundles in a folder, by name.
+
+    Raises:
+        BundleError: there is none.
+    """
+    if not path.is_dir() or (path / INCIDENT).exists():
+        return [path]
+    seen = [entry for entry in path.iterdir() if not entry.name.startswith(".")]  # hidden: litter, or half written
+    found = sorted(entry for entry in seen if entry.suffix.lower() == ".zip" or (entry / INCIDENT).is_file())
+    if not found:
+        raise BundleError(f"There is no bundle in {path}.", hint="A bundle is a zip, or a folder with incident.yaml.")
+    return found
+
+
+def _accept(place: Path, one: Replayed, reason: str) -> None:
+    told = one.acceptance(at=datetime.now(UTC), who=requester(), reason=reason.strip()[:2000])
+    plans = {str(plan.digest): plan for plan in one.plans.values()}
+    put_file(place, ACCEPTED, accepting(one.bundle.accepted, told, plans))
+
+
+def _tell(
+    done: list[Replayed], failed: Mapping[str, ResponseError], *, as_json: bool, single: bool, update: bool
+) -> None:
+    if as_json:
+        told: list[dict[str, Any]] = [result_json(one) | {"updated": update and one.is_changed} for one in done]
+        errors = [
+            {"bundle": place, "error": {"code": e.code, "message": e.message, "hint": e.hint}}
+            for place, e in failed.items()
+        ]
+        print_json(told[0] if single else {"replays": [*told, *errors], "changed": sum(one.is_changed for one in done)})
+        return
+    if single:
+        print_one(done[0])
+    else:
+        for one in done:
+            if one.is_changed:
+                print_one(one, brief=True)
+        print_table(done, failed)
+    accepted = [one for one in done if update and one.is_changed]
+    if accepted:
+        stdout.print(
+            f"Accepted the plans of {', '.join(safe(one.name, 300) for one in accepted)}; the reason is in {ACCEPTED}."
+        )

@@ -1,0 +1,142 @@
+"""Data prepared for what people do: named small tables of the dossier, and the occasions on which something is asked of them. Pure.
+
+`tasks/guidance.yaml` names them. Values are plain text: escape for the place they are shown in. What was not read is said so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from firebreak.analysis.quota import open_quota
+from firebreak.model.facts import Class
+from firebreak.report.dossier import Dossier
+from firebreak.report.hostile import plain
+
+Rows = tuple[tuple[str, str], ...]
+_FEW = 10
+_NOT_READ = "not looked at"
+
+
+def _alert(dossier: Dossier) -> Rows:
+    alert = dossier.incident.alert
+    rows = [
+        ("alert id", plain(alert.id)),
+        ("type", plain(alert.type, 80)),
+        ("title", plain(alert.title)),
+        ("detected", f"{alert.detected_at:%Y-%m-%d %H:%M} UTC"),
+        ("subscription", alert.subscription_id),
+        ("customer's tenant", alert.customer_tenant_id),
+        ("came from", plain(alert.source, 40)),
+    ]
+    return tuple(rows)
+
+
+def _microsoft(dossier: Dossier) -> Rows:
+    """whether Microsoft lists the alert."""
+    facts = dossier.alerts
+    if facts is None or not facts.were_read:
+        return (("Microsoft's list of alerts", _NOT_READ),)
+    if facts.this_alert is None:
+        return (("Microsoft's list of alerts", "does not have this alert"),)
+    return (("Microsoft's list of alerts", f"has this alert, {plain(facts.this_alert.status or 'no status', 20)}"),)
+
+
+def _verdict(dossier: Dossier) -> Rows:
+    found = dossier.attribution
+    if found is None:
+        return (("proposed verdict", _NOT_READ),)
+    words = dossier.verdict.replace("_", " ")
+    return (("proposed verdict", words), *(("evidence", plain(reason, 300)) for reason in found.verdict_reasons[:_FEW]))
+
+
+def _accounts(dossier: Dossier) -> Rows:
+    """Identities taken for the attacker's, and those that cannot be judged."""
+    if dossier.attribution is None:
+        return (("accounts", _NOT_READ),)
+    rows = []
+    for cls, words in ((Class.ATTACKER, "attacker's"), (Class.UNKNOWN, "not known whose")):
+        seen = dict.fromkeys(
+            (plain(j.id, 80), "stolen" if j.established else "the attacker's own")
+            for j in dossier.attribution.actors
+            if j.cls is cls
+        )
+        rows += [(words, f"{name} ({kind})" if cls is Class.ATTACKER else name) for name, kind in list(seen)[:_FEW]]
+        rows += [(words, f"… and {len(seen) - _FEW} more")] if len(seen) > _FEW else []
+    return tuple(rows) or (("accounts", "none stands out"),)
+
+
+def _window(dossier: Dossier) -> Rows:
+    found, alert = dossier.attribution, dossier.incident.alert
+    start = (found.attack_start if found else None) or alert.first_observed_at or alert.detected_at
+    end = found.attack_end if found else None
+    until = f"{end:%Y-%m-%d %H:%M} UTC, as far as the log shows" if end else "not known"
+    return (("from", f"{start:%Y-%m-%d %H:%M} UTC"), ("until", until))
+
+
+def _resources(dossier: Dossier) -> Rows:
+    if dossier.attribution is None:
+        return (("resources", _NOT_READ),)
+    judged = dossier.attribution.resources
+    rows = []
+    for cls, words in ((Class.ATTACKER, "attacker's"), (Class.UNKNOWN, "not known whose")):
+        names = [plain(j.id.rsplit("/", 1)[-1], 40) for j in judged if j.cls is cls]
+        if names:
+            more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+            rows.append((words, f"{len(names)}: {', '.join(names[:_FEW])}{more}"))
+    return tuple(rows) or (("resources", "none in question"),)
+
+
+def _quota(dossier: Dossier) -> Rows:
+    facts, inventory = dossier.quota, dossier.inventory
+    if facts is None:
+        return (("quota", _NOT_READ),)
+    in_use = {m.region for m in inventory.machines} if inventory else set()
+    rows = open_quota(facts.usages, in_use)
+    return tuple(
+        (row.region, f"{row.vcpus} vCPUs free, {row.spot} on Spot; GPU {row.gpu}, high-performance {row.hpc}")
+        for row in rows[:_FEW]
+    ) or (("quota", "none is unused"),)
+
+
+def _notice(dossier: Dossier) -> Rows:
+    """The time and place to search for, where only a portal shows it."""
+    return (*_window(dossier), *(row for row in _alert(dossier) if row[0] in ("subscription", "customer's tenant")))
+
+
+# name -> (what it is called, how it is made)
+DATA: Final[Mapping[str, tuple[str, Callable[[Dossier], Rows]]]] = MappingProxyType(
+    {
+        "alert": ("the alert", _alert),
+        "microsoft": ("whether Microsoft lists the alert", _microsoft),
+        "verdict": ("the proposed verdict with its evidence", _verdict),
+        "accounts": ("the accounts in question", _accounts),
+        "window": ("when it happened", _window),
+        "resources": ("the resources in question", _resources),
+        "quota": ("unused quota by region", _quota),
+        "notice": ("time, subscription and tenant to search for", _notice),
+    }
+)
+
+
+def _has_unused_gpu(dossier: Dossier) -> bool:
+    return dossier.quota is not None and any(row.gpu or row.hpc for row in open_quota(dossier.quota.usages, ()))
+
+
+# name -> (when, in words; whether it is so)
+OCCASIONS: Final[Mapping[str, tuple[str, Callable[[Dossier], bool]]]] = MappingProxyType(
+    {
+        "always": ("in every incident", lambda _: True),
+        "fraud": ("when the proposed verdict is fraud", lambda d: d.verdict == "fraud"),
+        "not_by_webhook": (
+            "when the alert did not come by Partner Center's webhook",
+            lambda d: d.incident.alert.source != "partner-center-webhook",
+        ),
+        "not_listed": (
+            "when Microsoft's list of alerts could not be read or does not have the alert",
+            lambda d: d.alerts is None or d.alerts.this_alert is None,
+        ),
+        "quota": ("when quota of GPU or high-performance sizes is unused", _has_unused_gpu),
+    }
+)
