@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from azure_simulator.world import Document
@@ -244,6 +245,7 @@ def _split(text: str) -> list[tuple[str, str]]:
     return tokens
 
 
+@lru_cache(maxsize=65_536)
 def moment(text: str) -> datetime | None:
     """The aware time that an ISO text means, None when it is none. Without a zone it is UTC."""
     if not re.match(r"\d{4}-\d{2}-\d{2}", text):

@@ -17,11 +17,15 @@ from firebreak.store.schema import facts as facts_table
 from firebreak.store.schema import findings as findings_table
 
 F = TypeVar("F", bound=Facts)
+_REMEMBERED = 128
 
 
 class FactsRepository:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine, self._clock = engine, clock
+        # What was read last from a stored body. A run asks for the facts of its round hundreds of times; they are frozen, and the body is
+        # compared each time, so that another process's save is seen.
+        self._read: dict[tuple[str, int, str, str], tuple[str, Facts]] = {}
 
     def save(self, incident: str, round: int, step: str, facts: Facts) -> None:  # noqa: A002
         """Keep one step's facts of one round; saving again replaces them."""
@@ -44,13 +48,21 @@ class FactsRepository:
             body = tx.execute(wanted).scalar()
         if body is None:
             return None
+        at = (incident, round, step, kind.__name__)
+        before = self._read.get(at)
+        if before is not None and before[0] == body and isinstance(before[1], kind):
+            return before[1]
         try:
-            return msgspec.json.decode(body, type=kind)
+            read = msgspec.json.decode(body, type=kind)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise IntegrityError(
                 f"Stored {kind.__name__} of {incident}, round {round}, cannot be read: {error}",
                 hint="Begin a fresh round; the raw evidence is kept.",
             ) from error
+        while len(self._read) >= _REMEMBERED:
+            self._read.pop(next(iter(self._read)), None)
+        self._read[at] = (body, read)
+        return read
 
     def save_findings(self, incident: str, round: int, step: str, findings: Sequence[Finding]) -> None:  # noqa: A002
         """Keep one step's findings of one round; saving again replaces them."""

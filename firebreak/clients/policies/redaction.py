@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import logging
 import re
@@ -58,6 +59,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u206
 
 _SHORTEST_KNOWN = 8
 _known: tuple[str, ...] = ()
+# Digests of bodies in which nothing was found. A page is often read again as it was, and looking through a megabyte anew for every
+# fragment costs twenty times its digest.
+_LARGE = 4096
+_MOST_CLEAN = 10_000
+_clean: set[bytes] = set()
 
 
 def know_secret(value: str) -> None:
@@ -72,6 +78,7 @@ def know_secret(value: str) -> None:
     spellings = {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], coded.rstrip("=")}
     # The longest first: a spelling may hold another.
     _known = tuple(sorted({*_known, *spellings}, key=len, reverse=True))
+    _clean.clear()
 
 
 def without_secrets(text: str) -> str:
@@ -89,12 +96,22 @@ def without_secrets(text: str) -> str:
 
 def body_without_secrets(content: bytes) -> tuple[bytes, bool]:
     """Return a body for keeping, and whether anything was taken out. Bytes that are not UTF-8 are kept as they are."""
+    digest = hashlib.sha256(content).digest() if len(content) > _LARGE else b""
+    if digest in _clean:
+        return content, False
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return content, False
+    known = _known
     clean = without_secrets(text)
-    return (content, False) if clean == text else (clean.encode("utf-8"), True)
+    if clean != text:
+        return clean.encode("utf-8"), True
+    if digest and known is _known:  # else another thread has learnt of a secret meanwhile
+        if len(_clean) >= _MOST_CLEAN:
+            _clean.clear()
+        _clean.add(digest)
+    return content, False
 
 
 def shown(text: str, limit: int = _LIMIT) -> str:

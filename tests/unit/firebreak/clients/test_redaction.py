@@ -77,3 +77,13 @@ def test_a_known_secret_is_taken_out_however_it_is_spelled() -> None:
     assert coded not in without_secrets(f"Basic? {coded}")
     know_secret("short")
     assert without_secrets("a short word") == "a short word"
+
+
+def test_a_body_that_was_clean_is_looked_through_again_once_a_secret_is_known() -> None:
+    body = json.dumps({"value": ["x" * 5000, "its-own-long-secret-of-this-process"]}).encode()
+    assert body_without_secrets(body) == body_without_secrets(body) == (body, False)
+    know_secret("its-own-long-secret-of-this-process")
+    clean, redacted = body_without_secrets(body)
+    assert redacted
+    assert b"its-own-long-secret" not in clean
+    assert body_without_secrets(body) == (clean, True)

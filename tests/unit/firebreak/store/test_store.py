@@ -71,6 +71,15 @@ def test_facts_keep_decimals_times_and_what_was_not_looked_at(store_url: str) ->
         assert store.facts.load("INC-1", 2, "investigate.inventory", Inventory) is None
 
 
+def test_facts_that_another_process_replaced_are_not_remembered(store_url: str) -> None:
+    first, second = (BurnRate(per_hour=Decimal(n), per_resource={}) for n in ("1", "2"))
+    with Store.open(store_url) as store, Store.open(store_url) as other:
+        store.facts.save("INC-1", 1, "investigate.burn_rate", first)
+        assert [store.facts.load("INC-1", 1, "investigate.burn_rate", BurnRate) for _ in range(2)] == [first, first]
+        other.facts.save("INC-1", 1, "investigate.burn_rate", second)
+        assert store.facts.load("INC-1", 1, "investigate.burn_rate", BurnRate) == second
+
+
 def test_findings_tell_nothing_found_from_not_looked(store_url: str) -> None:
     finding = Finding(id="f", step="s", title="t", severity=Severity.HIGH, reasons=("r",))
     with Store.open(store_url) as store:
