@@ -14,6 +14,7 @@ import typer
 from firebreak import __version__
 from firebreak.cli import (
     approvers,
+    capture,
     demo,
     doctor,
     gates,
@@ -46,6 +47,7 @@ app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("simulate")(simulate.simulate)
 app.command("respond")(respond.respond)
+app.command("capture")(capture.capture)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.add_typer(gates.app, name="gates")

@@ -29,10 +29,12 @@ from tests.unit.firebreak.bundle.bundled import made_to_fit
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 
 
-def small_world(scenario: str, *, seed: int = 7, one_in: int = 30) -> World:
+def small_world(
+    scenario: str, *, seed: int = 7, one_in: int = 30, now: datetime = NOW, real_time: bool = False
+) -> World:
     """A scenario whose log keeps the last days, and of each month before few operations: a fraction of the events, and of the time."""
-    world = build(scenario, seed=seed, now=NOW)
-    recent = (NOW - timedelta(days=2)).isoformat()[:19]
+    world = build(scenario, seed=seed, now=now, real_time=real_time)
+    recent = (now - timedelta(days=2)).isoformat()[:19]
     world.events[:] = [
         event
         for event in world.events
