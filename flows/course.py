@@ -45,7 +45,7 @@ class Runtime(Protocol):
 
 
 async def respond_to(engine: Engine, runtime: Runtime) -> str:
-    """Carry out the incident's playbook as far as it goes and return the incident's state: done, stopped by a person, or failed (the attack goes on).
+    """Carry out the incident's playbook as far as it goes and return the incident's state: done, stopped by people, or failed (the attack goes on).
 
     Raises:
         WaitingError: a gate waits and this process is not to.
@@ -69,11 +69,9 @@ async def respond_to(engine: Engine, runtime: Runtime) -> str:
             ended, round_of_facts = await _change(engine, runtime, stage, round_of_facts)
             if not ended:
                 return await _close(engine, runtime, "stopped", round_of_facts)
-    if engine.anything_was_changed():
+    if engine.wants_last_look():
         round_of_facts = await _look_again(engine, runtime, round_of_facts, engine.next_round(round_of_facts))
-    # Never "done" while the attack goes on: people and scripts would go home.
-    state = "failed" if engine.still_burning(round_of_facts) else "done"
-    return await _close(engine, runtime, state, round_of_facts)
+    return await _close(engine, runtime, engine.end_state(round_of_facts), round_of_facts)
 
 
 async def _look(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts: int) -> None:
@@ -171,6 +169,6 @@ async def _close(engine: Engine, runtime: Runtime, state: str, round_of_facts: i
     page = pages.write_report(engine, round_of_facts, state)
     await runtime.show("case", pages.case_page(engine, round_of_facts), "What is happening")
     await runtime.show("report", page, "Report")
-    engine.set_state(state, engine.closing_note(state))
+    engine.set_state(state, engine.closing_note(state, round_of_facts))
     runtime.say(f"{engine.incident.id}: {state}.")
     return state

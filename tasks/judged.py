@@ -20,7 +20,7 @@ from firebreak.model.facts import (
     Operation,
 )
 from firebreak.model.ids import ResourceId
-from firebreak.model.outcome import ActionState
+from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import action_id
 from firebreak.protected import named
 from tasks.words import plain, reasons_of
@@ -147,6 +147,14 @@ def id_of_this_time(case: Case, step: str, kind: str, target: str) -> str:
         times += 1
         found = action_id(step, kind, f"{target}#{times}")
     return found
+
+
+def newest_outcome(case: Case, step: str, kind: str, target: str) -> Outcome | None:
+    """How the last of such actions on a target ended, by the ids that `id_of_this_time` gives; None when there was none."""
+    newest, times = case.outcomes.get(action_id(step, kind, target)), 2
+    while (later := case.outcomes.get(action_id(step, kind, f"{target}#{times}"))) is not None:
+        newest, times = later, times + 1
+    return newest
 
 
 def _strongest(judgement: Judgement, *, for_attacker: bool) -> str:

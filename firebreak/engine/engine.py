@@ -15,7 +15,7 @@ import msgspec
 from firebreak import __version__
 from firebreak.approval import GateView
 from firebreak.approval.pre_authorised import Beforehand
-from firebreak.engine import seals
+from firebreak.engine import ending, seals
 from firebreak.engine.eyes import EyesOfRound
 from firebreak.engine.fresh import Fresh
 from firebreak.engine.room import Clouds, EngineRoom
@@ -33,7 +33,7 @@ from firebreak.execution.undo import placed
 from firebreak.logs import working_on
 from firebreak.model.alert import Incident
 from firebreak.model.case import Case
-from firebreak.model.facts import Attribution, BurnRate, Facts
+from firebreak.model.facts import Attribution, Facts
 from firebreak.model.finding import NotLookedAt
 from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import UNDO, Plan
@@ -95,6 +95,11 @@ class Engine:
                 f"{self.incident.id} was opened for reading its record only.", hint="Connect it to act or look."
             )
         return self._open_clouds
+
+    @property
+    def _tries(self) -> int:
+        """How often a run began after one that had failed."""
+        return int(self.value("tries-after-failure") or 0)
 
     @property
     def state(self) -> str:
@@ -191,7 +196,7 @@ class Engine:
                 "contact": self.room.settings.contact.model_dump(exclude_none=True)
             }
         began = self.value(f"round-{number}")
-        rows = self._rows()
+        rows = self.journal_rows()
         return Case(
             incident=self.incident,
             playbook=self.playbook,
@@ -234,9 +239,10 @@ class Engine:
         """The round that a plan is made from when the newest is `number`."""
         return number
 
-    def next_round(self, number: int, after: tuple[Stage, int] | None = None) -> int:  # noqa: ARG002
+    def next_round(self, number: int, after: tuple[Stage, int] | None = None) -> int:
         """The round in which the world is looked at again after a stage's attempt, or at the end; `number` itself when it cannot be."""
-        return number + 1
+        # An earlier try's last look says nothing of today.
+        return number + 1 + (self._tries if after is None else 0)
 
     def asks(self, stage: Stage, attempt: int) -> bool:  # noqa: ARG002
         """Whether anybody is asked about a plan; else it is carried out by nobody."""
@@ -353,7 +359,7 @@ class Engine:
     def begin_run(self) -> None:
         """Note that a run begins. One that follows a failed run may try once more what did not end well, at a new gate."""
         if self.state == "failed":
-            self.remember("tries-after-failure", int(self.value("tries-after-failure") or 0) + 1)
+            self.remember("tries-after-failure", self._tries + 1)
             self.set_state("open", "going on after a failure")
 
     def wants_more(self, stage: Stage, attempt: int) -> bool:
@@ -363,7 +369,7 @@ class Engine:
         """
         key = f"more-{stage.id}-{attempt}"
         kept = self.value(key)
-        extra = int(self.value("tries-after-failure") or 0)
+        extra = self._tries
         if kept is True or (kept is False and attempt >= stage.rounds + extra):
             return bool(kept)
         outcomes = self.outcomes(stage, attempt)
@@ -429,39 +435,33 @@ class Engine:
     def outcomes(self, stage: Stage, attempt: int) -> tuple[Outcome, ...]:
         digest = self._store.plans.for_stage(self.incident.id, stage.id, attempt)
         ids = {a.id for a in self._store.plans.load(digest).actions} if digest else set()
-        return tuple(o for o in self._ended().values() if o.action_id in ids)
+        return tuple(o for o in self.ended().values() if o.action_id in ids)
 
     def anything_was_changed(self) -> bool:
-        return any(o.state.is_good for o in self._ended().values())
+        return any(o.state.is_good for o in self.ended().values())
 
     # Closing ----------------------------------------------------------------------------------------------------------------------
 
-    def still_burning(self, number: int) -> bool:
-        """Whether machines that people wanted stopped were not, and the attacker's compute still costs money as of round `number`."""
-        burn = self.case(number).get(BurnRate)
-        wanted = [o for o in self._ended_badly() if o.action_id.split(":")[0].endswith(".deallocate")]
-        return bool(wanted) and burn is not None and burn.rogue_per_hour > 0
+    def wants_last_look(self) -> bool:
+        """Whether the world is looked at once more before the end: something was changed, or an earlier run left the attack going on."""
+        return self.anything_was_changed() or self._tries > 0
 
-    def closing_note(self, state: str) -> str:
-        if state == "stopped":
-            rejected = [v for v in self.desk.list() if v.incident == self.incident.id and v.state == "rejected"]
-            said = "".join(f" {v.closed_by} at {v.id}: {v.closing_reason}" for v in rejected)
-            return f"A person rejected a plan; nothing after it was done.{said}"
-        if bad := self._ended_badly():
-            left = " The attacker's compute still runs and is billed." if state == "failed" else ""
-            return f"{len(bad)} of {len(self._ended())} actions did not end well; the report says why.{left}"
-        return "" if self.incident.mode.may_write else f"{self.incident.mode}: nothing was changed."
+    def end_state(self, number: int) -> str:
+        """How the response ends whose last look is round `number`: done, stopped or failed."""
+        return ending.end_state(self, number)
 
-    def _ended_badly(self) -> list[Outcome]:
-        return [o for o in self._ended().values() if not o.state.is_good and o.state is not ActionState.LEFT_OUT]
+    def closing_note(self, state: str, number: int) -> str:
+        """What is said beside the state at the end."""
+        return ending.closing_note(self, state, number)
 
-    def _ended(self) -> dict[str, Outcome]:
-        return self._ends(self._rows())
+    def ended(self) -> dict[str, Outcome]:
+        """What became of each action that has ended, by its id."""
+        return self._ends(self.journal_rows())
 
     def _ends(self, rows: Iterable[JournalRow]) -> dict[str, Outcome]:
         return {row.action.id: row.outcome for row in rows if row.state.is_final}
 
-    def _rows(self) -> list[JournalRow]:
+    def journal_rows(self) -> list[JournalRow]:
         """What became of the actions so far."""
         return Journal(self._store, self.room.audit, self.room.clock).rows(self.incident.id)
 

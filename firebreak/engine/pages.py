@@ -74,7 +74,7 @@ def write_report(engine: Engine, number: int, state: str) -> str:
     engine.remember("last-round", number)
     engine.remember("report", {kind: str(path) for kind, path in files.items()})
     dossier = msgspec.structs.replace(
-        gather(engine, number), state=state, note=engine.closing_note(state), evidence=_evidence(engine)
+        gather(engine, number), state=state, note=engine.closing_note(state, number), evidence=_evidence(engine)
     )
     page = without_secrets(report_markdown(dossier))
     files["html"].write_text(without_secrets(report_html(dossier)), encoding="utf-8")

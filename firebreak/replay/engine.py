@@ -88,7 +88,7 @@ class ReplayEngine(Engine):
         """Whether there is a last look to read."""
         return bool(self.acted)
 
-    def closing_note(self, state: str) -> str:
+    def closing_note(self, state: str, number: int) -> str:  # noqa: ARG002
         rejected = next((view for view in self.desk.list() if view.state == "rejected"), None)
         if state == "stopped" and rejected is not None:
             return f"{rejected.closed_by} rejected {rejected.stage}: {rejected.closing_reason}. Nothing after it was planned."
@@ -109,5 +109,5 @@ class ReplayEngine(Engine):
         # What would have been sent counts as done, so that no later plan proposes it again.
         return {**self.would_send, **super()._ends(rows)}
 
-    def _rows(self) -> list[JournalRow]:
+    def journal_rows(self) -> list[JournalRow]:
         return self.past.rows_known(self._round, self.acted)

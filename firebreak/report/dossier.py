@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from firebreak.analysis.running import attackers_compute
 from firebreak.model.alert import Incident
 from firebreak.model.facts import (
     ActivityFacts,
@@ -157,14 +158,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
         seen = self.inventory_after or self.inventory
         if judged is None or seen is None:
             return ()
-        rogue = {j.id.lower() for j in judged.resources if j.cls == "attacker"}
-        machines = [m.id for m in seen.machines if m.id.lower() in rogue and m.power != "deallocated"]
-        sets = [
-            s.id
-            for s in seen.scale_sets
-            if s.id.lower() in rogue and any(power != "deallocated" for power in s.power.values())
-        ]
-        return tuple(machines + sets)
+        return attackers_compute(judged, seen)
 
 
 def money(amount: Decimal | None, currency: str) -> str:

@@ -12,8 +12,8 @@ from firebreak.report.undone import undone
 
 STATES = {
     "done": "has ended: see what was done and what is left to do.",
-    "stopped": "was stopped by a person or a guard rail.",
-    "failed": "ended with an error.",
+    "stopped": "was stopped, or part of it left undone, by a person or a guard rail.",
+    "failed": "ended with an error, or with the attack going on.",
     "waiting": "waits for an approval.",
 }
 

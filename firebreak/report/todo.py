@@ -62,7 +62,8 @@ def _asked(dossier: Dossier) -> list[Item]:
 
 def _left_by_the_run(dossier: Dossier) -> list[Item]:
     todo = [
-        _item("running", i, f"STILL RUNNING and billed: {plain(i, 200)}", measured=True) for i in dossier.still_running
+        _item("running", i, f"STILL RUNNING and billed: {plain(i, 200)}{_why_left(dossier, i)}", measured=True)
+        for i in dossier.still_running
     ]
     todo += _identities(dossier)
     if not dossier.incident.alert.is_test:
@@ -96,6 +97,16 @@ def _left_by_the_run(dossier: Dossier) -> list[Item]:
         said = f"Look at what was not looked at: {len(dossier.not_looked_at)} things, listed below with the reasons."
         todo.append(_item("not-looked-at", "", said))
     return todo
+
+
+def _why_left(dossier: Dossier, running: str) -> str:
+    """Why nobody was asked to stop it: the newest plan's reason. "" when it was tried; then that is an item of its own."""
+    key = running.lower()
+    if any(row.action.target.lower() == key for row in dossier.actions):
+        return ""
+    left = (n for plan in reversed(dossier.plans) for n in plan.no_ops if n.target.lower() == key)
+    reason = next((n.reason for n in left if n.step.startswith("contain.deallocate_")), "")
+    return f". It was left alone: {plain(reason, 400)} Stop it by hand." if reason else ""
 
 
 def _identities(dossier: Dossier) -> list[Item]:

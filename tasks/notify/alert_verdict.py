@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from firebreak.analysis.running import attackers_compute
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import Attribution, Inventory
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.arm import text_at
-from tasks.judged import Judged
+from tasks.judged import newest_outcome
 from tasks.requests import request_id
 from tasks.words import name_of, plain
 
@@ -21,6 +22,12 @@ STAYS = "Microsoft was told, and keeps the history of the alert: correct the ver
 ALERTS = "/beta/security/partner/securityAlerts"
 _GRAPH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # opaque to us, but a plain path segment
 _REASONS = ("fraud", "legitimate")
+_STOPS = (
+    ("contain.deallocate_machines", "machine.deallocate"),
+    ("contain.deallocate_scale_sets", "scale_set.deallocate"),
+    ("eradicate.delete_resources", "machine.delete"),
+    ("eradicate.delete_resources", "scale_set.delete"),
+)
 
 STEP = Step(
     id="notify.alert_verdict",
@@ -43,6 +50,8 @@ def plan(case: Case) -> list[Action | NoOp]:
         keep = "Test alert: its status is left as it is."
     elif verdict not in _REASONS:
         keep = f"The proposed verdict is {plain(verdict, 40)}: a person decides and resolves it."
+    elif case.get(Inventory) is None:
+        keep = "The inventory was not read, so nobody knows what still runs: a person looks and resolves it."
     elif running := _still_running(case):
         keep = f"Not over yet: {name_of(running[0])} of the attacker still runs" + (
             f", and {len(running) - 1} more." if len(running) > 1 else "."
@@ -69,19 +78,16 @@ def plan(case: Case) -> list[Action | NoOp]:
 
 
 def _still_running(case: Case) -> list[str]:
-    """Attacker-class machines that the newest inventory shows running and that no good outcome stopped since."""
-    inventory = case.get(Inventory)
-    if inventory is None:
-        return []
-    judged = Judged(case)
-    ways = (("contain.deallocate_machines", "machine.deallocate"), ("eradicate.delete_resources", "machine.delete"))
-    left = []
-    for machine in sorted(inventory.machines, key=lambda m: m.id.lower()):
-        outcomes = [case.outcomes.get(action_id(step, kind, machine.id)) for step, kind in ways]
-        stopped = machine.power == "deallocated" or any(o is not None and o.state.is_good for o in outcomes)
-        if not stopped and judged.is_attackers(machine.id):
-            left.append(machine.id)
-    return left
+    """The attacker's compute that the newest inventory shows billed and that nothing stopped since."""
+    running = attackers_compute(case[Attribution], case[Inventory])
+    left = [one for one in running if not any(_ended_well_since(case, *way, one) for way in _STOPS)]
+    return sorted(left, key=str.lower)
+
+
+def _ended_well_since(case: Case, step: str, kind: str, target: str) -> bool:
+    """Whether the newest such action on the target ended well after the inventory was read; of what ended before, the inventory is right."""
+    outcome = newest_outcome(case, step, kind, target)
+    return outcome is not None and outcome.state.is_good and (outcome.ended_at is None or outcome.ended_at >= case.now)
 
 
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:

@@ -162,7 +162,8 @@ def test_the_attack_ends_whatever_its_things_are_called(watched: Watched) -> Non
     assert any("is not a plain" in page for name, page in watched.seen.pages.items() if "plan" in name), list(
         watched.seen.pages
     )
-    assert watched.state == ("done" if truth["rogue_left"] == [] else "stopped")
+    # Never "done" while they run: what people rejected was stopped by them, what could not be asked about goes on against everybody's will.
+    assert watched.state == ("stopped" if watched.seen.decide is stop_before_deleting else "failed")
     assert truth["rogue_deallocated"] or truth["rogue_left"] == []
     assert truth["protected_touched"] == []
     assert truth["legitimate_stopped"] == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -107,6 +107,8 @@ class Builder:
         facts[Attribution] = self._attribution()
         prices = {self.id_of(name).lower(): Decimal(str(cost)) for name, cost in given.get("per_hour", {}).items()}
         facts[BurnRate] = BurnRate(per_resource=prices, lost=Decimal(str(given.get("lost", 0))))
+        if given.get("unread"):
+            facts = {kind: value for kind, value in facts.items() if kind.__name__ not in given["unread"]}
         return Case(
             incident=self._incident(),
             playbook=self._playbook(),
@@ -301,4 +303,5 @@ class Builder:
     def _outcome(self, row: Mapping[str, Any]) -> tuple[str, Outcome]:
         found = action_id(row["step"], row["kind"], self.ids.get(row["target"], row["target"]))
         state = ActionState(row["state"])
-        return found, Outcome(action_id=found, state=state, reason=row.get("reason", ""))
+        ended = NOW - timedelta(hours=row["hours_ago"]) if "hours_ago" in row else None
+        return found, Outcome(action_id=found, state=state, reason=row.get("reason", ""), ended_at=ended)
