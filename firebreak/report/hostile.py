@@ -11,7 +11,7 @@ _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 # The newer UI looks for addresses in the text that is left when escapes are undone, so escapes alone do not stop it: a mail address becomes
 # a code span, which nobody links and which is copied as it stands. https://github.github.com/gfm/#autolinks-extension-
 _MARKDOWN = re.compile(
-    r"(?P<code>[-.\w+]+@[-\w]+(?:\.[-\w]+)*|www$)|(?P<broken>:(?=//)|(?<=www)\.)|^(?P<number>\d+)(?=[.)])"
+    r"(?P<code>(?:[-.\w+]+@[-\w]+(?:\.[-\w]+)*)+|www$)|(?P<broken>:(?=//)|(?<=www)\.)|^(?P<number>\d+)(?=[.)])"
     r"|[\\`*_{}\[\]|~@&<>]|^[-+#=]",
     re.IGNORECASE,
 )

@@ -75,6 +75,7 @@ def test_markdown_renders_as_the_text_in_a_table_cell(text: str) -> None:
 @example("1. a")
 @example("# a")
 @example("-a@b.example")
+@example("0@0.@0")
 def test_markdown_at_the_start_of_a_list_item_stays_one_item(text: str) -> None:
     rendered = RENDERER.render(f"- {markdown(text)}!\n")
     assert read(rendered) == f"<ul>\n<li>{unbroken(plain(text))}!</li>\n</ul>\n"
