@@ -273,6 +273,14 @@ class ProtectionSettings(_Section):
         )
 
 
+class IntakeSettings(_Section):
+    """How deliveries are taken. `join_hours`: for how long after its opening a running incident takes further alerts of its subscription in."""
+
+    join_hours: float = Field(default=72, ge=0)
+    body_seconds: float = Field(default=10, gt=0)
+    requests_per_second: float = Field(default=300, gt=0)
+
+
 class Settings(BaseSettings):
     """All settings of the engine. Use `Settings.load()`; nothing here shows a secret in its repr."""
 
@@ -301,6 +309,7 @@ class Settings(BaseSettings):
     credential: CredentialSettings = CredentialSettings()
     operations: OperationSettings = OperationSettings()
     protection: ProtectionSettings = ProtectionSettings()
+    intake: IntakeSettings = IntakeSettings()
 
     @field_validator("home", "approvers_file")
     @classmethod

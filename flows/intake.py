@@ -1,69 +1,141 @@
-"""The intake: a small web service that takes a signed alert, keeps its bytes, and starts exactly one run. `python -m flows.intake --port N`.
+"""The intake: a small web service that keeps what is delivered and starts exactly one run for it. `python -m flows.intake --port N`.
 
-The signature is `firebreak.intake.signature`'s (`firebreak intake sign` makes one). The answer is 202 with the incident's id, also for a
-second delivery of the same alert; 401, 413 or 422 when it cannot be taken, 503 when it is to be delivered again.
+Each door authenticates in its own way; an authentic delivery is on the disk before it is answered, and is processed in this process: now, after
+a failure again, and after a crash by the next start. `/alerts` takes deliveries that are signed with this installation's key
+(`firebreak intake sign`): 202 with the incident's id, also for a second delivery of the same alert; 401, 408, 413 or 422 when it cannot be
+taken, 429 when too much comes at once, 503 when it is kept and could not be processed yet.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import logging
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from firebreak.engine import open_engine_room
-from firebreak.errors import AlertError, ResponseError
-from firebreak.intake.alerts import LARGEST
+from firebreak.engine import EngineRoom, open_engine_room
+from firebreak.intake.alerts import parse_alert
+from firebreak.intake.inbox import DONE, KEPT, Delivery
 from firebreak.intake.signature import SIGNATURE_HEADER, TIME_HEADER, why_refused
 from firebreak.logs import configure
 from firebreak.settings import Settings
-from flows.start import start_from_alert
+from flows.deliveries import Deliveries, Reading
+from flows.doorway import Pace, RefusedError, peer, read_body
+from flows.intake_metrics import Metrics
 from tasks.guidance import instructions
 from tasks.registry import load_steps
 
+LOG = logging.getLogger("firebreak.intake")
+ALERTS = "alerts"
+Door = Callable[[Request], Awaitable[Response]]
+
+
+class Intake:
+    """The doors of one installation, and what is behind them."""
+
+    def __init__(self, settings: Settings, room: EngineRoom) -> None:
+        self.settings = settings
+        self.deliveries = Deliveries(room, read)
+        self.metrics = Metrics(self.deliveries.inbox)
+        self._key = settings.intake_secret()
+        self._pace = Pace(settings.intake.requests_per_second)
+
+    def door(self, channel: str, open_to: Door) -> Door:
+        """A door with what all have in common: pace, answers for what is refused, a log line, a count."""
+
+        async def enter(request: Request) -> Response:
+            try:
+                self._pace.check(f"{channel} {peer(request)}")
+                answer = await open_to(request)
+            except RefusedError as refused:
+                LOG.warning("%s from %s is refused (%d): %s", channel, peer(request), refused.status, refused.reason)
+                answer = refused.answer()
+            self.metrics.count(channel, answer.status_code)
+            return answer
+
+        return enter
+
+    async def body(self, request: Request) -> bytes:
+        """The raw body, within the limits. Raises RefusedError."""
+        return await read_body(request, seconds=self.settings.intake.body_seconds)
+
+    async def alerts(self, request: Request) -> Response:
+        """A delivery that is signed with this installation's key; answered when its run is started."""
+        body = await self.body(request)
+        at, signature = request.headers.get(TIME_HEADER), request.headers.get(SIGNATURE_HEADER)
+        if reason := why_refused(self._key, body, at, signature, time.time()):
+            raise RefusedError(401, reason)
+        taken = await self.deliveries.take(ALERTS, body)
+        result = await self.deliveries.process(taken.id)
+        if result.state == DONE:
+            answer = {"incident": result.incident, "new": result.is_new, "flow_run": result.flow_run}
+            return JSONResponse(answer, 202)
+        # Not the sender's fault when it is only put off: whoever delivers again later finds the same incident.
+        raise RefusedError(422 if result.state == KEPT else 503, result.reason, hint=result.hint)
+
+    async def health(self, _: Request) -> Response:
+        """Whether it answers and reads its store; how much waits."""
+        waiting = await asyncio.to_thread(self.deliveries.inbox.waiting)
+        oldest = await asyncio.to_thread(self.deliveries.inbox.oldest_seconds)
+        return JSONResponse({"status": "ok", "waiting": waiting.number, "oldest_waiting_seconds": round(oldest, 1)})
+
+    async def prometheus(self, _: Request) -> Response:
+        return Response(await asyncio.to_thread(self.metrics.text), media_type="text/plain; version=0.0.4")
+
+
+async def read(room: EngineRoom, delivery: Delivery) -> Sequence[Reading]:
+    """The alerts of a delivery. Raises AlertError."""
+    tenant = room.settings.credential.tenant_id
+    alert = parse_alert(delivery.body, place="intake", now=delivery.received_at, default_tenant=tenant)
+    return [Reading(alert, delivery.body)]
+
 
 def application(settings: Settings) -> Starlette:
-    """The ASGI application."""
+    """The ASGI application. Its lifespan opens the store and processes what waits."""
     configure(settings.log_format, settings.log_level)
-    key = settings.intake_secret()
+    opened: list[Intake] = []
 
-    async def alerts(request: Request) -> JSONResponse:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST:
-                return JSONResponse({"error": f"at most {LARGEST} bytes"}, 413)
-        at, signature = request.headers.get(TIME_HEADER), request.headers.get(SIGNATURE_HEADER)
-        refused = why_refused(key, bytes(body), at, signature, time.time())
-        if refused:
-            return JSONResponse({"error": refused}, 401)
-        try:
-            with open_engine_room(settings, load_steps(), instructions=instructions()) as room:
-                started = await start_from_alert(room, bytes(body), place="intake", requested_by="intake")
-        except AlertError as error:
-            return JSONResponse({"error": error.message, "hint": error.hint}, 422)
-        except ResponseError as error:
-            # Not the sender's fault: whoever delivers again later finds the same incident.
-            return JSONResponse({"error": error.message, "hint": error.hint}, 503)
-        return JSONResponse({"incident": started.incident, "new": started.is_new, "flow_run": started.flow_run_id}, 202)
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        with open_engine_room(settings, load_steps(), instructions=instructions()) as room:
+            intake = Intake(settings, room)
+            async with intake.deliveries:
+                opened.append(intake)
+                yield
+                opened.clear()
 
-    async def health(_: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok"})
+    def routed(path: str, channel: str, name: str) -> Route:
+        async def endpoint(request: Request) -> Response:
+            intake = opened[0]
+            return await intake.door(channel, getattr(intake, name))(request)
 
-    return Starlette(routes=[Route("/alerts", alerts, methods=["POST"]), Route("/health", health)])
+        return Route(path, endpoint, methods=["POST"])
+
+    async def health(request: Request) -> Response:
+        return await opened[0].health(request)
+
+    async def metrics(request: Request) -> Response:
+        return await opened[0].prometheus(request)
+
+    routes = [routed("/alerts", ALERTS, "alerts"), Route("/health", health), Route("/metrics", metrics)]
+    return Starlette(routes=routes, lifespan=lifespan)
 
 
 def main() -> None:
     """Serve on 127.0.0.1; put a TLS proxy in front for anything else."""
-    parser = argparse.ArgumentParser(description="Take signed alerts and start playbooks.")
+    parser = argparse.ArgumentParser(description="Take alerts that are delivered and start playbooks.")
     parser.add_argument("--port", type=int, default=4280)
     parser.add_argument("--host", default="127.0.0.1")
     given = parser.parse_args()
-    uvicorn.run(application(Settings.load()), host=given.host, port=given.port, log_level="warning")
+    uvicorn.run(application(Settings.load()), host=given.host, port=given.port, log_level="warning", lifespan="on")
 
 
 if __name__ == "__main__":

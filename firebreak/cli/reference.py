@@ -105,6 +105,10 @@ MEANINGS = {
         "Days after the cancellation of a subscription in which Microsoft is counted on to reactivate it. Microsoft names no deadline; its data is "
         "deleted after 30 to 90 days."
     ),
+    "intake": "How deliveries are taken.",
+    "intake.join_hours": "For how long after its opening an incident that still runs takes further alerts about its subscription in. 0: never.",
+    "intake.body_seconds": "Within which a body has to come.",
+    "intake.requests_per_second": "Requests per second from one address over one channel, after twice as many at once.",
 }
 
 

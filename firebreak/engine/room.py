@@ -9,10 +9,11 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import msgspec
+from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from firebreak.approval import Approvers, ConfirmationDesk, GateDesk
@@ -30,7 +31,7 @@ from firebreak.model.step import LoadedStep
 from firebreak.model.todo import Instruction
 from firebreak.playbook import choose_playbook, find_playbooks
 from firebreak.settings import Settings
-from firebreak.store import Store
+from firebreak.store import Claimed, Store
 
 
 def utc_now() -> datetime:
@@ -39,11 +40,12 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Opened:
-    """An incident that an alert belongs to; `is_new` is False when the alert was seen before."""
+    """An incident that an alert belongs to; `is_new` is False when the alert was seen before, or joined one that runs (`is_joined`)."""
 
     incident: Incident
     is_new: bool
     state: str
+    is_joined: bool = False
 
 
 class NoteStep(Protocol):
@@ -103,29 +105,51 @@ class EngineRoom:
             )
         return found[name]
 
-    def open(self, raw: bytes, *, place: str, mode: Mode, requested_by: str, playbook: str = "") -> Opened:
+    def open(
+        self,
+        raw: bytes,
+        *,
+        place: str,
+        mode: Mode,
+        requested_by: str,
+        playbook: str = "",
+        alert: Alert | None = None,
+        joins: bool = False,
+    ) -> Opened:
         """Open the incident of an alert, or find the one it already has. The raw bytes are kept before anything is decided.
 
-        A live incident is opened once per alert. Each dry run is an incident of its own.
+        A live incident is opened once per alert. Each dry run is an incident of its own. `alert` is what a channel read out of the bytes
+        (default: they are parsed as an alert file). With `joins` an incident of the same subscription that still runs takes the alert in.
 
         Raises:
             AlertError, ContentError: the alert or the playbook cannot be used; nothing was opened.
         """
         kept = self.evidence.put(raw)
-        alert = parse_alert(raw, place=place, now=self.clock(), default_tenant=self.settings.credential.tenant_id)
+        if alert is None:
+            alert = parse_alert(raw, place=place, now=self.clock(), default_tenant=self.settings.credential.tenant_id)
         chosen = self.playbook(playbook) if playbook else choose_playbook(alert.type, self.playbooks())
         number = 1
         while True:
             incident = open_incident(
                 alert, playbook=chosen.id, mode=mode, now=self.clock(), requested_by=requested_by, number=number
             )
-            if self.store.incidents.add(incident, raw_alert_digest=kept):
-                break
+            with self.store.write() as tx:
+                if mode is Mode.LIVE:
+                    within = timedelta(hours=self.settings.intake.join_hours) if joins else None
+                    claimed = self.store.cases.claim(tx, incident, raw_alert_digest=kept, join_within=within)
+                else:
+                    added = self.store.incidents.add(incident, raw_alert_digest=kept, tx=tx)
+                    claimed = Claimed(incident.id, added, False)
+                if claimed.is_new:
+                    self._remember(tx, incident, chosen, alert)
+                elif claimed.is_joined:
+                    self._note_joined(tx, claimed.incident, incident)
+            if claimed.is_new:
+                return Opened(incident, True, "open")
             if mode is Mode.LIVE:
-                return Opened(self.store.incidents.get(incident.id), False, self.store.incidents.state(incident.id))
+                found = self.store.incidents.row(claimed.incident)
+                return Opened(found.incident, False, found.state, claimed.is_joined)
             number += 1
-        self._remember(incident, chosen, alert)
-        return Opened(incident, True, "open")
 
     @asynccontextmanager
     async def connect(self, incident_id: str, *, mode: Mode | None = None) -> AsyncIterator[Clouds]:
@@ -170,9 +194,9 @@ class EngineRoom:
             data = {"code": error.code, "message": error.message}
             self.audit.append(incident_id, "run.failed", who="engine", data=data)
 
-    def _remember(self, incident: Incident, playbook: Playbook, alert: Alert) -> None:
+    def _remember(self, tx: Connection, incident: Incident, playbook: Playbook, alert: Alert) -> None:
         # The playbook as it is now: an edit while a gate waits must not change the run.
-        self.store.values.set(incident.id, "playbook", msgspec.to_builtins(playbook))
+        self.store.values.set(incident.id, "playbook", msgspec.to_builtins(playbook), tx=tx)
         self.audit.append(
             incident.id,
             "incident.opened",
@@ -186,7 +210,19 @@ class EngineRoom:
                 "raw": alert.raw_digest,
                 "correlation_id": _correlation(incident),
             },
+            tx=tx,
         )
+
+    def _note_joined(self, tx: Connection, incident: str, late: Incident) -> None:
+        alert = late.alert
+        data = {
+            "alert": alert.id,
+            "type": alert.type,
+            "title": alert.title,
+            "source": alert.source,
+            "raw": alert.raw_digest,
+        }
+        self.audit.append(incident, "alert.joined", who=late.requested_by, data=data, tx=tx)
 
 
 OWN_IDS = "own-principal-ids"

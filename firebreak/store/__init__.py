@@ -5,7 +5,8 @@ with Store.open("sqlite:////var/lib/firebreak/store.db") as store:
     digest = store.plans.save(incident.id, plan)
 """
 
+from firebreak.store.cases import Claimed, JoinedAlert
 from firebreak.store.database import Clock, utc_now
 from firebreak.store.store import Store
 
-__all__ = ["Clock", "Store", "utc_now"]
+__all__ = ["Claimed", "Clock", "JoinedAlert", "Store", "utc_now"]

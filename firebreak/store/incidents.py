@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Connection, Engine, select, update
 
 from firebreak.clients.policies.redaction import without_secrets
 from firebreak.errors import ContentError
@@ -30,24 +30,25 @@ class IncidentRepository:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine, self._clock = engine, clock
 
-    def add(self, incident: Incident, *, raw_alert_digest: str) -> bool:
-        """Open an incident; False when there is one with this id already, which then stays as it is."""
-        now = self._clock()
-        with writing(self._engine) as tx:
-            return insert_once(
-                tx,
-                incidents,
-                {
-                    "id": incident.id,
-                    "case_id": incident.case,
-                    "body": msgspec.json.encode(incident).decode(),
-                    "raw_alert_digest": raw_alert_digest,
-                    "state": "open",
-                    "note": "",
-                    "opened_at": incident.opened_at,
-                    "updated_at": now,
-                },
-            )
+    def add(self, incident: Incident, *, raw_alert_digest: str, tx: Connection | None = None) -> bool:
+        """Open an incident; False when there is one with this id already, which then stays as it is. `tx`: the caller's transaction."""
+        if tx is None:
+            with writing(self._engine) as own:
+                return self.add(incident, raw_alert_digest=raw_alert_digest, tx=own)
+        return insert_once(
+            tx,
+            incidents,
+            {
+                "id": incident.id,
+                "case_id": incident.case,
+                "body": msgspec.json.encode(incident).decode(),
+                "raw_alert_digest": raw_alert_digest,
+                "state": "open",
+                "note": "",
+                "opened_at": incident.opened_at,
+                "updated_at": self._clock(),
+            },
+        )
 
     def get(self, incident_id: str) -> Incident:
         """Return one incident.

@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Dialect, Float, Integer, MetaData, String, Table, Text, TypeDecorator
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -238,4 +250,38 @@ audit_heads = Table(
     Column("incident", String(64), primary_key=True),
     Column("seq", Integer, nullable=False),
     Column("hash", String(64), nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("channel", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("incident", String(64), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("settled_at", UtcTime),
+)
+
+incident_alerts = Table(
+    "incident_alerts",
+    metadata,
+    Column("alert", String(64), primary_key=True),
+    Column("incident", String(64), nullable=False, index=True),
+    Column("alert_id", Text, nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("raw_digest", String(64), nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+subscription_cases = Table(
+    "subscription_cases",
+    metadata,
+    Column("subscription", String(64), primary_key=True),
+    Column("incident", String(64), nullable=False),
 )

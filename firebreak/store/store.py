@@ -8,6 +8,7 @@ from types import TracebackType
 
 from sqlalchemy import Connection, Engine
 
+from firebreak.store.cases import CaseRepository
 from firebreak.store.database import Clock, make_engine, migrate, reading, utc_now, writing
 from firebreak.store.facts import FactsRepository
 from firebreak.store.incidents import IncidentRepository
@@ -23,6 +24,7 @@ class Store:
         self.engine = engine
         self.clock = clock
         self.incidents = IncidentRepository(engine, clock)
+        self.cases = CaseRepository(engine, self.incidents)
         self.steps = StepRepository(engine, clock)
         self.facts = FactsRepository(engine, clock)
         self.plans = PlanRepository(engine, clock)

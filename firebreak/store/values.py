@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Connection, Engine, select, update
 
 from firebreak.store.database import insert_once, reading, writing
 from firebreak.store.schema import incident_values as table
@@ -15,12 +15,15 @@ class ValueRepository:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def set(self, incident: str, key: str, value: Any) -> None:
-        """Keep a JSON value, replacing an earlier one."""
+    def set(self, incident: str, key: str, value: Any, *, tx: Connection | None = None) -> None:
+        """Keep a JSON value, replacing an earlier one. `tx`: the caller's transaction."""
+        if tx is None:
+            with writing(self._engine) as own:
+                return self.set(incident, key, value, tx=own)
         body = msgspec.json.encode(value).decode()
-        with writing(self._engine) as tx:
-            if not insert_once(tx, table, {"incident": incident, "key": key, "body": body}):
-                tx.execute(update(table).where(table.c.incident == incident, table.c.key == key).values(body=body))
+        if not insert_once(tx, table, {"incident": incident, "key": key, "body": body}):
+            tx.execute(update(table).where(table.c.incident == incident, table.c.key == key).values(body=body))
+        return None
 
     def get(self, incident: str, key: str, default: Any = None) -> Any:
         """Return the value as plain JSON types, or `default`."""

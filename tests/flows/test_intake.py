@@ -38,8 +38,12 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
 async def deliver(settings: Settings, body: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
     if headers is None:
         headers = sign(settings.intake_secret(), body, int(time.time()))
-    transport = httpx.ASGITransport(app=application(settings))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+    app = application(settings)
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+    ):
         return await client.post("/alerts", content=body, headers=headers)
 
 

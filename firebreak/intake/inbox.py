@@ -1,0 +1,168 @@
+"""The inbox: what was delivered, kept before it is answered, and what became of it.
+
+    taken = inbox.take([("alerts", body)])       # one transaction; on the disk when this returns
+    for delivery in inbox.due(now): ...          # also what another process left when it died
+    inbox.settle(delivery.id, DONE, incident="INC-7")
+
+A delivery is named by its channel and its bytes, so the same bytes over the same channel are one delivery, however often they come.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from sqlalchemy import func, select, update
+
+from firebreak.clients.policies.redaction import without_secrets
+from firebreak.store import Store
+from firebreak.store.database import insert_once
+from firebreak.store.schema import deliveries
+
+WAITING: Final = "waiting"  # to be processed, now or again at `due_at`
+DONE: Final = "done"  # in an incident, whose run was started
+KEPT: Final = "kept"  # authentic, and opens no incident; `reason` says why
+_LONGEST_WAIT = timedelta(minutes=5)
+_LONGEST_REASON = 2000
+
+
+class Delivery(NamedTuple):
+    """One delivery with its raw bytes. `attempts` counts those that failed; `due_at` is when it is processed next."""
+
+    id: str
+    channel: str
+    body: bytes
+    received_at: datetime
+    state: str
+    reason: str
+    incident: str
+    attempts: int
+    due_at: datetime
+
+
+class Taken(NamedTuple):
+    """A delivery that is in the inbox; `is_new` is False when the same bytes came over this channel before."""
+
+    id: str
+    is_new: bool
+
+
+class Waiting(NamedTuple):
+    """How many deliveries wait, and since when the oldest does."""
+
+    number: int
+    oldest: datetime | None
+
+
+def delivery_id(channel: str, body: bytes) -> str:
+    """The name of a delivery: 64 hex digits."""
+    return hashlib.sha256(channel.encode() + b"\n" + body).hexdigest()
+
+
+class Inbox:
+    """Deliveries in the incident store. Thread-safe."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def take(self, arrived: Sequence[tuple[str, bytes]]) -> list[Taken]:
+        """Keep what arrived, as channel and raw bytes, in one transaction; the answers are in the same order."""
+        now = self._store.clock()
+        taken = []
+        with self._store.write() as tx:
+            for channel, body in arrived:
+                row = {
+                    "id": delivery_id(channel, body),
+                    "channel": channel,
+                    "digest": hashlib.sha256(body).hexdigest(),
+                    "body": body,
+                    "received_at": now,
+                    "state": WAITING,
+                    "reason": "",
+                    "incident": "",
+                    "attempts": 0,
+                    "due_at": now,
+                    "settled_at": None,
+                }
+                taken.append(Taken(row["id"], insert_once(tx, deliveries, row)))
+        return taken
+
+    def get(self, delivery: str) -> Delivery | None:
+        """Return one delivery, or None."""
+        with self._store.read() as tx:
+            row = tx.execute(_SELECT.where(deliveries.c.id == delivery)).one_or_none()
+        return None if row is None else Delivery(*row)
+
+    def list(self, state: str = "", *, limit: int = 100) -> list[Delivery]:
+        """The newest deliveries, of one state or of all."""
+        wanted = _SELECT.order_by(deliveries.c.received_at.desc(), deliveries.c.id).limit(limit)
+        with self._store.read() as tx:
+            return [
+                Delivery(*row) for row in tx.execute(wanted.where(deliveries.c.state == state) if state else wanted)
+            ]
+
+    def due(self, now: datetime, *, limit: int = 200) -> list[str]:
+        """Ids of deliveries that are to be processed now, the oldest first."""
+        wanted = (
+            select(deliveries.c.id)
+            .where(deliveries.c.state == WAITING, deliveries.c.due_at <= now)
+            .order_by(deliveries.c.received_at, deliveries.c.id)
+            .limit(limit)
+        )
+        with self._store.read() as tx:
+            return [str(one) for one in tx.execute(wanted).scalars()]
+
+    def settle(self, delivery: str, state: str, *, incident: str = "", reason: str = "") -> None:
+        """Say what became of a delivery: `DONE` with its incident, or `KEPT` with the reason."""
+        self._change(delivery, state=state, incident=incident, reason=reason, settled_at=self._store.clock())
+
+    def put_off(self, delivery: Delivery, reason: str) -> None:
+        """Process it again later: after 2, 4, 8 ... seconds, at most five minutes."""
+        wait = min(timedelta(seconds=2 ** min(delivery.attempts + 1, 16)), _LONGEST_WAIT)
+        due = self._store.clock() + wait
+        self._change(delivery.id, state=WAITING, reason=reason, attempts=delivery.attempts + 1, due_at=due)
+
+    def waiting(self) -> Waiting:
+        """How many deliveries are not processed yet."""
+        wanted = select(func.count(), func.min(deliveries.c.received_at)).where(deliveries.c.state == WAITING)
+        with self._store.read() as tx:
+            number, oldest = tx.execute(wanted).one()
+        return Waiting(number, oldest)
+
+    def oldest_seconds(self) -> float:
+        """How long the oldest delivery that waits has waited, in seconds; 0 without one."""
+        oldest = self.waiting().oldest
+        return max(0.0, (self._store.clock() - oldest).total_seconds()) if oldest else 0.0
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Deliveries by channel and state."""
+        wanted = select(deliveries.c.channel, deliveries.c.state, func.count()).group_by(
+            deliveries.c.channel, deliveries.c.state
+        )
+        with self._store.read() as tx:
+            return {(channel, state): number for channel, state, number in tx.execute(wanted)}
+
+    def _change(self, delivery: str, *, reason: str, **values: object) -> None:
+        said = without_secrets(reason)[:_LONGEST_REASON]
+        with self._store.write() as tx:
+            # What was done stays done, whoever comes late.
+            tx.execute(
+                update(deliveries)
+                .where(deliveries.c.id == delivery, deliveries.c.state != DONE)
+                .values(reason=said, **values)
+            )
+
+
+_SELECT = select(
+    deliveries.c.id,
+    deliveries.c.channel,
+    deliveries.c.body,
+    deliveries.c.received_at,
+    deliveries.c.state,
+    deliveries.c.reason,
+    deliveries.c.incident,
+    deliveries.c.attempts,
+    deliveries.c.due_at,
+)

@@ -1,0 +1,98 @@
+"""Which alerts belong to which incident: one alert is in exactly one, whoever delivers it, and how often."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, Engine, select, update
+
+from firebreak.model.alert import Alert, Incident
+from firebreak.store.database import insert_once, reading
+from firebreak.store.incidents import IncidentRepository
+from firebreak.store.schema import incident_alerts, incidents, subscription_cases
+
+RUNNING: Final = ("open", "investigating", "waiting", "executing")
+
+
+class Claimed(NamedTuple):
+    """The incident that an alert is in; `is_new` when it was opened for it, `is_joined` when the alert was added to one that was there."""
+
+    incident: str
+    is_new: bool
+    is_joined: bool
+
+
+class JoinedAlert(NamedTuple):
+    """One alert of an incident. `raw_digest` names its bytes in the evidence store."""
+
+    alert_id: str
+    source: str
+    raw_digest: str
+    at: datetime
+
+
+class CaseRepository:
+    """The rows are written in the transaction that opens the incident, so that two deliveries at once find one another."""
+
+    def __init__(self, engine: Engine, known: IncidentRepository) -> None:
+        self._engine, self._incidents = engine, known
+
+    def claim(
+        self, tx: Connection, incident: Incident, *, raw_alert_digest: str, join_within: timedelta | None
+    ) -> Claimed:
+        """Find the incident of this one's alert, or open it.
+
+        Args:
+            tx: a write transaction.
+            incident: what is opened when there is none.
+            raw_alert_digest: of the alert's bytes in the evidence store.
+            join_within: an incident of the same subscription that runs, and was opened no longer ago, takes the alert in; None: never.
+        """
+        alert = incident.alert
+        key = _key(alert)
+        known = tx.execute(select(incident_alerts.c.incident).where(incident_alerts.c.alert == key)).scalar()
+        if known is not None:
+            return Claimed(str(known), False, False)
+        mine = {"subscription": alert.subscription_id, "incident": incident.id}
+        # The subscription's row is the lock: PostgreSQL holds it until commit, SQLite has the write lock anyway.
+        insert_once(tx, subscription_cases, mine)
+        last = tx.execute(
+            select(subscription_cases.c.incident)
+            .where(subscription_cases.c.subscription == alert.subscription_id)
+            .with_for_update()
+        ).scalar_one()
+        # Somebody may have delivered this very alert while we waited for the lock.
+        known = tx.execute(select(incident_alerts.c.incident).where(incident_alerts.c.alert == key)).scalar()
+        if known is not None:
+            return Claimed(str(known), False, False)
+        joins = join_within is not None and self._runs(tx, last, since=incident.opened_at - join_within)
+        target = str(last) if joins else incident.id
+        is_new = not joins and self._incidents.add(incident, raw_alert_digest=raw_alert_digest, tx=tx)
+        if not joins:
+            tx.execute(
+                update(subscription_cases)
+                .where(subscription_cases.c.subscription == alert.subscription_id)
+                .values(incident=incident.id)
+            )
+        row = {"alert": key, "incident": target, "alert_id": alert.id, "source": alert.source}
+        insert_once(tx, incident_alerts, {**row, "raw_digest": raw_alert_digest, "at": incident.opened_at})
+        return Claimed(target, is_new, joins)
+
+    def alerts(self, incident: str) -> list[JoinedAlert]:
+        """The alerts of an incident, in the order they came."""
+        t = incident_alerts.c
+        wanted = select(t.alert_id, t.source, t.raw_digest, t.at).where(t.incident == incident).order_by(t.at, t.alert)
+        with reading(self._engine) as tx:
+            return [JoinedAlert(*row) for row in tx.execute(wanted)]
+
+    def _runs(self, tx: Connection, incident: str, *, since: datetime) -> bool:
+        wanted = select(incidents.c.state, incidents.c.opened_at).where(incidents.c.id == incident)
+        row = tx.execute(wanted).one_or_none()
+        return row is not None and row.state in RUNNING and row.opened_at >= since
+
+
+def _key(alert: Alert) -> str:
+    seed = f"{alert.customer_tenant_id}:{alert.subscription_id}:{alert.id}".lower()
+    return hashlib.sha256(seed.encode()).hexdigest()

@@ -1,0 +1,52 @@
+"""What the intake tells of itself, as Prometheus reads it: https://prometheus.io/docs/instrumenting/exposition_formats/"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from firebreak.intake.inbox import Inbox
+
+
+class _Kept(Collector):
+    """What is in the store: the same after a restart, and for every intake that shares it."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        kept = GaugeMetricFamily(
+            "firebreak_intake_deliveries", "Deliveries in the store.", labels=["channel", "result"]
+        )
+        for (channel, state), number in sorted(self._inbox.counts().items()):
+            kept.add_metric([channel, state], number)
+        yield kept
+        yield GaugeMetricFamily(
+            "firebreak_intake_oldest_waiting_seconds",
+            "Age of the oldest delivery that is not processed; 0 without one.",
+            value=self._inbox.oldest_seconds(),
+        )
+
+
+class Metrics:
+    """The registry of one application."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_Kept(inbox))
+        self._requests = Counter(
+            "firebreak_intake_requests",
+            "Requests by channel and status.",
+            ["channel", "status"],
+            registry=self._registry,
+        )
+
+    def count(self, channel: str, status: int) -> None:
+        self._requests.labels(channel, str(status)).inc()
+
+    def text(self) -> bytes:
+        """All of it; reads the store."""
+        return generate_latest(self._registry)
