@@ -135,7 +135,8 @@ class EngineRoom:
             )
             with self.store.write() as tx:
                 if mode is Mode.LIVE:
-                    within = timedelta(hours=self.settings.intake.join_hours) if joins else None
+                    hours = self.settings.intake.join_hours
+                    within = timedelta(hours=hours) if joins and hours else None
                     claimed = self.store.cases.claim(tx, incident, raw_alert_digest=kept, join_within=within)
                 else:
                     added = self.store.incidents.add(incident, raw_alert_digest=kept, tx=tx)
