@@ -73,8 +73,9 @@ class Inbox:
         taken = []
         with self._store.write() as tx:
             for channel, body in arrived:
+                identity = delivery_id(channel, body)
                 row = {
-                    "id": delivery_id(channel, body),
+                    "id": identity,
                     "channel": channel,
                     "digest": hashlib.sha256(body).hexdigest(),
                     "body": body,
@@ -86,7 +87,7 @@ class Inbox:
                     "due_at": now,
                     "settled_at": None,
                 }
-                taken.append(Taken(row["id"], insert_once(tx, deliveries, row)))
+                taken.append(Taken(identity, insert_once(tx, deliveries, row)))
         return taken
 
     def get(self, delivery: str) -> Delivery | None:
@@ -95,7 +96,7 @@ class Inbox:
             row = tx.execute(_SELECT.where(deliveries.c.id == delivery)).one_or_none()
         return None if row is None else Delivery(*row)
 
-    def list(self, state: str = "", *, limit: int = 100) -> list[Delivery]:
+    def newest(self, state: str = "", *, limit: int = 100) -> list[Delivery]:
         """The newest deliveries, of one state or of all."""
         wanted = _SELECT.order_by(deliveries.c.received_at.desc(), deliveries.c.id).limit(limit)
         with self._store.read() as tx:

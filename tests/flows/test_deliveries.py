@@ -139,7 +139,7 @@ async def test_what_a_process_left_when_it_died_is_processed_by_the_next(room: E
             await asyncio.sleep(0.02)
     assert len(started) == 2
     assert deliveries.inbox.counts() == {("alerts", DONE): 2, ("alerts", KEPT): 1}
-    assert "not JSON" in deliveries.inbox.list(KEPT)[0].reason
+    assert "not JSON" in deliveries.inbox.newest(KEPT)[0].reason
 
 
 async def test_one_that_died_after_opening_the_incident_starts_its_run(room: EngineRoom, started: list[str]) -> None:
@@ -162,7 +162,7 @@ async def test_what_cannot_be_started_waits_longer_each_time_and_is_not_lost(
     for _ in range(10):
         result = await deliver(room, alert("a"))
         assert (result.state, result.reason) == (WAITING, "The server is away.")
-        (kept,) = Inbox(room.store).list(WAITING)
+        (kept,) = Inbox(room.store).newest(WAITING)
         assert kept.body == alert("a")
         waits.append(round((kept.due_at - clock.now).total_seconds()))
         assert Inbox(room.store).due(clock.now) == []
@@ -178,9 +178,9 @@ async def test_what_cannot_be_started_waits_longer_each_time_and_is_not_lost(
 async def test_what_was_done_stays_done(room: EngineRoom, started: list[str]) -> None:
     result = await deliver(room, alert("a"))
     inbox = Inbox(room.store)
-    (row,) = inbox.list(DONE)
+    (row,) = inbox.newest(DONE)
     inbox.settle(row.id, KEPT, reason="too late")
     inbox.put_off(row, "too late")
-    assert inbox.list()[0] == row
+    assert inbox.newest()[0] == row
     assert (await deliver(room, alert("a"))).incident == result.incident
     assert len(started) == 1
