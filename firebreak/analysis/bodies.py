@@ -11,6 +11,7 @@ import msgspec
 
 from firebreak.analysis.events import request_facts
 from firebreak.analysis.interned import MOST, Saying, Sayings
+from firebreak.analysis.normal import NAMING
 
 
 class Sku(msgspec.Struct, frozen=True, gc=False):
@@ -59,6 +60,7 @@ class Bodies:
     def __init__(self, sayings: Sayings) -> None:
         self._sayings = sayings
         self._numbers: dict[Any, int] = {}
+        self._by_essence: dict[tuple[bytes, bytes], int] = {}
 
     def saying(self, name: str, reply: str | None, request: str | None) -> int:
         """The number of what an operation of that lower-case name asked for."""
@@ -72,7 +74,29 @@ class Bodies:
                         self._numbers.clear()
                     number = self._numbers[key] = self._sayings.add(Saying(_facts(text)))
                 return number
-        return self._sayings.add(Saying(facts_in(reply, request)))
+        of_reply, of_request = essence(reply), essence(request)
+        if of_reply is None or of_request is None:
+            return self._sayings.add(Saying(facts_in(reply, request)))
+        both = of_reply, of_request
+        number = self._by_essence.get(both)
+        if number is None:
+            if len(self._by_essence) >= MOST // 4:
+                self._by_essence.clear()
+            number = self._by_essence[both] = self._sayings.add(Saying(facts_in(reply, request)))
+        return number
+
+
+def essence(text: str | None) -> bytes | None:
+    """What a body says apart from which resource it is about: where it is the same, so are the facts. None when it is no plain JSON object."""
+    if not text:
+        return b""
+    if len(text) > _LONGEST or text[:64].lstrip()[:1] != "{":
+        return None
+    try:
+        found = msgspec.json.decode(text)
+        return _encode({key: value for key, value in found.items() if key.lower() not in NAMING})
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def facts_in(reply: str | None, request: str | None) -> dict[str, Any]:
@@ -113,7 +137,9 @@ def _facts(text: str | None) -> dict[str, Any]:
     return request_facts(found) if isinstance(found, dict) else {}
 
 
+_LONGEST = 4096  # letters of a body that is remembered
 # Roles, quotas and the like: few, and their bodies say other things.
 _NO_MAKERS = ("microsoft.authorization/", "microsoft.quota/", "microsoft.capacity/", "microsoft.subscription/")
 _NOTHING = Asked()
+_encode = msgspec.json.Encoder().encode
 _body = msgspec.json.Decoder(Body).decode

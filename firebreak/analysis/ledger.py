@@ -29,8 +29,9 @@ Row = tuple[float, int, str, int, int, int, str]
 ALONE = "\0"  # begins the bond of an event that belongs to no correlation
 RANK = {"": 0, "started": 1, "accepted": 2, "succeeded": 3, "failed": 4}
 
+_OF_WHO = frozenset({"caller", "address", "appid"})
 _ENDS = frozenset({"succeeded", "failed"})
-_WAITING = 2048  # bonds of a generation that may still get events
+_WAITING = 1024  # bonds of a generation that may still get events
 _MOST_WAITING = 5  # events for each of them
 _AT_ONCE = 60_000  # hashes that are compared at once
 _GONE = 0  # the deed of what was put together with another
@@ -67,6 +68,8 @@ class Ledger:
         self.resources = PackedPaths()
         # Memories of what was worked out before.
         self._deed_of: dict[tuple[int, ...], int] = {}
+        self._alike: dict[tuple[int, ...], bool] = {}
+        self._judged_as: dict[tuple[Any, ...], int] = {}
         self._who_of: dict[tuple[int, ...], int] = {}
         self._matched_by: dict[tuple[str, frozenset[tuple[str, tuple[str, ...]]]], tuple[str, ...]] = {}
 
@@ -145,6 +148,10 @@ class Ledger:
         found.pop("region", None)
         return found
 
+    def said_of(self, operation: int) -> tuple[int, ...]:
+        """Its deed and what its events asked for, by number: operations for which this is the same differ in nothing but who, when and on what."""
+        return (self._deed[operation], *self._saying[self._start[operation] : self._start[operation + 1]])
+
     def rows_of(self, operation: int) -> range:
         """The numbers of an operation's events, in order."""
         return range(self._start[operation], self._start[operation + 1])
@@ -186,17 +193,16 @@ class Ledger:
 
     def _operations(self, waiting: Mapping[str, list[Row]]) -> tuple[list[str], list[list[Row]]]:
         """The events of each operation in order, each once, and beside them their bonds."""
-        name_of = self._name_of
+        alike = self._alike
         bonds, operations = [], []
         for bond, rows in waiting.items():
             if len(rows) > 1:
                 rows.sort()
                 _, _, ids, kinds, _, _, resources = zip(*rows, strict=True)
-                if (
-                    resources.count(resources[0]) < len(rows)
-                    or len({name_of[kind] for kind in kinds}) > 1
-                    or len(set(ids)) < len(rows)
-                ):
+                of_one = alike.get(kinds)
+                if of_one is None:
+                    of_one = self._of_one(kinds)
+                if not of_one or resources.count(resources[0]) < len(rows) or len(set(ids)) < len(rows):
                     apart = self._apart_by_operation(rows)
                     operations += apart
                     bonds += [bond] * len(apart)
@@ -205,6 +211,13 @@ class Ledger:
             bonds.append(bond)
         return bonds, operations
 
+    def _of_one(self, kinds: tuple[int, ...]) -> bool:
+        """Whether kinds of event have one name, so that they may be of one operation."""
+        if len(self._alike) >= MOST:
+            self._alike.clear()
+        found = self._alike[kinds] = len({self._name_of[kind] for kind in kinds}) == 1
+        return found
+
     def _apart_by_operation(self, rows: Iterable[Row]) -> list[list[Row]]:
         found: dict[tuple[int, str], dict[str, Row]] = {}
         for row in rows:
@@ -212,26 +225,36 @@ class Ledger:
         return [list(mine.values()) for mine in found.values()]
 
     def _judged(self, kinds: tuple[int, ...], whos: tuple[int, ...], said: tuple[int, ...], resource: str) -> int:
-        """The number of the deed of an operation. Where its kinds alone decide, it is remembered."""
+        """The number of the deed of an operation. It is remembered by what it follows from: its kinds, and what rules look at beside them."""
+        name = self.kinds.all[kinds[0]].name
+        wanted = self._rules.candidates(name).wanted
+        if not wanted:
+            deed = self._deed_of[kinds] = self._came_to(kinds, self._matched(name, {}))
+            return deed
+        by = whos if "" in wanted or not _OF_WHO.isdisjoint(wanted) else ()
+        on = resource if "" in wanted or "resourceid" in wanted else ""
+        key = (kinds, said, by, on)
+        found = self._judged_as.get(key)
+        if found is None:
+            if len(self._judged_as) >= MOST:
+                self._judged_as.clear()
+            matched = self._matched(name, self._document(wanted, kinds, whos, said, resource))
+            found = self._judged_as[key] = self._came_to(kinds, matched)
+        return found
+
+    def _came_to(self, kinds: tuple[int, ...], matched: tuple[str, ...]) -> int:
         parts = [self.kinds.all[number] for number in kinds]
-        first = parts[0]
         # An end outranks a beginning whatever the clocks say; among ends the last word counts, and at the same moment failure does.
         ends = [part.status for part in parts if part.status in _ENDS]
-        wanted = self._rules.candidates(first.name).wanted
-        deed = self.deeds.add(
+        return self.deeds.add(
             Deed(
-                name=first.name,
+                name=parts[0].name,
                 status=ends[-1] if ends else "started",
                 created=next((part.created for part in reversed(parts) if part.created is not None), None),
                 category=next((part.category for part in parts if part.category), ""),
-                matched=self._matched(
-                    first.name, self._document(wanted, parts, whos, said, resource) if wanted else {}
-                ),
+                matched=matched,
             )
         )
-        if not wanted:
-            self._deed_of[kinds] = deed
-        return deed
 
     def _matched(self, name: str, document: Document) -> tuple[str, ...]:
         """The rules that a document falls under; many operations come down to the same one."""
@@ -246,7 +269,7 @@ class Ledger:
     def _document(
         self,
         wanted: frozenset[str],
-        kinds: Sequence[Kind],
+        kinds: Sequence[int],
         whos: Sequence[int],
         said: Sequence[int],
         resource: str,
@@ -254,7 +277,7 @@ class Ledger:
         """What rules look at, over all events of an operation."""
         found: dict[str, tuple[str, ...]] = {}
         for kind, by, saying in zip(kinds, whos, said, strict=True):
-            known = known_of(kind, self.whos.all[by], resource)
+            known = known_of(self.kinds.all[kind], self.whos.all[by], resource)
             detail = self.sayings[saying].detail
             for field, values in (*detail.items(), *((field, (text,)) for field, text in known.items() if text)):
                 if field in wanted or "" in wanted:

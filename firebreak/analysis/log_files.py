@@ -22,7 +22,7 @@ from firebreak.analysis.logs import events_of
 from firebreak.analysis.skim import Seen
 from firebreak.errors import ContentError
 
-PIECE = 1 << 18  # as much as a processor's cache holds beside the rest
+PIECE = 1 << 17  # what is made of it stays within a processor's cache
 _LONGEST_EVENT = 64 << 20
 _TRIES = 40
 _CLOSE = ord("]")

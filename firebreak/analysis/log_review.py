@@ -6,7 +6,8 @@ held: what counts of an event goes into a `Ledger`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -168,12 +169,22 @@ class LoggedActivity:
     def sessions(self) -> tuple[Session, ...]:
         return sessions(self.log, self.window_start)
 
-    def made_before(self) -> Iterator[Logged]:
-        """The operations from before the window that made what stands."""
-        return (one for one in map(self.log.operation, creators(self.log)) if one.at < self.window_start)
+    @cached_property
+    def _made(self) -> array[int]:
+        return array("I", creators(self.log))
+
+    @cached_property
+    def _made_before(self) -> tuple[Logged, ...]:
+        ledger, begin = self.log.ledger, self.window_start.timestamp()
+        alike = {ledger.said_of(number): number for number in self._made if ledger.at(number) < begin}
+        return tuple(map(self.log.operation, sorted(alike.values())))
+
+    def made_before(self) -> Iterable[Logged]:
+        """Operations from before the window that made what stands; of those that did the same and asked for the same, one."""
+        return self._made_before
 
     def facts(self) -> ActivityFacts:
-        made = map(self.log.operation, creators(self.log))
+        made = map(self.log.operation, self._made)
         return ActivityFacts(
             events=self.log.ledger.events,
             from_time=self.from_time,

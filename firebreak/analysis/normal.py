@@ -35,6 +35,8 @@ _META = frozenset(
         "operationname",
     }
 )
+# What names a resource in a body; no fact is told from it.
+NAMING = frozenset({"id", "name", "etag"})
 
 _SAME = {
     "operationname": (

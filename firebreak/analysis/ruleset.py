@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from firebreak.analysis.normal import Document, document_of
+from firebreak.analysis.normal import NAMING, Document, document_of
 from firebreak.analysis.operations import OperationLike
 from firebreak.analysis.properties import facts_of
 from firebreak.analysis.sigma import Problem, Rule, read_rules
@@ -45,6 +45,11 @@ class Candidates(msgspec.Struct, frozen=True):
     def ask_little(self) -> bool:
         """Whether the open ones look at an event's bodies and at what its reader knows anyhow, and at nothing else."""
         return all(field.startswith("body.") or field in KNOWN or field in _GIVEN for field in self.wanted)
+
+    @property
+    def ask_no_name(self) -> bool:
+        """Whether none of them looks at what names the resource in a body."""
+        return NAMING.isdisjoint(field.split(".")[1] for field in self.wanted if field.startswith("body."))
 
 
 class RuleSet:

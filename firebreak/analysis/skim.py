@@ -7,13 +7,14 @@ give the same.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import compress
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 
-from firebreak.analysis.bodies import Bodies
+from firebreak.analysis.bodies import Bodies, essence
 from firebreak.analysis.events import address_of, multi_factor, status_of
 from firebreak.analysis.interned import MOST, Kind, Saying, Who, known_of, unknown_part
 from firebreak.analysis.ledger import RANK, Ledger, Row
@@ -71,24 +72,16 @@ class Seen(msgspec.Struct, gc=False, rename="camel"):
     properties: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class _Known(NamedTuple):
-    """What was worked out for events that say the same of themselves."""
-
-    number: int
-    rank: int
-    lowered: str
-    is_open: bool  # rules look into the event
-    is_out: bool  # it does not count
-
-
 Said = tuple[
     Named | None, str | Named | None, str | Named | None, str | None, str | Named | None, str | Named | None, str | None
 ]
 By = tuple[str | None, Claims | None, HttpRequest | None]
-Asked = tuple[str, str | None, str | None, str]
+Asked = tuple[str, bytes, bytes, str]  # name, reply, request, and where a role is given
 
 _NOBODY = Claims()
-_LONGEST = 4096  # letters of a body that is remembered
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_address = lru_cache(maxsize=MOST)(address_of)
+_mfa = lru_cache(maxsize=MOST)(multi_factor)
 
 
 class Skimmer:
@@ -102,59 +95,73 @@ class Skimmer:
         self._rules = rules
         self._without = without
         self._bodies = Bodies(ledger.sayings)
-        self._kinds: dict[Said, _Known] = {}
+        self._kinds: dict[Said, int] = {}
         self._whos: dict[By, int] = {}
         self._sayings: dict[Asked, int] = {}
+        self._texts: dict[str, str] = {}
+        # By the number of a kind: its rank; those that rules look into, and whether a body's own name and id mean nothing to them; those
+        # that the slow way has to read; and those that do not count.
+        self._ranks: dict[int, int] = {}
+        self._open: dict[int, bool] = {}
+        self._slow: set[int] = set()
+        self._out: set[int] = set()
 
     def take(self, page: Sequence[Seen]) -> list[int]:
         """Take in a page; returns the places of the events that have to go the slow way."""
         try:
-            self._take(page)
+            return self._take(page)
         except _LeftError:
-            left = []
-            for place, seen in enumerate(page):
-                try:
-                    self._take([seen])
-                except _LeftError:
-                    left.append(place)
-            return left
-        return []
+            return [place for place, seen in enumerate(page) if not self._takes(seen)]
 
-    def _take(self, page: Sequence[Seen]) -> None:
-        """Take in all of a page.
+    def _takes(self, seen: Seen) -> bool:
+        try:
+            return not self._take([seen])
+        except _LeftError:
+            return False
+
+    def _take(self, page: Sequence[Seen]) -> list[int]:
+        """Take in a page, but for the events of kinds that the slow way has to read: their places are returned.
 
         Raises:
             _LeftError: nothing was taken in, since an event is of no form that is known here.
         """
         if not page:
-            return
+            return []
         try:
-            # This cuts off the seventh digit, as everywhere.
-            moments = [datetime.fromisoformat(seen.event_timestamp) for seen in page]  # type: ignore[arg-type]
-            times = [moment.timestamp() for moment in moments]
+            # This cuts off the seventh digit, as everywhere. A time without a zone cannot be subtracted from one with it.
+            times = [(datetime.fromisoformat(seen.event_timestamp) - _EPOCH).total_seconds() for seen in page]  # type: ignore[arg-type]
             resources = [seen.resource_id.rstrip("/") for seen in page]  # type: ignore[union-attr]
-            properties = [_properties(seen.properties) for seen in page]
             bonds = [seen.correlation_id.lower() for seen in page]  # type: ignore[union-attr]
+            asked = _properties(b"[%b]" % b",".join([seen.properties for seen in page]))
         except (AttributeError, TypeError, ValueError, OverflowError) as error:
             raise _LeftError from error
-        ids = [seen.event_data_id or "" for seen in page]
-        if not (all(ids) and all(resources) and all(bonds) and all(moment.tzinfo for moment in moments)):
+        ids = [seen.event_data_id for seen in page]
+        if not (all(ids) and all(resources) and all(bonds)):
             raise _LeftError
-        numbers, ranks, names, opens, outs = zip(*self._known(page, properties), strict=True)
+        kinds = self._known(page, asked)
+        if not self._slow.isdisjoint(kinds):
+            left = [place for place, kind in enumerate(kinds) if kind in self._slow]
+            self._take([seen for seen, kind in zip(page, kinds, strict=True) if kind not in self._slow])
+            return left
         whos = self._who(page)
         sayings = [0] * len(page)
-        for place, asked in enumerate(properties):
-            if opens[place]:
-                sayings[place] = self._opened(page[place], asked, numbers[place], whos[place], resources[place])
-            elif asked.requestbody or asked.response_body:
-                sayings[place] = self._bodies.saying(names[place], asked.response_body, asked.requestbody)
-        rows: list[Row] = list(zip(times, ranks, ids, numbers, whos, sayings, resources, strict=True))
-        if any(outs):
-            counts = [not out for out in outs]
+        opened = self._open
+        for place, (said, kind) in enumerate(zip(asked, kinds, strict=True)):
+            if kind in opened:
+                sayings[place] = self._opened(page[place], said, kind, whos[place], resources[place])
+            elif said.requestbody or said.response_body:
+                name = self._ledger.kinds.all[kind].lowered
+                sayings[place] = self._bodies.saying(name, said.response_body, said.requestbody)
+        ranks = [self._ranks[kind] for kind in kinds]
+        rows: list[Row] = list(zip(times, ranks, ids, kinds, whos, sayings, resources, strict=True))
+        if not self._out.isdisjoint(kinds):
+            counts = [kind not in self._out for kind in kinds]
             bonds, rows = list(compress(bonds, counts)), list(compress(rows, counts))
         self._ledger.take(bonds, rows)
+        return []
 
-    def _known(self, page: Sequence[Seen], properties: Sequence[Properties]) -> list[_Known]:
+    def _known(self, page: Sequence[Seen], asked: Sequence[Properties]) -> list[int]:
+        """The number of each event's kind."""
         said = [
             (
                 seen.operation_name,
@@ -165,30 +172,33 @@ class Skimmer:
                 seen.event_name,
                 asked.status_code,
             )
-            for seen, asked in zip(page, properties, strict=True)
+            for seen, asked in zip(page, asked, strict=True)
         ]
-        return [self._kinds.get(one) or self._kind(one) for one in said]
+        try:
+            return list(map(self._kinds.__getitem__, said))
+        except KeyError:
+            return [found if (found := self._kinds.get(one)) is not None else self._kind(one) for one in said]
 
-    def _kind(self, said: Said) -> _Known:
+    def _kind(self, said: Said) -> int:
         named, word, sub_status, level, category, event_name, code = said
         if named is None or not named.value:
             raise _LeftError
         name, sort = named.value, _text(category)
         status, created = status_of(_text(word), _text(sub_status) or code or "", level or "", sort, _text(event_name))
         kind = Kind(name, name.lower(), status, created, sort.lower())
-        known = _Known(
-            number=self._ledger.kind(kind),
-            rank=RANK[status],
-            lowered=kind.lowered,
-            is_open=bool(self._rules.candidates(name).open),
-            is_out=kind.category in self._without,
-        )
-        if known.is_open and not self._rules.candidates(name).ask_little:
-            raise _LeftError
+        number = self._ledger.kind(kind)
+        self._ranks[number] = RANK[status]
+        candidates = self._rules.candidates(name)
+        if candidates.open and candidates.ask_little:
+            self._open[number] = candidates.ask_no_name
+        elif candidates.open:
+            self._slow.add(number)
+        if kind.category in self._without:
+            self._out.add(number)
         if len(self._kinds) >= MOST:
             self._kinds.clear()
-        self._kinds[said] = known
-        return known
+        self._kinds[said] = number
+        return number
 
     def _who(self, page: Sequence[Seen]) -> list[int]:
         by = [(seen.caller, seen.claims, seen.http_request) for seen in page]
@@ -198,14 +208,19 @@ class Skimmer:
         caller, claims, request = by
         claims = claims or _NOBODY
         principal = (claims.object_id or claims.oid or "").lower()
+        caller = caller or claims.upn or principal
+        app = (claims.appid or claims.azp or "").lower()
+        if len(self._texts) >= MOST:
+            self._texts.clear()
+        once = self._texts.setdefault  # many tokens, few callers
         number = self._ledger.whos.add(
             Who(
-                caller=caller or claims.upn or principal,
-                principal_id=principal,
-                app_id=(claims.appid or claims.azp or "").lower(),
-                address=address_of((request and request.client) or claims.ipaddr or ""),
-                token=claims.uti or "",
-                mfa=multi_factor(claims.methods or ""),
+                once(caller, caller),
+                once(principal, principal),
+                once(app, app),
+                _address((request and request.client) or claims.ipaddr or ""),
+                claims.uti or "",
+                _mfa(claims.methods or ""),
             )
         )
         if len(self._whos) >= MOST:
@@ -213,33 +228,41 @@ class Skimmer:
         self._whos[by] = number
         return number
 
-    def _opened(self, seen: Seen, properties: Properties, kind: int, who: int, resource: str) -> int:
+    def _opened(self, seen: Seen, asked: Properties, kind: int, who: int, resource: str) -> int:
         """The number of the saying of an event that rules look into."""
-        reply, request = properties.response_body, properties.requestbody
+        reply, request = asked.response_body, asked.requestbody
         name = self._ledger.kinds.all[kind].lowered
+        if not (reply or request):
+            properties = msgspec.json.decode(seen.properties)
+            return 0 if says_nothing(properties) else self._looked_into(properties, asked, kind, who, resource)
+        of_reply, of_request = essence(reply), essence(request)
+        if of_reply is None or of_request is None or not self._open[kind]:
+            return self._looked_into(msgspec.json.decode(seen.properties), asked, kind, who, resource)
         # What a role is worth depends on where it is given.
-        key = (name, reply, request, resource if "role" in name else "")
-        number = self._sayings.get(key) if reply or request else None
+        key = (name, of_reply, of_request, resource if "role" in name else "")
+        number = self._sayings.get(key)
         if number is None:
-            known = known_of(self._ledger.kinds.all[kind], self._ledger.whos.all[who], resource)
-            raw = {"properties": msgspec.json.decode(seen.properties), "resourceId": resource}
-            detail = {}
-            if reply or request or not says_nothing(raw["properties"]):
-                detail = unknown_part(self._rules.document(raw, name, known), known)
-            facts = self._ledger.sayings[self._bodies.saying(name, reply, request)].facts
-            number = self._ledger.sayings.add(Saying(facts, detail))
-            if len(reply or "") + len(request or "") < _LONGEST:
-                if len(self._sayings) >= MOST // 4:
-                    self._sayings.clear()
-                self._sayings[key] = number
+            if len(self._sayings) >= MOST // 4:
+                self._sayings.clear()
+            properties = msgspec.json.decode(seen.properties)
+            number = self._sayings[key] = self._looked_into(properties, asked, kind, who, resource)
         return number
+
+    def _looked_into(self, properties: Any, asked: Properties, kind: int, who: int, resource: str) -> int:
+        reply, request = asked.response_body, asked.requestbody
+        ledger = self._ledger
+        name = ledger.kinds.all[kind].lowered
+        known = known_of(ledger.kinds.all[kind], ledger.whos.all[who], resource)
+        document = self._rules.document({"properties": properties, "resourceId": resource}, name, known)
+        facts = ledger.sayings[self._bodies.saying(name, reply, request)].facts
+        return ledger.sayings.add(Saying(facts, unknown_part(document, known)))
 
 
 class _LeftError(Exception):
     """An event is of no form that is known here."""
 
 
-_properties = msgspec.json.Decoder(Properties).decode
+_properties = msgspec.json.Decoder(list[Properties]).decode
 
 
 def _text(value: str | Named | None) -> str:

@@ -84,10 +84,71 @@ detection:
     rules, problems = read_rules({"own.yml": rule})
     assert not problems
     own = RuleSet(rules)
+    other = next(one for one in EVERYDAY if one["operationName"] != EVERYDAY[0]["operationName"])
     log = LogReview(own, strict=False)
-    assert log.skim(DECODER.decode(json.dumps(EVERYDAY[:1]))) == [0]
-    log.add_left(1, {0: EVERYDAY[0]})
+    assert log.skim(DECODER.decode(json.dumps([other, EVERYDAY[0]]))) == [1]
+    assert log.events == 1
+    log.add_left(2, {1: EVERYDAY[0]})
+    assert log.events == 2
     assert [finding.title for finding in reviewed(log)[1]] == [title]
+
+
+def test_a_time_without_a_zone_is_left_for_the_slow_way() -> None:
+    found = [EVERYDAY[0], {**EVERYDAY[1], "eventTimestamp": "2026-10-30T10:00:00"}]
+    log = LogReview(strict=False)
+    assert log.skim(DECODER.decode(json.dumps(found))) == [1]
+
+
+def told_with(name: str, request: dict[str, Any], number: int) -> dict[str, Any]:
+    """An event whose request is that body, on a resource of its own."""
+    told = json.loads(json.dumps(EVERYDAY[0]))
+    told["operationName"]["value"], told["eventDataId"] = name, f"event-{number}"
+    told["correlationId"] = f"00000000-0000-4000-8000-{number:012}"
+    told["resourceId"] += f"-{number}"
+    told["properties"]["requestbody"] = json.dumps(request)
+    return told
+
+
+def test_bodies_that_differ_in_what_they_name_alone_are_told_alike_and_others_are_not() -> None:
+    name = "Microsoft.Storage/storageAccounts/write"
+    bodies = [
+        {"id": "/one", "name": "one", "properties": {"allowBlobPublicAccess": False}},
+        {"id": "/two", "Name": "two", "properties": {"allowBlobPublicAccess": True}},
+        {"id": "/three", "name": "three", "properties": {"allowBlobPublicAccess": True}},
+    ]
+    found = [told_with(name, body, number) for number, body in enumerate(bodies)]
+    quick, slow = by_quick_way(found).operations(), by_slow_way(found).operations()
+    matched = {one.event_ids[0]: set(one.matched or ()) for one in quick}
+    assert matched == {one.event_ids[0]: set(one.matched or ()) for one in slow}
+    assert matched["event-1"] == matched["event-2"] != matched["event-0"]
+
+
+def test_a_rule_that_asks_for_the_name_in_a_body_is_asked_of_each() -> None:
+    rule = """
+title: A resource called evil
+id: 11111111-2222-4333-8444-555555555556
+level: high
+logsource: {product: azure, service: activitylogs}
+detection:
+  selection: {operationName: Microsoft.Web/sites/write, body.name: evil}
+  condition: selection
+"""
+    rules, problems = read_rules({"own.yml": rule})
+    assert not problems
+    log = LogReview(RuleSet(rules), strict=False)
+    found = [told_with("Microsoft.Web/sites/write", {"name": name}, n) for n, name in enumerate(["good", "evil"])]
+    assert log.skim(DECODER.decode(json.dumps(found))) == []
+    assert [finding.event_ids for finding in reviewed(log)[1]] == [("event-1",)]
+
+
+def test_what_made_the_past_is_told_by_one_of_each_kind() -> None:
+    found = list(events(3000))
+    activity = reviewed(by_quick_way(found))[0]
+    told, whole = list(activity.made_before()), list(activity.facts().made_before())
+    assert len(told) < len(whole)
+    assert {(one.name, one.region, one.properties.get("size"), one.created) for one in told} == {
+        (one.name, one.region, one.properties.get("size"), one.created) for one in whole
+    }
 
 
 @pytest.mark.parametrize("spelled", ["HardwareProfile", "hardwareprofile"])
