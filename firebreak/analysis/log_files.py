@@ -31,8 +31,6 @@ _AFTER = re.compile(rb"\]\s*\}?\s*")
 _HINT = "Expected what Azure sent: a reply with its list `value`, exported records, or one event a line."
 
 
-_quick = msgspec.json.Decoder(list[Seen])
-_apart = msgspec.json.Decoder(list[msgspec.Raw])
 _quick_line = msgspec.json.Decoder(Seen)
 
 
@@ -224,17 +222,12 @@ class _Elements:
 
     def _taken(self, piece: memoryview) -> bool:
         try:
-            page = _quick.decode(piece)
+            self._review.add_json(piece)
+            return True
         except msgspec.ValidationError:
             pass  # Not the REST form, or nothing that is cut right: the slow way tells.
         except msgspec.DecodeError:
             return False
-        else:
-            left = self._review.skim(page)
-            if left:
-                apart = _apart.decode(piece)
-                self._review.add_left(len(page), {place: msgspec.json.decode(apart[place]) for place in left})
-            return True
         try:
             found = msgspec.json.decode(piece)
         except msgspec.DecodeError:

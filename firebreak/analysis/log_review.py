@@ -12,6 +12,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from firebreak.analysis.events import Event, name_of, read_event
 from firebreak.analysis.interned import Kind, Saying, Who, known_of, unknown_part
 from firebreak.analysis.ledger import ALONE, RANK, Ledger, Row
@@ -24,6 +26,9 @@ from firebreak.model.facts import ActivityFacts, Session
 from firebreak.model.finding import NotLookedAt
 
 NOT_DONE_BY_SOMEBODY = frozenset({"servicehealth", "resourcehealth", "alert", "autoscale", "recommendation"})
+
+_quick = msgspec.json.Decoder(list[Seen]).decode
+_apart = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class LogReview:
@@ -50,6 +55,19 @@ class LogReview:
     def events(self) -> int:
         self._ledger.settle()
         return self._ledger.events
+
+    def add_json(self, page: bytes | memoryview) -> None:
+        """Take in a page as it came: the JSON text of a list of events.
+
+        Raises:
+            msgspec.ValidationError: it holds something else than events of the REST form, and `add` has to take it in; nothing was yet.
+            msgspec.DecodeError: it is no JSON.
+        """
+        seen = _quick(page)
+        left = self.skim(seen)
+        if left:
+            apart = _apart(page)
+            self.add_left(len(seen), {place: msgspec.json.decode(apart[place]) for place in left})
 
     def add(self, page: Iterable[Any]) -> None:
         """Take in a page of events; an event that was seen before changes nothing."""

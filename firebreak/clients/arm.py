@@ -13,10 +13,12 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from firebreak.clients.addresses import address, following
 from firebreak.clients.failures import error_of, is_absent, unreadable
 from firebreak.clients.management import Management
-from firebreak.clients.policies.exchange import Call, Reply, encode
+from firebreak.clients.policies.exchange import Call, Reply, decode, encode, without_mark
 from firebreak.clients.policies.mode_guard import ARM_READ_POSTS, ModeGuard
 from firebreak.clients.policies.redaction import shown
 from firebreak.clients.scope import Scope
@@ -26,6 +28,19 @@ from firebreak.model.mode import Mode
 from firebreak.model.step import Sent
 
 _FINAL = {"succeeded": "Succeeded", "failed": "Failed", "canceled": "Canceled", "cancelled": "Canceled"}
+
+
+class _Page(msgspec.Struct):
+    value: msgspec.Raw
+    next_link: Any = msgspec.field(name="nextLink", default=None)
+
+
+class _Object(msgspec.Struct):
+    """Any object."""
+
+
+_page = msgspec.json.Decoder(_Page).decode
+_objects = msgspec.json.Decoder(builtins.list[_Object]).decode
 
 
 class ArmRead:
@@ -50,18 +65,33 @@ class ArmRead:
         self, path: str, api_version: str, params: Mapping[str, str] | None = None
     ) -> AsyncIterator[builtins.list[dict[str, Any]]]:
         """Yield the pages of a list, following `nextLink` as long as it stays on the service and in the subscription."""
+        async for page in self.raw_pages(path, api_version, params):
+            yield decode(page)
+
+    async def raw_pages(
+        self, path: str, api_version: str, params: Mapping[str, str] | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the pages of a list as `pages` does, each as it came: the JSON text of a list of objects.
+
+        For long lists of which little counts: taking every value out of a page costs ten times as much as looking for a few.
+        """
         call = self._call("GET", path, api_version, params)
         seen: set[str] = set()
         while True:
-            document = _object(call, await self._management.send(call))
-            value = document.get("value")
-            if not isinstance(value, builtins.list) or not all(isinstance(item, dict) for item in value):
-                raise unreadable(call, 'a list without "value"')
-            yield value
-            link = document.get("nextLink")
-            if not link:
+            reply = await self._management.send(call)
+            if reply.status >= 300:
+                raise error_of(call, reply)
+            try:
+                page = _page(without_mark(reply.content))
+                _objects(page.value)
+            except msgspec.ValidationError as exc:
+                raise unreadable(call, 'a list without "value"') from exc
+            except ValueError as exc:
+                raise unreadable(call, "no JSON") from exc
+            yield bytes(page.value)
+            if not page.next_link:
                 return
-            call = self._next(call, link, seen)
+            call = self._next(call, page.next_link, seen)
 
     async def list(
         self, path: str, api_version: str, params: Mapping[str, str] | None = None

@@ -34,6 +34,10 @@ class ArmReader(Protocol):
         self, path: str, api_version: str, params: Mapping[str, str] | None = None
     ) -> AsyncIterator[list[dict[str, Any]]]: ...
 
+    def raw_pages(self, path: str, api_version: str, params: Mapping[str, str] | None = None) -> AsyncIterator[bytes]:
+        """The same pages, each as the JSON text of its list: for long lists of which little counts."""
+        ...
+
     async def list(
         self, path: str, api_version: str, params: Mapping[str, str] | None = None
     ) -> list[dict[str, Any]]: ...

@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from firebreak.errors import MissingPermissionError, RejectedError, ThrottledError, UnreachableError
 
 _ERRORS = {
@@ -52,6 +54,10 @@ class Answers:
         rows = await self.list(path, *rest)
         for start in range(0, len(rows), 3):
             yield rows[start : start + 3]
+
+    async def raw_pages(self, path: str, *rest: Any) -> AsyncIterator[bytes]:
+        async for rows in self.pages(path, *rest):
+            yield msgspec.json.encode(rows)
 
     async def query(self, path: str, api_version: str, body: Mapping[str, Any]) -> Any:
         names = "+".join(group["name"] for group in body["dataset"]["grouping"])

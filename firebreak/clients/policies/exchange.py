@@ -100,7 +100,12 @@ def decode(content: bytes) -> Any:
     Raises:
         ValueError: not JSON.
     """
-    return _DECODER.decode(content.removeprefix(b"\xef\xbb\xbf"))
+    return _DECODER.decode(without_mark(content))
+
+
+def without_mark(content: bytes) -> bytes:
+    """A body without the byte order mark that some services begin theirs with."""
+    return content.removeprefix(b"\xef\xbb\xbf")
 
 
 def encode(value: Any) -> bytes:

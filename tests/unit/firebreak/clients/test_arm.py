@@ -119,6 +119,15 @@ async def test_a_list_follows_its_links_and_keeps_money_exact() -> None:
     assert service.arrived[1].query == "$skiptoken=a%2Fb"
 
 
+async def test_raw_pages_come_as_they_were_sent() -> None:
+    service = TinyService()
+    first = b'[{"n": 1.50,  "x": {}}]'
+    service.answer("GET", DISKS, b'\xef\xbb\xbf{"value": %b, "nextLink": "%b/2"}' % (first, f"{BASE}{DISKS}".encode()))
+    service.answer("GET", f"{DISKS}/2", b'{"nextLink": null, "value": []}')
+    async with tiny(service) as connection:
+        assert [page async for page in connection.eyes.arm.raw_pages(DISKS, "1")] == [first, b"[]"]
+
+
 @pytest.mark.parametrize(
     "link",
     [
