@@ -23,7 +23,14 @@ GATE_FIELDS = frozenset({"decision", "approver", "code", "confirm", "leave_out",
 
 
 def gate_form(
-    plan: Plan, gate: Gate, *, page: str, approvers: Sequence[str], confirm: str = "", question: str = ""
+    plan: Plan,
+    gate: Gate,
+    *,
+    page: str,
+    approvers: Sequence[str],
+    confirm: str = "",
+    question: str = "",
+    practice: bool = False,
 ) -> type[RunInput]:
     """Return the input type that `suspend_flow_run` waits for.
 
@@ -36,7 +43,8 @@ def gate_form(
 
     `confirm` is the text that has to be typed to approve, "" when none. `approvers` are the names of people who may answer; with none
     enrolled the field is free text and the desk refuses every answer. `question` names the question: a constant, so that the server
-    refuses a form that was opened for an earlier one. Secrets are taken out of the page.
+    refuses a form that was opened for an earlier one. Secrets are taken out of the page. `practice` is a replay's: nothing comes of an
+    answer, so that no code is asked for.
     """
     page = without_secrets(page)
     decisions = ("approve", "reject", "skip") if gate.optional else ("approve", "reject")
@@ -45,7 +53,10 @@ def gate_form(
         "decision": (
             Literal[decisions],
             Field(
-                description="approve: carry out this plan. reject: stop the run."
+                description=(
+                    "approve: note this plan, nothing is sent. " if practice else "approve: carry out this plan. "
+                )
+                + "reject: stop the run."
                 + (" skip: go on without this stage." if gate.optional else ""),
                 json_schema_extra={"position": 1},
             ),
@@ -53,7 +64,9 @@ def gate_form(
         "approver": (
             str,
             Field(
-                description="Who you are. Only people enrolled for this gate.",
+                description="Who you are, for the page at the end."
+                if practice
+                else "Who you are. Only people enrolled for this gate.",
                 json_schema_extra={"position": 2, **({"enum": list(approvers)} if approvers else {})},
             ),
         ),
@@ -83,6 +96,8 @@ def gate_form(
             ),
         ),
     }
+    if practice:
+        del fields["code"]
     if labels:
         fields["leave_out"] = (
             list[Annotated[str, Field(json_schema_extra={"enum": list(labels)})]],

@@ -10,6 +10,7 @@ from prefect.types.entrypoint import EntrypointType
 from firebreak import __version__
 from firebreak.playbook import find_playbooks
 from firebreak.settings import Settings
+from flows.replay_in_prefect import TAGS, replay
 from flows.respond import respond
 from flows.undo import undo
 from flows.watch_gates import keep_watching
@@ -40,6 +41,14 @@ async def serve() -> None:
         name="undo",
         description="Take back what an incident did: plans the inverses and asks at a gate of its own.",
         tags=["firebreak"],
+        version=__version__,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    await runner.aadd_flow(
+        replay,
+        name="replay",
+        description="Dry-run of a recorded incident: its evidence and time, today's playbook. Nothing is sent to any cloud.",
+        tags=list(TAGS),
         version=__version__,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )

@@ -144,6 +144,26 @@ async def start_undo(room: EngineRoom, incident: str, number: int) -> tuple[str,
     return str(run.id), True
 
 
+async def start_replay(bundle: str, playbook: str, decide: str) -> str:
+    """Create a flow run that replays the bundle at this path, and return its id. Each call makes a run of its own.
+
+    Raises:
+        PrefectError: no deployment for replays.
+    """
+    async with _prefect() as client:
+        try:
+            deployment = await client.read_deployment_by_name("replay/replay")
+        except ObjectNotFound as error:
+            raise PrefectError(
+                "The Prefect server has no deployment replay/replay.",
+                hint="Is the runner up? Start it with: firebreak up",
+            ) from error
+        run = await client.create_flow_run_from_deployment(
+            deployment.id, parameters={"bundle": bundle, "playbook": playbook, "decide": decide}
+        )
+    return str(run.id)
+
+
 def is_at_it(state: str, *, ended: bool, lives: bool) -> bool:
     """Whether a run in this state of Prefect's goes on with its work by itself or when it is answered. `lives`: it gave a sign of life lately."""
     return state in _WAITING or (not ended and lives)

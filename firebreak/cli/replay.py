@@ -14,17 +14,16 @@ from firebreak.bundle import ACCEPTED, Bundle, accepting, open_bundle, put_file
 from firebreak.bundle.documents import INCIDENT
 from firebreak.cli.output import Json, print_error, print_json, safe, say, stderr, stdout
 from firebreak.cli.replay_page import print_one, print_table
+from firebreak.cli.replay_started import tell_started
 from firebreak.cli.respond import requester
 from firebreak.errors import BundleError, ContentError, ResponseError
 from firebreak.model.playbook import Playbook
 from firebreak.model.step import LoadedStep
-from firebreak.playbook import find_playbooks, load_playbook
 from firebreak.replay import Policy, stage_replay
+from firebreak.replay.books import Chosen, book_for, playbooks_named
 from firebreak.replay.result import Replayed, result_json, result_of
 from firebreak.settings import Settings
 from tasks.registry import load_steps
-
-_YAML = (".yaml", ".yml")
 
 
 def replay(
@@ -35,7 +34,13 @@ def replay(
         "from the bundle).",
     ),
     decide: Policy = typer.Option(
-        Policy.RECORDED, help="How gates are answered: as they were then, all with yes, or all with no."
+        Policy.RECORDED,
+        help="How gates are answered: as they were then, all with yes, all with no, or by a person (with --in-prefect).",
+    ),
+    in_prefect: bool = typer.Option(
+        False,
+        "--in-prefect",
+        help="Start each replay as a run in the Prefect UI of firebreak up or demo, marked as a dry-run.",
     ),
     update: bool = typer.Option(
         False, "--update", help="Accept the plans of now: later replays are compared with them. Needs --reason."
@@ -51,8 +56,17 @@ def replay(
     """
     if update and not reason.strip():
         raise ContentError("--update needs a reason.", hint='Say why the new plans are right: --reason "..."')
+    if in_prefect and (update or out):
+        raise ContentError(
+            "--in-prefect starts runs; it cannot be combined with --update or --out.", hint="Leave one out."
+        )
+    if decide is Policy.PERSON and not in_prefect:
+        raise ContentError("--decide person needs the Prefect UI.", hint="Add --in-prefect, with firebreak up running.")
+    if in_prefect:
+        tell_started([found for path in bundle for found in _bundles(path)], playbook, decide, as_json=as_json)
+        return
     steps = load_steps()
-    chosen = _playbooks(playbook, steps)
+    chosen = playbooks_named(playbook, steps, Settings.load().home)
     places = [found for path in bundle for found in _bundles(path)]
     done: list[Replayed] = []
     failed: dict[str, ResponseError] = {}
@@ -76,7 +90,7 @@ def replay(
 def _one(
     place: Path,
     steps: Mapping[str, LoadedStep],
-    chosen: Mapping[str, Playbook] | Playbook | None,
+    chosen: Chosen,
     policy: Policy,
     out: Path | None,
     *,
@@ -96,43 +110,13 @@ def _nothing(_: str) -> None:
     """For replays whose progress nobody needs."""
 
 
-def _book_for(bundle: Bundle, chosen: Mapping[str, Playbook] | Playbook | None) -> Playbook | None:
-    if isinstance(chosen, Playbook) or chosen is None:
-        return chosen
-    found = chosen.get(bundle.head.playbook.id)
-    if found is None:
+def _book_for(bundle: Bundle, chosen: Chosen) -> Playbook | None:
+    found = book_for(bundle, chosen)
+    if found is None and chosen is not None:
         stderr.print(
             f"[dim]·[/] {safe(bundle.place, 400)}: no playbook {safe(bundle.head.playbook.id)} there; the one of then is used."
         )
     return found
-
-
-def _playbooks(named: str, steps: Mapping[str, LoadedStep]) -> Mapping[str, Playbook] | Playbook | None:
-    """The playbook to replay with, or several by id; None for that of each bundle.
-
-    Raises:
-        ContentError, PlaybookError: it is not there, or does not load.
-    """
-    if not named:
-        return None
-    declared, path = {name: loaded.step for name, loaded in steps.items()}, Path(named)
-    if path.is_dir():
-        files = [file for file in sorted(path.iterdir()) if file.suffix in _YAML]
-        books = [load_playbook(file.read_bytes(), file=str(file), steps=declared) for file in files]
-        if not books:
-            raise ContentError(f"There is no playbook in {named}.", hint="A folder of playbooks holds .yaml files.")
-        return {book.id: book for book in books}
-    if path.suffix in _YAML or path.is_file():
-        try:
-            return load_playbook(path.read_bytes(), file=named, steps=declared)
-        except OSError as error:
-            raise ContentError(f"{named}: {error.strerror}.", hint="Name a playbook file.") from error
-    known = find_playbooks(Settings.load().home / "playbooks", steps=declared)
-    if named not in known:
-        raise ContentError(
-            f"There is no playbook {named!r}.", hint=f"Name a file or folder, or one of: {', '.join(known)}."
-        )
-    return known[named]
 
 
 def _bundles(path: Path) -> list[Path]:

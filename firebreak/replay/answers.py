@@ -1,6 +1,7 @@
-"""How the gates of a replay are answered: as they were then, or all in one way. Never by a person, and never so that anything could be carried out.
+"""How the gates of a replay are answered: as they were then, all in one way, or by somebody who practises. Never so that anything could be carried out.
 
-`Answering` stands where the gate desk stands in a live run. It binds nothing: an approved plan is made by the gate desk alone.
+`Answering` stands where the gate desk stands in a live run. It binds nothing: an approved plan is made by the gate desk alone. It asks for no
+code and keeps no record, so no answer given here is anybody's approval.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Policy(StrEnum):
     RECORDED = "recorded"
     APPROVE_ALL = "approve-all"
     REJECT_ALL = "reject-all"
+    PERSON = "person"
 
 
 class Decide:
@@ -36,6 +38,8 @@ class Decide:
 
     def answer(self, point: Point, plan: Plan, gate: Gate, now: datetime) -> Answered | str:
         """Return the answer to the gate of `plan`, or a sentence on why there is none."""
+        if self.policy is Policy.PERSON:
+            return "Nobody has answered it yet."
         if self.policy is Policy.REJECT_ALL:
             return Answered(
                 state="rejected", by=("replay",), reason="--decide reject-all", at=now, plan_digest=plan.digest
@@ -65,7 +69,31 @@ class Answering:
     def __init__(self, decide: Decide, clock: Callable[[], datetime]) -> None:
         self._decide, self._clock = decide, clock
         self._views: dict[str, GateView] = {}
+        self._given: dict[str, Answered] = {}
+        self._asks: dict[str, int] = {}
+        self._problems: dict[str, str] = {}
         self.why_open: dict[str, str] = {}
+
+    @property
+    def asks_people(self) -> bool:
+        return self._decide.policy is Policy.PERSON
+
+    def give(self, view: GateView, plan: Plan, answer: Answered, confirm: str = "") -> None:
+        """Take what somebody who practises answered to a question. What cannot be taken is asked again, with the reason."""
+        problem = ""
+        if answer.state == "approved" and view.confirm and confirm != view.confirm:
+            problem = f"To approve this plan, type: {view.confirm}"
+        elif answer.state == "rejected" and not answer.reason.strip():
+            problem = "To reject a plan, say why."
+        elif answer.state == "skipped" and not view.optional:
+            problem = "This stage cannot be skipped: approve or reject it."
+        elif unknown := [name for name in answer.left_out if name not in {action.id for action in plan.actions}]:
+            problem = f"{len(unknown)} of what was to be left out is not in the plan."
+        if problem:
+            self._asks[view.id] = view.ask + 1
+            self._problems[view.id] = problem
+        else:
+            self._given[view.id] = answer
 
     def open(
         self,
@@ -77,13 +105,14 @@ class Answering:
     ) -> GateView:
         """Put a plan to its gate, and return the gate with its answer; its state stays open when there is none."""
         now, point = self._clock(), Point(plan.stage, round)
-        answer = self._decide.answer(point, plan, gate, now)
         name = f"{incident.id}.{plan.stage}.{round}"
+        answer = self._given.get(name) or self._decide.answer(point, plan, gate, now)
         approvals: tuple[Approval, ...] = ()
         state, by, reason = "open", "", ""
         if isinstance(answer, Answered):
             state, by, reason = answer.state, ", ".join(answer.by), answer.reason
             approvals = self._approvals(name, plan, gate, answer)
+            self.why_open.pop(name, None)
         else:
             self.why_open[name] = answer
         self._views[name] = GateView(
@@ -95,13 +124,13 @@ class Answering:
             title=gate.title,
             plan_digest=plan.digest,
             state=state,
-            ask=1,
+            ask=self._asks.get(name, 1),
             approvals=approvals,
             required=people_required(gate, plan),
             roles=gate.approvers,
             opened_at=now,
             expires_at=now + timedelta(minutes=gate.expires_after_minutes),
-            last_problem="",
+            last_problem=self._problems.get(name, ""),
             optional=gate.optional,
             confirm=text_to_type(gate, plan),
             choices=tuple(action.id for action in plan.actions),

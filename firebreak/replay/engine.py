@@ -25,6 +25,8 @@ WOULD_BE_SENT = "It would have been sent: a replay sends nothing."
 class ReplayEngine(Engine):
     """One incident over again. `acted` are the points whose plans were approved, in order."""
 
+    desk: Answering
+
     def __init__(
         self, room: EngineRoom, incident: str, clouds: Clouds, *, past: Past, clock: RecordedClock, desk: Answering
     ) -> None:
@@ -52,7 +54,9 @@ class ReplayEngine(Engine):
         return number if following is None else max(number, following)
 
     def asks(self, stage: Stage, attempt: int) -> bool:
-        """Whether the gate of the plan is answered; one that is not stands among the gates as open."""
+        """Whether the gate of the plan is answered, or somebody is there to answer it; one that is not stands among the gates as open."""
+        if self.desk.asks_people:
+            return True
         plan = self.plan(stage, attempt, self._round)
         return self.desk.open(self.incident, plan, self.gate_of(stage), attempt).state != "open"
 

@@ -149,14 +149,7 @@ class Stack:
         return self._run("prefect", *words)
 
     def _run(self, module: str, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", module, *words],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+        return run_module(self.environment, module, *words)
 
     # Flow runs and gates ------------------------------------------------------------------------------------------------------
 
@@ -255,6 +248,22 @@ def simulator(folder: Path, *, scenario: str, seed: int) -> Iterator[Azure]:
     """A simulator process of its own."""
     with Processes(folder / "logs") as processes:
         yield Azure(start_simulator(processes, folder, scenario=scenario, seed=seed))
+
+
+def run_command(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a `firebreak` command to its end."""
+    return run_module(environment, "firebreak.cli.main", *words)
+
+
+def run_module(environment: dict[str, str], module: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", module, *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
 
 
 def _is_resource_tracker(pid: int) -> bool:

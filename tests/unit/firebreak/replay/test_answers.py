@@ -75,3 +75,33 @@ def test_nothing_here_can_make_an_approved_plan() -> None:
     desk = answered(make_small_plan(), Policy.APPROVE_ALL)
     assert not hasattr(desk, "bind")
     assert not hasattr(desk, "answer")
+
+
+def practised(desk: Answering, plan: Plan, state: str, confirm: str = "", **given: Any) -> str:
+    """Open the gate, answer it, open it again: its state and why it is asked again."""
+    view = desk.open(make_incident(), plan, make_gate(), 1)
+    answer = Answered(**{"state": state, "by": ("Tim",), "at": NOON, "plan_digest": plan.digest, **given})
+    desk.give(view, plan, answer, confirm)
+    view = desk.open(make_incident(), plan, make_gate(), 1)
+    return f"{view.state} {view.ask} {view.last_problem}".strip()
+
+
+def test_somebody_who_practises_answers_and_what_cannot_be_taken_is_asked_again() -> None:
+    plan = make_small_plan()
+    desk = answered(plan, Policy.PERSON, state="rejected", by=("Ann",), reason="then")
+    assert [view.state for view in desk.list()] == ["open"]  # the record does not answer for them
+    assert practised(desk, plan, "rejected") == "open 2 To reject a plan, say why."
+    assert practised(desk, plan, "skipped").startswith("open 3 This stage cannot be skipped")
+    assert practised(desk, plan, "approved", left_out=("not.in:plan",)).startswith("open 4 1 of what")
+    assert practised(desk, plan, "approved", left_out=(plan.actions[0].id,)).startswith("approved 4")
+    (view,) = desk.list()
+    assert [(one.approver, one.channel) for one in view.approvals] == [("Tim", CHANNEL)]
+    assert desk.why_open == {}
+
+
+def test_who_practises_types_what_a_responder_has_to_type() -> None:
+    plan = over_limits(make_small_plan())
+    desk = answered(plan, Policy.PERSON)
+    wanted = f"override {plan.subscription_id}"
+    assert practised(desk, plan, "approved") == f"open 2 To approve this plan, type: {wanted}"
+    assert practised(desk, plan, "approved", wanted).startswith("approved")
