@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from azure_simulator.app import endpoints
+from azure_simulator.services.partner_center.signing import signers
 from azure_simulator.world import Principal, World
 
 APPROVERS = ("alice@partner.example", "bob@partner.example")
@@ -47,6 +48,8 @@ def write(world: World, folder: Path, ca_bundle: str) -> dict[str, Any]:
     alert_file.write_text(json.dumps(alert, indent=2) + "\n", encoding="utf-8")
     approvers_file.touch(mode=0o600)
     approvers_file.write_text(json.dumps(people, indent=2) + "\n", encoding="utf-8")
+    roots_file = folder / "partner-roots.pem"
+    roots_file.write_bytes(signers(world).root.pem)
     places = endpoints(world)
     subscription = _attacked(world)
     return {
@@ -65,12 +68,14 @@ def write(world: World, folder: Path, ca_bundle: str) -> dict[str, Any]:
             "FIREBREAK_CLOUD__GRAPH": places["graph"],
             "FIREBREAK_CLOUD__PARTNER_CENTER": places["partner_center"],
             "FIREBREAK_CLOUD__PRICES": places["prices"],
+            "FIREBREAK_CLOUD__PARTNER_CERTIFICATES": f"{world.base_url}/webhook-certificates",
             "FIREBREAK_CLOUD__CA_BUNDLE": ca_bundle,
             "FIREBREAK_CREDENTIAL__KIND": "client_secret",
             "FIREBREAK_CREDENTIAL__TENANT_ID": world.tenant_id,
             "FIREBREAK_CREDENTIAL__PARTNER_TENANT_ID": world.partner_tenant_id,
             "FIREBREAK_CREDENTIAL__CLIENT_ID": identity.app_id,
             "FIREBREAK_CREDENTIAL__CLIENT_SECRET": identity.secrets[0],
+            "FIREBREAK_INTAKE__PARTNER_ROOTS": str(roots_file),
             "FIREBREAK_APPROVERS_FILE": str(approvers_file),
         },
     }

@@ -1,5 +1,5 @@
 """The simulator's own routes under `/_simulator`: its request log, its state, its clock, its faults, its
-settings. Anonymous; never in the request log."""
+settings, its webhooks. Anonymous; never in the request log."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from azure_simulator import faults
 from azure_simulator.clock import stamp
 from azure_simulator.consistency import LONGEST_LAG
 from azure_simulator.http import ArmError, Request, Response
+from azure_simulator.services.partner_center import sender
 from azure_simulator.world import Document, World, public
 
 _LOGS = ("signIns", "signInDetails", "directoryAudits", "places")  # of the directory; Graph answers them in pages
@@ -44,6 +45,10 @@ def answer(world: World, request: Request) -> Response:
             case "DELETE", "faults":
                 world.faults.clear()
                 return Response(204)
+            case "GET", "webhooks":
+                return Response(200, sender.deliveries(world))
+            case "POST", "webhooks":
+                return sender.post(world, request.json())
             case "GET", "health":
                 return Response(200, {"status": "ok", "scenario": world.scenario, "seed": world.seed})
         raise ArmError(404, "NotFound", f"The simulator has no control route '{request.method} {request.path}'.")

@@ -8,6 +8,7 @@ ResponseError
 │   └── BundleError
 ├── AccessError             credential or permission (also PermissionError)
 │   ├── CredentialError
+│   ├── NotAuthenticError   a delivery to the intake is not from whom it claims
 │   └── MissingPermissionError
 ├── RemoteError             the cloud's side
 │   ├── UnreachableError    never connected: nothing was sent
@@ -95,6 +96,12 @@ class CredentialError(AccessError):
     """Signing in failed."""
 
     code = "bad_credentials"
+
+
+class NotAuthenticError(AccessError):
+    """A delivery is not proven to be from whom it claims to be."""
+
+    code = "not_authentic"
 
 
 class MissingPermissionError(AccessError):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -37,6 +38,7 @@ LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Kind = Literal["default", "client_secret", "certificate", "managed_identity", "secure_application_model"]
 
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SIMULATOR = "https://localhost:8443"
 _ENDPOINTS: dict[str, dict[str, str]] = {
     "public": {
@@ -98,6 +100,7 @@ class CloudSettings(_Section):
     graph: str = ""
     partner_center: str = ""
     prices: str = ""
+    partner_certificates: str = ""
     ca_bundle: Path | None = None
     audience: str = ""
     graph_audience: str = ""
@@ -127,9 +130,11 @@ class CloudSettings(_Section):
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("resource_manager", "login", "graph", "partner_center", "prices")
+    @field_validator("resource_manager", "login", "graph", "partner_center", "prices", "partner_certificates")
     @classmethod
     def _plain_https(cls, value: str) -> str:
+        if not value:
+            return value
         parts = urlsplit(value)
         if parts.scheme != "https" or not parts.hostname or parts.username or parts.query or parts.fragment:
             raise ValueError("must be an https:// address without user, query or fragment")
@@ -274,11 +279,36 @@ class ProtectionSettings(_Section):
 
 
 class IntakeSettings(_Section):
-    """How deliveries are taken. `join_hours`: for how long after its opening a running incident takes further alerts of its subscription in."""
+    """How deliveries are taken, and from whom. `join_hours`: for how long after its opening a running incident takes further alerts of its
+    subscription in. `subscriptions`: those that this installation responds for, lower-case, or `*`.
+    """
 
     join_hours: float = Field(default=72, ge=0)
     body_seconds: float = Field(default=10, gt=0)
     requests_per_second: float = Field(default=300, gt=0)
+    subscriptions: tuple[str, ...] = ()
+    certificate_hosts: tuple[str, ...] = ("3psostorageacct.blob.core.windows.net",)
+    issuer_hosts: tuple[str, ...] = ("www.microsoft.com", "caissuers.microsoft.com", "cacerts.digicert.com")
+    partner_roots: Path | None = None
+    partner_intermediates: Path | None = None
+    shared_key: SecretStr | None = None
+    entra_audience: str = ""
+    entra_tenant_id: str = ""
+    entra_applications: tuple[str, ...] = ("461e8683-5575-4561-ac7f-899cc907d62a",)
+
+    @field_validator("subscriptions")
+    @classmethod
+    def _guids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if one != "*" and not _GUID.fullmatch(one):
+                raise ValueError('an entry is no GUID and not "*"')
+        return tuple(one.lower() for one in value)
+
+    def may_respond_for(self, subscription: str, *, unless_listed: bool) -> bool:
+        """Whether deliveries about a subscription open incidents here. `unless_listed` is the answer while nothing is listed."""
+        if not self.subscriptions:
+            return unless_listed
+        return "*" in self.subscriptions or subscription.lower() in self.subscriptions
 
 
 class Settings(BaseSettings):
@@ -363,7 +393,7 @@ class Settings(BaseSettings):
         """The settings that a plan depends on, without secrets and without what is of this machine alone, as JSON values: kept with each
         round, so that a replay can have the same.
         """
-        cloud = self.cloud.model_dump(mode="json", exclude={"ca_bundle"})
+        cloud = self.cloud.model_dump(mode="json", exclude={"ca_bundle", "partner_certificates"})
         contact = self.contact.model_dump(mode="json", exclude_none=True) if self.contact else None
         price = self.operations.fallback_machine_per_hour
         return {
@@ -392,7 +422,11 @@ class Settings(BaseSettings):
         values: dict[str, Any] = {
             "home": home,
             # A shape may come with a bundle from anybody: no file and no secret is named by it.
-            "cloud": {k: v for k, v in _known(shape.get("cloud"), CloudSettings).items() if k != "ca_bundle"},
+            "cloud": {
+                k: v
+                for k, v in _known(shape.get("cloud"), CloudSettings).items()
+                if k not in ("ca_bundle", "partner_certificates")
+            },
             "credential": {name: shape[name] for name in ("tenant_id", "partner_tenant_id") if name in shape},
             "operations": _known(shape, OperationSettings),
             "contact": _known(shape["contact"], ContactSettings) if shape.get("contact") else None,
@@ -415,6 +449,22 @@ class Settings(BaseSettings):
             return checked_key(key.encode(), "FIREBREAK_SECRET_KEY")
         path = self.home / "secret.key"
         return checked_key(_own_key(path), str(path))
+
+    def shared_key(self) -> bytes | None:
+        """Return the secret that senders without a signature show, None when none is set.
+
+        Raises:
+            SettingsError: it is shorter than 16 bytes.
+        """
+        if self.intake.shared_key is None:
+            return None
+        secret = plain_secret(self.intake.shared_key, "FIREBREAK_INTAKE__SHARED_KEY").encode()
+        if len(secret) < 16:
+            raise SettingsError(
+                "The shared key of the intake is shorter than 16 bytes.",
+                hint="Set a longer FIREBREAK_INTAKE__SHARED_KEY.",
+            )
+        return secret
 
     def intake_secret(self) -> bytes:
         """Return the secret that signs deliveries to the intake: `intake_key`, else `intake.key` in the home folder, made on first use and

@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -21,31 +21,35 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from firebreak.clients.public_files import PublicFiles
 from firebreak.engine import EngineRoom, open_engine_room
-from firebreak.intake.alerts import parse_alert
-from firebreak.intake.inbox import DONE, KEPT, Delivery
+from firebreak.errors import AlertError
+from firebreak.intake.documents import read_json
+from firebreak.intake.inbox import DONE, KEPT
 from firebreak.intake.signature import SIGNATURE_HEADER, TIME_HEADER, why_refused
 from firebreak.logs import configure
 from firebreak.settings import Settings
-from flows.deliveries import Deliveries, Reading
+from flows.deliveries import Deliveries
 from flows.doorway import Pace, RefusedError, peer, read_body
+from flows.hooks import PartnerCenterDoor, check_media_type
 from flows.intake_metrics import Metrics
+from flows.readings import ALERTS, PARTNER_CENTER, read
 from tasks.guidance import instructions
 from tasks.registry import load_steps
 
 LOG = logging.getLogger("firebreak.intake")
-ALERTS = "alerts"
 Door = Callable[[Request], Awaitable[Response]]
 
 
 class Intake:
     """The doors of one installation, and what is behind them."""
 
-    def __init__(self, settings: Settings, room: EngineRoom) -> None:
+    def __init__(self, settings: Settings, room: EngineRoom, files: PublicFiles) -> None:
         self.settings = settings
         self.deliveries = Deliveries(room, read)
         self.metrics = Metrics(self.deliveries.inbox)
         self._key = settings.intake_secret()
+        self._partner_center = PartnerCenterDoor(settings, files, room.clock)
         self._pace = Pace(settings.intake.requests_per_second)
 
     def door(self, channel: str, open_to: Door) -> Door:
@@ -81,6 +85,26 @@ class Intake:
         # Not the sender's fault when it is only put off: whoever delivers again later finds the same incident.
         raise RefusedError(422 if result.state == KEPT else 503, result.reason, hint=result.hint)
 
+    async def partner_center(self, request: Request) -> Response:
+        """A webhook of Partner Center: https://learn.microsoft.com/partner-center/developer/partner-center-webhooks"""
+        check_media_type(request)
+        body = await self.body(request)
+        await self._partner_center.check(request, body)
+        return await self.keep(PARTNER_CENTER, body)
+
+    async def keep(self, channel: str, body: bytes) -> Response:
+        """Keep an authentic delivery and answer: 202, or 200 when it came before, or 422 when nobody could read it."""
+        taken = await self.deliveries.take(channel, body)
+        if not taken.is_new:
+            return JSONResponse({"delivery": taken.id, "new": False}, 200)
+        try:
+            read_json(body, channel)
+        except AlertError as error:
+            await asyncio.to_thread(self.deliveries.inbox.settle, taken.id, KEPT, reason=error.message)
+            raise RefusedError(422, error.message, hint=error.hint) from error
+        self.deliveries.wake()
+        return JSONResponse({"delivery": taken.id, "new": True}, 202)
+
     async def health(self, _: Request) -> Response:
         """Whether it answers and reads its store; how much waits."""
         waiting = await asyncio.to_thread(self.deliveries.inbox.waiting)
@@ -91,13 +115,6 @@ class Intake:
         return Response(await asyncio.to_thread(self.metrics.text), media_type="text/plain; version=0.0.4")
 
 
-async def read(room: EngineRoom, delivery: Delivery) -> Sequence[Reading]:
-    """The alerts of a delivery. Raises AlertError."""
-    tenant = room.settings.credential.tenant_id
-    alert = parse_alert(delivery.body, place="intake", now=delivery.received_at, default_tenant=tenant)
-    return [Reading(alert, delivery.body)]
-
-
 def application(settings: Settings) -> Starlette:
     """The ASGI application. Its lifespan opens the store and processes what waits."""
     configure(settings.log_format, settings.log_level)
@@ -106,11 +123,12 @@ def application(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         with open_engine_room(settings, load_steps(), instructions=instructions()) as room:
-            intake = Intake(settings, room)
-            async with intake.deliveries:
-                opened.append(intake)
-                yield
-                opened.clear()
+            async with PublicFiles(settings) as files:
+                intake = Intake(settings, room, files)
+                async with intake.deliveries:
+                    opened.append(intake)
+                    yield
+                    opened.clear()
 
     def routed(path: str, channel: str, name: str) -> Route:
         async def endpoint(request: Request) -> Response:
@@ -125,7 +143,12 @@ def application(settings: Settings) -> Starlette:
     async def metrics(request: Request) -> Response:
         return await opened[0].prometheus(request)
 
-    routes = [routed("/alerts", ALERTS, "alerts"), Route("/health", health), Route("/metrics", metrics)]
+    routes = [
+        routed("/alerts", ALERTS, "alerts"),
+        routed("/hooks/partner-center", PARTNER_CENTER, "partner_center"),
+        Route("/health", health),
+        Route("/metrics", metrics),
+    ]
     return Starlette(routes=routes, lifespan=lifespan)
 
 

@@ -60,6 +60,7 @@ MEANINGS = {
     "cloud.graph": "Microsoft Graph.",
     "cloud.partner_center": "Partner Center.",
     "cloud.prices": "The retail price list.",
+    "cloud.partner_certificates": "Where the certificates of Partner Center's webhooks are fetched instead of from the hosts that their addresses name; for the embedded Azure.",
     "cloud.ca_bundle": "A file of certificate authorities that replaces the system's.",
     "cloud.audience": "Resource that tokens for Resource Manager are asked for.",
     "cloud.graph_audience": "Resource that tokens for Graph are asked for.",
@@ -108,6 +109,18 @@ MEANINGS = {
     "intake": "How deliveries are taken.",
     "intake.join_hours": "For how long after its opening an incident that still runs takes further alerts about its subscription in. 0: never.",
     "intake.body_seconds": "Within which a body has to come.",
+    "intake.subscriptions": (
+        'Subscriptions whose alerts open incidents here, by GUID, or `*` for all. A list: in the environment as JSON, such as `["*"]`. Empty: those that Graph lists an '
+        "alert of for Partner Center's events, all for deliveries that are signed with the intake's own key, none for the other channels."
+    ),
+    "intake.certificate_hosts": "Hosts from which the certificate of a Partner Center webhook is fetched. Microsoft publishes no list; this is the one of its documentation. A list.",
+    "intake.issuer_hosts": "Hosts from which the certificate of its issuer is fetched. A list.",
+    "intake.partner_roots": "PEM file of the root certificates that it must chain to. Empty: the roots of Microsoft's services that come with Firebreak.",
+    "intake.partner_intermediates": "PEM file of intermediate certificates that need not be fetched.",
+    "intake.shared_key": "Secret of at least 16 bytes that senders show in the header `X-Firebreak-Key`: Azure Monitor, Defender, Sentinel, other JSON. Empty: nobody can.",
+    "intake.entra_audience": "Audience of the Entra token that a secured webhook of an action group shows instead. Empty: none is accepted.",
+    "intake.entra_tenant_id": "Tenant that issues those tokens. Empty: the partner's.",
+    "intake.entra_applications": "Client ids that may show such a token; the default is Azure Monitor's own for action groups. A list.",
     "intake.requests_per_second": "Requests per second from one address over one channel, after twice as many at once.",
 }
 

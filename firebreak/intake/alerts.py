@@ -7,21 +7,21 @@ https://learn.microsoft.com/partner-center/developer/partner-center-webhook-even
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from firebreak.clients.policies.redaction import without_secrets
 from firebreak.errors import AlertError, ScopeError
+from firebreak.intake.documents import LARGEST, read_json
 from firebreak.model.alert import Alert, Incident
 from firebreak.model.ids import ResourceId, guid
 from firebreak.model.mode import Mode
 
-LARGEST = 1024 * 1024
-_FRAUD_EVENT = "azure-fraud-event-detected"
+FRAUD_EVENT = "azure-fraud-event-detected"
 _MOST_RESOURCES = 1000
+
+__all__ = ["FRAUD_EVENT", "LARGEST", "open_incident", "parse_alert"]
 
 
 def parse_alert(raw: bytes, *, place: str, now: datetime, default_tenant: str = "") -> Alert:
@@ -64,17 +64,7 @@ def open_incident(
 
 
 def _object(raw: bytes, place: str) -> dict[str, Any]:
-    if len(raw) > LARGEST:
-        raise AlertError(
-            f"{place}: the alert is {len(raw):,} bytes; at most {LARGEST:,} are read.", hint="Is this the right file?"
-        )
-    try:
-        # Titles and details go on every page; the raw bytes are kept beside.
-        document = json.loads(without_secrets(json.dumps(json.loads(raw))))
-    except (ValueError, RecursionError) as exc:
-        raise AlertError(
-            f"{place}: not JSON ({exc}).", hint="Save the alert as it came from Microsoft Graph, as one JSON object."
-        ) from exc
+    document = read_json(raw, place)
     if isinstance(document, dict) and isinstance(document.get("value"), list) and len(document["value"]) == 1:
         document = document["value"][0]
     if not isinstance(document, dict):
@@ -120,11 +110,9 @@ def _partner_alert(alert: Mapping[str, Any], digest: str, place: str, now: datet
 
 def _fraud_event(event: Mapping[str, Any], digest: str, place: str, now: datetime, default_tenant: str) -> Alert:
     name = str(event["eventname"])
-    if name != _FRAUD_EVENT:
-        raise AlertError(f"{place}: the event {name!r} opens no incident.", hint=f"Only {_FRAUD_EVENT} does.")
-    uri = urlsplit(str(event.get("resourceuri") or ""))
-    query = {k.lower(): v for k, v in parse_qs(uri.query).items()}
-    found = query.get("subscriptionid", [])
+    if name != FRAUD_EVENT:
+        raise AlertError(f"{place}: the event {name!r} opens no incident.", hint=f"Only {FRAUD_EVENT} does.")
+    found = _subscriptions(str(event.get("resourceuri") or ""))
     if len(found) != 1:
         raise AlertError(
             f"{place}: ResourceUri names {len(found)} subscriptions.", hint="It must hold exactly one SubscriptionId."
@@ -141,6 +129,14 @@ def _fraud_event(event: Mapping[str, Any], digest: str, place: str, now: datetim
         detected_at=at or now,
         raw_digest=digest,
     )
+
+
+def _subscriptions(uri: str) -> list[str]:
+    try:
+        query = parse_qs(urlsplit(uri).query, max_num_fields=20)
+    except ValueError:
+        return []
+    return [value for name, values in query.items() if name.lower() == "subscriptionid" for value in values]
 
 
 def _is_plain_id(text: str) -> bool:

@@ -18,7 +18,7 @@ from firebreak.model.mode import Mode
 from firebreak.settings import Settings
 from flows import deliveries as module
 from flows.deliveries import Deliveries
-from flows.intake import read
+from flows.readings import read
 from tasks.registry import load_steps
 
 ONE = "33333333-3333-4333-8333-333333333333"

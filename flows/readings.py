@@ -1,0 +1,92 @@
+"""The alerts in a delivery, channel by channel. What opens no incident is an AlertError that says why; the delivery is kept all the same."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from firebreak.engine import EngineRoom
+from firebreak.engine.hints import alerts_about
+from firebreak.errors import AccessError, AlertError, RemoteError
+from firebreak.intake.alerts import parse_alert
+from firebreak.intake.documents import read_json
+from firebreak.intake.inbox import Delivery
+from firebreak.model.alert import Alert
+from flows.deliveries import Reading
+
+LOG = logging.getLogger("firebreak.intake")
+ALERTS, PARTNER_CENTER = "alerts", "partner-center"
+_OPEN = ("active", "investigating")
+# Graph may list an alert a little after its event; an event that is older and unknown is nobody's.
+_LISTED_WITHIN = timedelta(minutes=30)
+
+
+async def read(room: EngineRoom, delivery: Delivery) -> Sequence[Reading]:
+    """The alerts of a delivery, each about a subscription that this installation responds for.
+
+    Raises:
+        AlertError: it opens no incident.
+        AccessError, RemoteError: whether it does cannot be said yet.
+    """
+    if delivery.channel == PARTNER_CENTER:
+        return await _partner_center(room, delivery)
+    tenant = room.settings.credential.tenant_id
+    alert = parse_alert(delivery.body, place="intake", now=delivery.received_at, default_tenant=tenant)
+    _check_ours(room, alert.subscription_id, unless_listed=True)
+    return [Reading(alert, delivery.body)]
+
+
+async def _partner_center(room: EngineRoom, delivery: Delivery) -> list[Reading]:
+    event = _event(delivery.body)
+    name = str(event.get("eventname", ""))
+    if name.lower() == "test-created":
+        raise AlertError("A validation event: the registration works.", hint="Nothing is to be done.")
+    tenant = room.settings.credential.tenant_id or "00000000-0000-0000-0000-000000000000"
+    hint = parse_alert(delivery.body, place=PARTNER_CENTER, now=delivery.received_at, default_tenant=tenant)
+    _check_ours(room, hint.subscription_id, unless_listed=True)
+    try:
+        rows = await alerts_about(room, hint.subscription_id)
+    except (AccessError, RemoteError) as error:
+        if not room.settings.intake.may_respond_for(hint.subscription_id, unless_listed=False):
+            raise
+        LOG.warning("Graph cannot confirm the alert about %s: %s", hint.subscription_id, error.message)
+        unconfirmed = {**hint.details, "confirmed": f"no: {error.message}"[:300]}
+        return [Reading(msgspec.structs.replace(hint, details=unconfirmed), delivery.body)]
+    open_ones = [row for row in rows if str(row.get("status", "")).lower() in _OPEN]
+    if open_ones:
+        return [_listed(row, delivery) for row in open_ones]
+    if rows:
+        raise AlertError(f"Graph lists no open alert about {hint.subscription_id}.", hint="It was resolved before.")
+    if room.clock() - delivery.received_at < _LISTED_WITHIN:
+        raise RemoteError(f"Graph does not list an alert about {hint.subscription_id} yet.", hint="It is asked again.")
+    raise AlertError(
+        f"Graph lists no alert about {hint.subscription_id}.", hint="Is it a subscription of another partner?"
+    )
+
+
+def _listed(row: dict[str, Any], delivery: Delivery) -> Reading:
+    raw = json.dumps(row, separators=(",", ":")).encode()
+    return Reading(parse_alert(raw, place="Graph", now=delivery.received_at), raw)
+
+
+def _event(raw: bytes) -> dict[str, Any]:
+    document = read_json(raw, PARTNER_CENTER)
+    if not isinstance(document, dict) or not any(str(key).lower() == "eventname" for key in document):
+        raise AlertError("There is no EventName in the delivery.", hint="Is it an event of Partner Center?")
+    return {str(key).lower(): value for key, value in document.items()}
+
+
+def _check_ours(room: EngineRoom, subscription: str, *, unless_listed: bool) -> None:
+    if not room.settings.intake.may_respond_for(subscription, unless_listed=unless_listed):
+        raise AlertError(
+            f"This installation does not respond for the subscription {subscription}.",
+            hint="See FIREBREAK_INTAKE__SUBSCRIPTIONS.",
+        )
+
+
+__all__ = ["ALERTS", "PARTNER_CENTER", "Alert", "read"]
