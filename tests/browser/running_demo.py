@@ -20,6 +20,7 @@ from typing import Any
 import pyotp
 
 from firebreak.cli.processes import free_port
+from tests.flows.stack import crowd
 
 ROOT = Path(__file__).parents[2]
 _OURS = ("FIREBREAK_", "PREFECT_", "AZURE_")
@@ -37,14 +38,16 @@ class Demo:
         return (self.home / "said.txt").read_text(errors="replace")
 
     def until(self, pattern: str, *, seconds: float) -> re.Match[str]:
-        """Wait until it has printed what matches."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        """Wait until it has printed what matches; seconds as those of `tests.flows.stack.until`."""
+        left = seconds
+        while left > 0:
+            began = time.monotonic()
             if found := re.search(pattern, self.said()):
                 return found
             if self.process.poll() is not None:
                 break
             time.sleep(0.2)
+            left -= (time.monotonic() - began) / crowd()
         raise AssertionError(f"The demo did not print {pattern!r}; it ended its output with:\n{self.said()[-1500:]}")
 
     def run_page(self) -> str:

@@ -17,7 +17,7 @@ from tests.browser.person import Hands, NewUi, OldUi
 from tests.fault.test_retries_in_prefect import count_of, effects, set_state, twice
 from tests.flows.stack import Stack, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.flows, pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.browser, pytest.mark.flows, pytest.mark.slow, pytest.mark.timeout(3000)]
 
 SLOW = 300.0
 DESK = {"width": 1280, "height": 900}

@@ -15,7 +15,7 @@ import pytest
 
 from tests.flows.stack import Stack, until
 
-pytestmark = [pytest.mark.flows, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.flows, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 SLOW = 300.0
 # From the third on, deallocations are asked to wait: the run is in the middle for long.

@@ -105,6 +105,7 @@ def test_killing_everything_at_the_gate_loses_nothing(stack: Stack, incident: st
     all_is_deallocated_once(stack, incident)
 
 
+@pytest.mark.timeout(2400)
 @pytest.mark.slow  # minutes on a loaded machine; every way of a retry is in test_retries_in_prefect.py, slow as well
 def test_a_retry_in_prefect_goes_on_in_the_middle(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> None:
     with simulator(tmp_path_factory.mktemp("second"), scenario="service-principal-abuse", seed=8) as azure:

@@ -20,7 +20,7 @@ from tasks.registry import load_steps
 from tests.flows.stack import Stack, until
 
 # The normal run has the same kill in one process: tests/flows/test_undo_in_process.py.
-pytestmark = [pytest.mark.flows, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.flows, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 PLAYBOOK = """
 id: stop-machines

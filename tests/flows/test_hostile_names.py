@@ -31,7 +31,7 @@ from firebreak.model.mode import Mode
 from flows.course import respond_to
 from tests.flows.room_in_process import People, PeopleAnswer, alert_bytes, approve_or_skip, engine_room_of
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 # Control and direction characters, zero width and the like; line feeds are ours.

@@ -20,7 +20,7 @@ from firebreak.report.markdown import report_markdown
 from flows.course import respond_to
 from tests.flows.room_in_process import People, PeopleAnswer, alert_bytes, engine_room_of, writes
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 STEPS = "contain.block_creation, contain.disable_autoscale, contain.deallocate_machines, contain.deallocate_scale_sets"

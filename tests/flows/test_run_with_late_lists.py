@@ -14,7 +14,7 @@ from azure_simulator import build
 from azure_simulator.truth import score
 from tests.flows.room_in_process import alert_bytes, engine_room_of, respond_in, writes
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 LAG = 60
