@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pyotp
@@ -142,6 +143,49 @@ def test_the_server_refuses_what_the_form_does_not_ask_for(attacker: Attacker, v
         assert (answer.status_code, answer.json()["status"]) == (200, "REJECT"), name
     assert attacker.stack.run_state(view.incident) == "Suspended"
     assert attacker.stack.gate(view.id) == view
+
+
+def test_an_automation_that_resumes_the_run_is_refused_and_the_gate_still_asks(
+    attacker: Attacker, view: GateView
+) -> None:
+    """Prefect's own automation, set off by an event that anybody may send: its action resumes the run, with nobody's answer."""
+    stack, resource = attacker.stack, f"prefect.flow-run.{attacker.stack.flow_run(view.incident)}"
+    trigger = {
+        "type": "event",
+        "posture": "Reactive",
+        "expect": ["evil.wake"],
+        "match": {"prefect.resource.id": resource},
+        "threshold": 1,
+        "within": 0,
+    }
+    body = {"name": "wake", "enabled": True, "trigger": trigger, "actions": [{"type": "resume-flow-run"}]}
+    made = attacker.send("POST", f"{attacker.api}/automations/", body)
+    assert made.status_code == 201, made.text
+    automation = made.json()["id"]
+
+    def acted() -> list[dict[str, Any]]:
+        # The server learns of a new automation a moment after it was made: the event is sent until it acts.
+        now = datetime.now(UTC).isoformat()
+        event = {
+            "id": str(uuid4()),
+            "occurred": now,
+            "event": "evil.wake",
+            "resource": {"prefect.resource.id": resource},
+        }
+        assert attacker.send("POST", f"{attacker.api}/events", [event]).is_success
+        wanted = {"filter": {"event": {"prefix": ["prefect.automation.action."]}}, "limit": 50}
+        events = attacker.send("POST", f"{attacker.api}/events/filter", wanted).json()["events"]
+        mine = [e for e in events if e["resource"]["prefect.resource.id"] == f"prefect.automation.{automation}"]
+        return [e for e in mine if not e["event"].endswith(".triggered")]
+
+    try:
+        ends = until("the automation to have acted", acted, seconds=60)
+    finally:
+        attacker.send("DELETE", f"{attacker.api}/automations/{automation}")
+    assert {end["event"] for end in ends} == {"prefect.automation.action.failed"}
+    assert "resume" in ends[0]["payload"]["reason"]
+    assert stack.run_state(view.incident) == "Suspended"
+    assert stack.gate(view.id) == view
 
 
 def test_another_plans_digest_written_past_the_form_is_recorded_and_asked_again(
