@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 WORKERS ?= 2
 
-.PHONY: demo test test-slow replay torture lint format types imports bench docs clean help
+.PHONY: demo test test-slow replay library torture lint format types imports bench docs clean help
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -42,9 +42,11 @@ format: $(VENV)/.installed  ## let ruff format and mend what it can
 torture: $(VENV)/.installed  ## the crash test at full size: kills at every journal transition and at random instants, seeded faults
 	$(BIN)/python -m tests.torture $(ARGS)
 
-replay: $(VENV)/.installed  ## replay the recorded scenarios with the shipped playbooks; the first time records them into .incidents
-	$(BIN)/python -m tests.recorded_incidents .incidents
-	$(BIN)/firebreak replay .incidents --playbook playbooks $(ARGS)
+replay: $(VENV)/.installed  ## replay the library of incidents with the shipped playbooks; fails when a plan or a conclusion changed
+	@$(BIN)/firebreak replay incidents --playbook playbooks $(ARGS)
+
+library: $(VENV)/.installed  ## record the library of incidents anew on the embedded Azure; takes some minutes
+	@$(BIN)/python -m tests.library incidents $(ARGS)
 
 bench: $(VENV)/.installed  ## what is claimed about speed, measured
 	$(BIN)/python -m benchmarks.contain --resources 200 --json

@@ -8,7 +8,7 @@
 Field by field: docs/reference/bundle.md.
 """
 
-from firebreak.bundle.accepted import ACCEPTED, Acceptance, AcceptedFile, AcceptedPlan, accepting
+from firebreak.bundle.accepted import ACCEPTED, Acceptance, AcceptedFile, AcceptedPlan, Concluded, accepting
 from firebreak.bundle.containers import Limits
 from firebreak.bundle.contents import contents_of
 from firebreak.bundle.documents import Decision, Expected, IncidentFile
@@ -21,6 +21,7 @@ __all__ = [
     "AcceptedFile",
     "AcceptedPlan",
     "Bundle",
+    "Concluded",
     "Decision",
     "Expected",
     "IncidentFile",

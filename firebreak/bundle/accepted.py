@@ -29,8 +29,21 @@ class AcceptedPlan(msgspec.Struct, frozen=True, kw_only=True):
     actions: int
 
 
-class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
-    """One time that a person accepted other plans: when, who, why, and with which playbook and engine they were made."""
+class Concluded(msgspec.Struct, frozen=True, kw_only=True):
+    """What the first look concluded, in counts: findings by step, kind and severity; identities and resources by how they were judged."""
+
+    verdict: str
+    findings: dict[str, int] = {}
+    actors: dict[str, int] = {}
+    resources: dict[str, int] = {}
+    days_of_spend: int = 0
+
+
+class Acceptance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One time that a person accepted other plans: when, who, why, and with which playbook and engine they were made.
+
+    `concluded` is None in files that were written before conclusions were compared.
+    """
 
     at: datetime
     who: str
@@ -41,6 +54,7 @@ class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
     playbook_digest: str
     decide: str
     plans: tuple[AcceptedPlan, ...]
+    concluded: Concluded | None = None
 
 
 class AcceptedFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -122,6 +122,10 @@ class Bundle:
     def close(self) -> None:
         self._container.close()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process gets: everything that was read, without the file; it cannot be asked for bodies."""
+        return {name: value for name, value in vars(self).items() if name != "_container"}
+
     def __enter__(self) -> Bundle:
         return self
 

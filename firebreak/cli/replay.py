@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ import typer
 from firebreak.bundle import ACCEPTED, Bundle, accepting, open_bundle, put_file
 from firebreak.bundle.documents import INCIDENT
 from firebreak.cli.output import Json, print_error, print_json, safe, say, stderr, stdout
+from firebreak.cli.replay_many import replay_each
 from firebreak.cli.replay_page import print_one, print_table
 from firebreak.cli.replay_started import tell_started
 from firebreak.cli.respond import requester
 from firebreak.errors import BundleError, ContentError, ResponseError
 from firebreak.model.playbook import Playbook
-from firebreak.model.step import LoadedStep
 from firebreak.replay import Policy, stage_replay
 from firebreak.replay.books import Chosen, book_for, playbooks_named
 from firebreak.replay.result import Replayed, result_json, result_of
@@ -47,6 +48,7 @@ def replay(
     ),
     reason: str = typer.Option("", help="Why the plans of now are right; kept in the bundle's accepted.json."),
     out: Path | None = typer.Option(None, help="Keep the reports of the replays below this folder."),
+    jobs: int = typer.Option(0, min=0, help="How many bundles to replay at a time (default: one for each processor)."),
     as_json: bool = Json,
 ) -> None:
     """Replay incidents on their recorded evidence, at their time, and compare the plans with those that were decided then.
@@ -65,21 +67,21 @@ def replay(
     if in_prefect:
         tell_started([found for path in bundle for found in _bundles(path)], playbook, decide, as_json=as_json)
         return
-    steps = load_steps()
-    chosen = playbooks_named(playbook, steps, Settings.load().home)
+    chosen = playbooks_named(playbook, load_steps(), Settings.load().home)
     places = [found for path in bundle for found in _bundles(path)]
     done: list[Replayed] = []
     failed: dict[str, ResponseError] = {}
-    for place in places:
-        try:
-            done.append(_one(place, steps, chosen, decide, out, quiet=as_json or len(places) > 1))
-            if update and done[-1].is_changed:
-                _accept(place, done[-1], reason)
-        except ResponseError as error:
-            if len(places) == 1:
-                raise
-            failed[str(place)] = error
-            print_error(error, as_json=False)
+    one = partial(_one, chosen=chosen, policy=decide, out=out, quiet=as_json or len(places) > 1)
+    for place, came in replay_each(places, one, jobs):
+        if isinstance(came, Replayed):
+            done.append(came)
+            if update and came.is_changed:
+                _accept(place, came, reason)
+        elif len(places) == 1:
+            raise came
+        else:
+            failed[str(place)] = came
+            print_error(came, as_json=False)
     _tell(done, failed, as_json=as_json, single=len(places) == 1, update=update)
     if failed:
         raise typer.Exit(1)
@@ -89,11 +91,10 @@ def replay(
 
 def _one(
     place: Path,
-    steps: Mapping[str, LoadedStep],
+    *,
     chosen: Chosen,
     policy: Policy,
     out: Path | None,
-    *,
     quiet: bool,
 ) -> Replayed:
     from flows.replay import replay as run
@@ -101,7 +102,7 @@ def _one(
     with open_bundle(place) as bundle:
         book = _book_for(bundle, chosen)
         home = (out / place.name.removesuffix(".zip")).absolute() if out else None
-        with stage_replay(bundle, steps, playbook=book, policy=policy, home=home) as staged:
+        with stage_replay(bundle, load_steps(), playbook=book, policy=policy, home=home) as staged:
             dossier = asyncio.run(run(staged, _nothing if quiet else say))
             return result_of(str(place), staged, policy, dossier)
 

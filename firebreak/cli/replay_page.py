@@ -33,6 +33,10 @@ def print_one(one: Replayed, *, brief: bool = False) -> None:
         stdout.print(f"verdict: {safe(one.dossier.verdict)}; {safe(one.dossier.note, 300)}")
     for change in one.changes:
         _print_change(change)
+    if one.conclusions:
+        stdout.print(f"[bold]conclusions[/]: {len(one.conclusions)} differ")
+    for told in one.conclusions[:_MOST_LINES]:
+        stdout.print(f"  ~ {safe(told.what, 200)}: {safe(told.then)} → {safe(told.now)}")
     if one.score is not None:
         _print_score(one.score)
     for missed in one.dossier.not_looked_at:

@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from firebreak import __version__
-from firebreak.bundle import Acceptance, AcceptedPlan, Bundle
+from firebreak.bundle import Acceptance, AcceptedPlan, Bundle, Concluded
 from firebreak.clients.playback import Missing
 from firebreak.model.canonical import digest_of
 from firebreak.model.plan import Action, Plan
 from firebreak.replay.answers import Policy
+from firebreak.replay.concluded import ConclusionChange, concluded_of, conclusions_changed
 from firebreak.replay.differences import PlanChange, compare
 from firebreak.replay.past import Past, Point
 from firebreak.replay.score import Score, score
@@ -23,7 +24,10 @@ from firebreak.report.dossier import Dossier, run_json
 
 @dataclass(frozen=True)
 class Replayed:
-    """One replay. `against` says what its plans were compared with: decided or accepted. `why_open` are gates without an answer, and why."""
+    """One replay. `against` says what its plans were compared with: decided or accepted. `why_open` are gates without an answer, and why.
+
+    `conclusions` are what the investigation concluded otherwise than was accepted; nothing where no conclusions were accepted.
+    """
 
     name: str
     bundle: Bundle
@@ -32,6 +36,8 @@ class Replayed:
     dossier: Dossier
     plans: Mapping[Point, Plan]
     changes: tuple[PlanChange, ...]
+    concluded: Concluded
+    conclusions: tuple[ConclusionChange, ...]
     against: str
     score: Score | None
     missing: tuple[Missing, ...]
@@ -39,7 +45,7 @@ class Replayed:
 
     @property
     def is_changed(self) -> bool:
-        return any(change.is_change for change in self.changes)
+        return bool(self.conclusions) or any(change.is_change for change in self.changes)
 
     @property
     def plan_digest(self) -> str:
@@ -59,6 +65,7 @@ class Replayed:
                 AcceptedPlan(stage=point.stage, attempt=point.attempt, digest=plan.digest, actions=len(plan.actions))
                 for point, plan in self.plans.items()
             ),
+            concluded=self.concluded,
             **told,
         )
 
@@ -73,6 +80,7 @@ def result_of(name: str, staged: Staged, policy: Policy, dossier: Dossier) -> Re
         then = {Point(one.stage, one.attempt): accepted.plans[one.digest] for one in accepted.last.plans}
     # A policy that rejects stops the run at its first gate; that the plans behind it are missing says nothing of them.
     reached = policy is Policy.RECORDED or dossier.state != "stopped"
+    concluded = concluded_of(dossier)
     return Replayed(
         name=name,
         bundle=bundle,
@@ -81,6 +89,8 @@ def result_of(name: str, staged: Staged, policy: Policy, dossier: Dossier) -> Re
         dossier=dossier,
         plans=plans,
         changes=compare(then, plans, reached=reached),
+        concluded=concluded,
+        conclusions=conclusions_changed(accepted.last.concluded if accepted else None, concluded),
         against="accepted" if accepted is not None else "decided",
         score=score(bundle.expected, _chosen(staged, plans), dossier.attribution) if bundle.expected else None,
         missing=staged.missing,
@@ -127,6 +137,10 @@ def result_json(one: Replayed) -> dict[str, Any]:
         "changed": one.is_changed,
         "compared_with": one.against,
         "diff": [{**msgspec.to_builtins(change), "changed": change.is_change} for change in one.changes],
+        "concluded": {
+            **msgspec.to_builtins(one.concluded),
+            "changed": [msgspec.to_builtins(change) for change in one.conclusions],
+        },
         "score": _score_json(one.score),
         "not_recorded": [msgspec.to_builtins(missing) for missing in one.missing],
         "accepted": msgspec.to_builtins(accepted.last) if accepted else None,
