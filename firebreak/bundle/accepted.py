@@ -30,12 +30,16 @@ class AcceptedPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Concluded(msgspec.Struct, frozen=True, kw_only=True):
-    """What the first look concluded, in counts: findings by step, kind and severity; identities and resources by how they were judged."""
+    """What the first look concluded, in counts: findings by step, kind and severity; identities and resources by how they were judged.
+
+    `points` sums the points of the identities' reasons, by how they were judged. `days_of_spend` counts days of unusual spend.
+    """
 
     verdict: str
     findings: dict[str, int] = {}
     actors: dict[str, int] = {}
     resources: dict[str, int] = {}
+    points: dict[str, int] = {}
     days_of_spend: int = 0
 
 

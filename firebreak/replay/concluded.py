@@ -8,6 +8,8 @@ from collections.abc import Iterable
 import msgspec
 
 from firebreak.bundle import Concluded
+from firebreak.model.facts import Attribution, SpendFacts
+from firebreak.model.finding import Finding
 from firebreak.report.dossier import Dossier
 
 
@@ -20,13 +22,22 @@ class ConclusionChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def concluded_of(dossier: Dossier) -> Concluded:
-    """Sum up the first look: the verdict, findings by kind and severity, who and what was judged how, days of unusual spend."""
-    found, spend = dossier.attribution, dossier.spend
+    """Sum up the first look."""
+    return concluded_from(dossier.findings, dossier.attribution, dossier.spend)
+
+
+def concluded_from(findings: Iterable[Finding], found: Attribution | None, spend: SpendFacts | None) -> Concluded:
+    """Sum up a look: the verdict, findings by kind and severity, who and what was judged how, days of unusual spend."""
+    actors, resources = (found.actors, found.resources) if found else ((), ())
+    points: Counter[str] = Counter()
+    for one in actors:
+        points[one.cls.value] += one.score
     return Concluded(
-        verdict=dossier.verdict,
-        findings=_counted(f"{one.step} {one.id.partition(':')[0]} {one.severity.value}" for one in dossier.findings),
-        actors=_counted(one.cls.value for one in found.actors) if found else {},
-        resources=_counted(one.cls.value for one in found.resources) if found else {},
+        verdict=found.verdict if found else "not_enough_evidence",
+        findings=_counted(f"{one.step} {one.id.partition(':')[0]} {one.severity.value}" for one in findings),
+        actors=_counted(one.cls.value for one in actors),
+        resources=_counted(one.cls.value for one in resources),
+        points=dict(sorted(points.items())),
         days_of_spend=len({flag.day for flag in spend.flagged}) if spend else 0,
     )
 
@@ -54,4 +65,5 @@ def _flat(one: Concluded) -> dict[str, str]:
         **{f"finding {name}": str(count) for name, count in one.findings.items()},
         **{f"actors judged {name}": str(count) for name, count in one.actors.items()},
         **{f"resources judged {name}": str(count) for name, count in one.resources.items()},
+        **{f"points of actors judged {name}": str(count) for name, count in one.points.items()},
     }

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from firebreak.audit import AuditRecord
-from firebreak.bundle import Acceptance, AcceptedFile, AcceptedPlan
+from firebreak.bundle import Acceptance, AcceptedFile, AcceptedPlan, Concluded
 from firebreak.bundle.documents import (
     AlertPart,
     AuditPart,
@@ -41,7 +41,7 @@ EXPLAINED = [
     ("audit.jsonl", AuditRecord),
     ("signature.json", SignatureFile),
     ("expected.yaml", Expected),
-    *(("accepted.json", part) for part in (AcceptedFile, Acceptance, AcceptedPlan)),
+    *(("accepted.json", part) for part in (AcceptedFile, Acceptance, AcceptedPlan, Concluded)),
 ]
 
 

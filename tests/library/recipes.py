@@ -30,6 +30,6 @@ RECIPES: Mapping[str, Recipe] = {
     "quiet-persistence": Recipe(lambda: thinned("quiet-persistence", seed=7)),
     "large-hostile-names": Recipe(lambda: thinned("hostile-names", seed=7, scale=4), mode=Mode.DRY_RUN),
     "throttled-cloud": Recipe(lambda: under_strain(7)),
-    "public-attack-techniques": Recipe(lambda: attack_techniques(7)),
-    "public-recorded-estate": Recipe(lambda: recorded_estate(7)),
+    "public-attack-techniques": Recipe(lambda: attack_techniques(8)),
+    "public-recorded-estate": Recipe(lambda: recorded_estate(9)),
 }

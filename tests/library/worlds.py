@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from azure_simulator import build, call_as
+from azure_simulator.clock import stamp
 from azure_simulator.faults import Fault
 from azure_simulator.services.graph.store import table
 from azure_simulator.world import World
@@ -97,14 +98,16 @@ def batch_and_machine_learning(seed: int) -> World:
         severity="high",
         affectedResources=[{"resourceId": batch, "resourceType": "AzureResource"}],
         additionalDetails={"PoolCount": "2"},
+        firstObservedDateTime=stamp(NOW - timedelta(hours=3)),
+        lastObservedDateTime=stamp(NOW - timedelta(hours=2)),
+        detectedDateTime=stamp(NOW - timedelta(minutes=90)),
     )
     return world
 
 
 def _alert(world: World, **changes: Any) -> None:
-    """Change the world's one alert; it was found an hour and a half ago, as those of scenarios are."""
-    document = next(iter(world.alerts.values()))
-    document.update(changes)
+    """Change the world's one alert."""
+    next(iter(world.alerts.values())).update(changes)
 
 
 def under_strain(seed: int) -> World:
