@@ -2,6 +2,7 @@
 
     python -m benchmarks.attribution --seeds 50 --json
     python -m benchmarks.attribution --scenario crypto-mining --first 12 --seeds 1     # one of them again, with what was wrong
+    python -m benchmarks.attribution --thin 30 --without-identities                    # one operation in 30 left of the past, nothing of Graph
 
 Each seed is another company, another night and another attack. What the investigation says is compared with the simulator's truth, which the
 product never sees. Precision: of what any plan would stop, remove or delete, the share that is the attacker's. Recall: of everything that is the
@@ -28,8 +29,9 @@ import msgspec
 
 from azure_simulator import build
 from azure_simulator.scenarios import SCENARIOS
+from azure_simulator.world import World
 from benchmarks.attribution_score import Score, score
-from benchmarks.investigation import look, plans_of
+from benchmarks.investigation import IDENTITY, NOT_READ, look, plans_of
 
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
 # What is promised; the figures of each scenario are held against it.
@@ -50,13 +52,32 @@ def moment_of(seed: int) -> datetime:
     return MONDAY + timedelta(minutes=random.Random(seed).randrange(7 * 24 * 60))
 
 
-def trial(scenario: str, seed: int) -> Trial:
-    """Build the world, investigate it, plan every stage, and compare with the truth; nothing is carried out."""
+def trial(scenario: str, seed: int, thin: int = 1, without_identities: bool = False) -> Trial:
+    """Build the world, investigate it, plan every stage, and compare with the truth; nothing is carried out.
+
+    With `thin` the log keeps only one operation in so many of those before the last two days, with 0 none of them.
+    """
     began = time.process_time()
     world = build(scenario, seed=seed, now=moment_of(seed))
-    case = asyncio.run(look(world))
+    thin_out(world, thin, seed)
+    case = asyncio.run(look(world, leave_out=NOT_READ | IDENTITY if without_identities else NOT_READ))
     found = score(world, case, plans_of(case).values())
     return Trial(scenario=scenario, seed=seed, score=found, seconds=round(time.process_time() - began, 2))
+
+
+def thin_out(world: World, one_in: int, seed: int) -> None:
+    """Take most of the past out of a world's activity log, whole operations at a time."""
+    if one_in == 1:
+        return
+    recent = f"{world.clock.now() - timedelta(days=2):%Y-%m-%dT%H:%M:%S}"
+    chance = random.Random(f"{seed}/{one_in}")
+    kept: dict[str, bool] = {}
+    world.events[:] = [
+        event
+        for event in world.events
+        if event["eventTimestamp"][:19] >= recent
+        or (one_in and kept.setdefault(event["correlationId"], not chance.randrange(one_in)))
+    ]
 
 
 def summary(trials: Sequence[Trial]) -> dict[str, Any]:
@@ -121,11 +142,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--scenario", action="append", choices=SCENARIOS, help="may be given several times; all when left out"
     )
+    parser.add_argument(
+        "--thin", type=int, default=1, metavar="N", help="keep one operation in N from before the last two days, 0 none"
+    )
+    parser.add_argument("--without-identities", action="store_true", help="read nothing of Graph's directory and logs")
     parser.add_argument("--workers", type=int, default=1, help="processes side by side; each needs about 300 MB")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
     work = [
-        (name, seed)
+        (name, seed, chosen.thin, chosen.without_identities)
         for name in chosen.scenario or SCENARIOS
         for seed in range(chosen.first, chosen.first + chosen.seeds)
     ]
@@ -157,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if all(kept.values()) else 1
 
 
-def _run(work: Sequence[tuple[str, int]], workers: int) -> Any:
+def _run(work: Sequence[tuple[str, int, int, bool]], workers: int) -> Any:
     if workers <= 1:
         yield from (trial(*one) for one in work)
         return

@@ -36,6 +36,18 @@ NOT_READ = frozenset(
         "notify.support_catalogue",
     }
 )
+# What is read of the directory, of sign-ins and of risk.
+IDENTITY = frozenset(
+    {
+        "investigate.tenant_protection",
+        "investigate.directory_changes",
+        "investigate.administrators",
+        "investigate.applications",
+        "investigate.sign_ins",
+        "investigate.identity_risk",
+        "investigate.delegated_access",
+    }
+)
 
 
 async def look(world: World, *, leave_out: Collection[str] = NOT_READ) -> Case:

@@ -23,6 +23,7 @@ from firebreak.analysis.evidence import (
     clue,
     identity_clues,
 )
+from firebreak.analysis.hallmarks import hallmarks
 from firebreak.analysis.history import Familiarity, History
 from firebreak.analysis.operations import session_key
 from firebreak.analysis.runs import Run, familiarity_of, runs_of, strange_runs
@@ -69,6 +70,7 @@ def judge_actors(
             key: [
                 *identity_clues(work, history, points),
                 *behaviour_clues(work, history, alert, points),
+                *hallmarks(work, history, points),
                 *further(work),
             ]
             for key, work in works.items()

@@ -37,6 +37,8 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     new_caller: int = 25
     out_of_character: int = 35
     seldom_address: int = 10
+    thin_history: int = 5
+    hallmark: int = 30
     no_mfa: int = 25
     granted_by_attacker: int = 45
     attackers_address: int = 35
@@ -129,7 +131,6 @@ def identity_clues(work: Work, history: History, weights: Weights) -> list[Clue]
     """Who the session may be, from the caller's own past."""
     session, clues = work.session, []
     where = session.address or "an address the log does not name"
-    first = work.operations[:1]
     if work.familiarity is Familiarity.USUAL:
         text = f"{where} is a usual address of this caller."
         clues.append(clue(Kind.CONTEXT, weights.usual_address, text))
@@ -137,21 +138,21 @@ def identity_clues(work: Work, history: History, weights: Weights) -> list[Clue]
         text = f"{where} is new as ever, and this caller did only what it always does, where it always does it."
         clues.append(clue(Kind.CONTEXT, weights.usual_address, text))
     elif work.familiarity is Familiarity.OUT_OF_CHARACTER:
-        strange = [operation for operation in work.operations if history.never_did(session.caller, operation.name)]
+        strange = [o for o in work.operations if history.not_seen_doing(session.caller, o.name)]
         names = ", ".join(sorted({operation.name for operation in strange})[:4])
         if strange:
             run = f"One run (token {shown(work.token)})" if work.token else f"One run (from {where})"
             text = f"{run} did what this identity never did before: {shown(names)}."
-            clues.append(clue(Kind.IDENTITY, weights.out_of_character, text, strange))
+            clues.append(_newness(work, history, weights.out_of_character, weights, text, strange))
     elif work.familiarity is Familiarity.NEW_ADDRESS and history.roams(session.caller):
         clues.append(clue(Kind.CONTEXT, 0, f"{where} is new, but this caller comes from ever new addresses."))
     elif work.familiarity is Familiarity.NEW_ADDRESS:
         usual = ", ".join(history.usual_addresses(session.caller)[:3]) or "elsewhere"
         text = f"{where} was never used by this caller before; it worked from {usual}."
-        clues.append(clue(Kind.IDENTITY, weights.new_address, text, first))
+        clues.append(_newness(work, history, weights.new_address, weights, text))
     elif work.familiarity is Familiarity.NEW_CALLER:
         text = f"This caller did nothing in the log before {history.window_start:%Y-%m-%d %H:%M}Z."
-        clues.append(clue(Kind.IDENTITY, weights.new_caller, text, first))
+        clues.append(_newness(work, history, weights.new_caller, weights, text))
     elif work.familiarity is Familiarity.UNKNOWN:
         clues.append(clue(Kind.CONTEXT, 0, f"The log does not say whether {where} is usual for this caller."))
     elif work.familiarity in (Familiarity.SEEN, Familiarity.NEIGHBOUR):
@@ -159,12 +160,22 @@ def identity_clues(work: Work, history: History, weights: Weights) -> list[Clue]
         clues.append(clue(Kind.CONTEXT, weights.seldom_address, text))
     if history.usually_mfa(session.caller):
         bare = [operation for operation in work.operations if operation.mfa is False]
-        if bare and not work.is_familiar:
+        if bare and not work.is_familiar and history.knows_well(session.caller):
             text = "No multi-factor authentication, which this caller otherwise uses."
             clues.append(clue(Kind.IDENTITY, weights.no_mfa, text, bare))
         elif not bare and any(operation.mfa for operation in work.operations):
             clues.append(clue(Kind.CONTEXT, weights.mfa_as_usual, "Multi-factor authentication as usual."))
     return clues
+
+
+def _newness(
+    work: Work, history: History, points: int, weights: Weights, text: str, proof: Sequence[Operation] = ()
+) -> Clue:
+    """Something that the log did not show before: evidence where the past is dense, hardly any where most of it may be missing."""
+    if history.knows_well(work.session.caller):
+        return clue(Kind.IDENTITY, points, text, proof or work.operations[:1])
+    thin = f"{text} That says little: {history.how_thin(work.session.caller)}."
+    return clue(Kind.CONTEXT, weights.thin_history, thin, proof or work.operations[:1])
 
 
 def behaviour_clues(work: Work, history: History, alert: Alert, weights: Weights) -> list[Clue]:
@@ -203,20 +214,28 @@ def _created_clues(work: Work, made: Sequence[Operation], history: History, weig
     sized = [(operation, parse_size(str(operation.properties.get("size", "")))) for operation in made]
     unseen = [operation for operation, size in sized if size.is_expensive() and size.family not in history.sizes]
     large = [operation for operation, size in sized if size.is_expensive()]
-    if unseen and history.has_any:
+    if unseen and history.is_dense:
         names = sorted({str(operation.properties["size"]) for operation in unseen})
         text = f"Created GPU or many-core sizes of a kind not in use before: {shown(', '.join(names))}."
         yield clue(Kind.BEHAVIOUR, weights.unseen_sizes, text, unseen)
     elif large:
         yield clue(Kind.BEHAVIOUR, weights.large_sizes, "Created GPU or many-core machines.", large)
     away = [o for o in made if o.region and o.region != "global" and o.region not in history.regions]
-    if away and history.regions:
+    # A thin log does not know the regions in use; what stands there since before does.
+    if away and (history.regions if history.is_dense else history.standing_regions):
         regions = sorted({operation.region for operation in away})
         points = weights.many_new_regions if len(regions) >= 3 else weights.new_regions
         yield clue(Kind.BEHAVIOUR, points, f"Created in regions not used before: {', '.join(regions)}.", away)
     most = densest(operation.at for operation in made)
     if most >= max(weights.burst_size, work.session.peak_before * 3):
-        yield clue(Kind.BEHAVIOUR, weights.burst, f"Created {most} resources within one hour.", made)
+        known = history.knows_well(work.session.caller)
+        yield clue(
+            Kind.BEHAVIOUR,
+            weights.burst if known else weights.thin_history,
+            f"Created {most} resources within one hour"
+            + ("." if known else f", which may be usual: {history.how_thin(work.session.caller)}."),
+            made,
+        )
     ticketed = [operation for operation in made if _has_ticket(operation)]
     # Tags can be copied by anybody; they only support what the address already says.
     if ticketed and len(ticketed) * 2 >= len(made) and work.is_familiar:
@@ -236,6 +255,7 @@ def _rule_clues(work: Work, history: History, weights: Weights) -> Iterable[Clue
                 by_rule.setdefault("spreads", []).append(operation)
     granted = by_rule.get("role-granted", [])
     strangers = [o for o in granted if not history.is_established(str(o.properties.get("granted_to", "")))]
+    strangers = strangers if history.is_dense else []
     strangers = [o for o in strangers if o.properties.get("granted_to")]
     if strangers and not work.is_familiar:
         to = sorted({str(operation.properties["granted_to"]) for operation in strangers})

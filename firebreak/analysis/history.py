@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
+from statistics import median
 
 from firebreak.analysis.operations import ActivityLike, OperationLike, group_of, is_creation
 from firebreak.analysis.sizes import parse_size
@@ -15,6 +16,10 @@ from firebreak.model.facts import Inventory, Machine, Resource, ScaleSet, Sessio
 USUAL_OPERATIONS = 4
 USUAL_DAYS = 2
 LEAST_HISTORY = timedelta(days=3)
+# A log that names somebody on fewer days leaves out too much of them: what it does not show may well have been there.
+DENSE_DAYS = 10
+# Half of those who come back must be named on so many days before a stranger means something.
+DENSE_HERE = 12
 
 
 class Familiarity(StrEnum):
@@ -31,12 +36,17 @@ class Familiarity(StrEnum):
 
 
 class History:
-    """The time before the window. `has_any` is False when the log does not reach back far enough to call anything new."""
+    """The time before the window. `has_any` is False when the log does not reach back far enough to call anything new.
+
+    A past can also be thin: a young tenant, a log of which most is missing. Then what is new to the log need not be new, and only
+    `knows_well` and `is_dense` say where it means something.
+    """
 
     def __init__(self, activity: ActivityLike, inventory: Inventory | None = None) -> None:
         self._before: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
         self._callers: dict[str, int] = defaultdict(int)
         self._days: dict[str, int] = defaultdict(int)
+        self._dates: dict[str, set[int]] = defaultdict(set)
         self._names: dict[str, set[str]] = defaultdict(set)
         self._peaks: dict[str, int] = defaultdict(int)
         self._groups: dict[str, set[str]] = defaultdict(set)
@@ -54,6 +64,7 @@ class History:
             self._callers[caller] += session.operations_before
             self._at[session.address].add(caller)
             self._days[caller] = max(self._days[caller], session.days_before)
+            self._dates[caller].update(session.dates_before)
             self._mfa[caller][0] += session.mfa_before
             self._mfa[caller][1] += session.no_mfa_before
             self._names[caller].update(session.names_before)
@@ -62,18 +73,41 @@ class History:
             self._regions_of[caller].update(session.regions_before)
         starts = [session.first_seen for session in activity.sessions if session.operations_before]
         self.has_any = bool(starts) and activity.window_start - min(starts) >= LEAST_HISTORY
+        self.active_days = max((len(set().union(*self._dates.values())), *self._days.values()), default=0)
+        again = [days for days in map(self.days_of, self._callers) if days > 1]
+        self.is_dense = self.has_any and bool(again) and median(again) >= DENSE_HERE
         made = list(activity.made_before())
         self.regions, self.sizes = _places(made, activity.window_start, inventory)
+        self.standing_regions = frozenset(_older_regions(inventory, activity.window_start)) - {"", "global"}
         self.kinds = frozenset(kind_of(operation.name) for operation in made)
 
     def operations_of(self, caller: str) -> int:
         """Operations of a caller before the window."""
         return self._callers.get(caller.lower(), 0)
 
-    def never_did(self, caller: str, name: str) -> bool:
-        """Whether an established caller did other things before the window, but never this operation."""
+    def days_of(self, caller: str) -> int:
+        """On how many days before the window the log names a caller."""
+        name = caller.lower()
+        return max(len(self._dates.get(name, ())), self._days.get(name, 0))
+
+    def knows_well(self, caller: str) -> bool:
+        """Whether the caller's own past is dense enough that what it does not hold is new. Of a stranger, the subscription's is asked."""
+        return self.days_of(caller) >= DENSE_DAYS if self.operations_of(caller) else self.is_dense
+
+    def how_thin(self, caller: str = "") -> str:
+        """What the log knows of a caller, or without one of the subscription, for people to read."""
+        if caller and self.operations_of(caller):
+            return f"the log has {self.operations_of(caller)} operations of this caller, on {self.days_of(caller)} days before the window"
+        return f"the log has {sum(self._callers.values())} operations on {self.active_days} days before the window, by {len(self._callers)} callers"
+
+    def not_seen_doing(self, caller: str, name: str) -> bool:
+        """Whether the log shows other things of an established caller before the window, but never this operation."""
         known = self._names.get(caller.lower(), set())
         return self.is_established(caller) and bool(known) and name.lower() not in known
+
+    def never_did(self, caller: str, name: str) -> bool:
+        """The same of a caller whose past is dense enough for it to mean something."""
+        return self.knows_well(caller) and self.not_seen_doing(caller, name)
 
     def knows_group(self, caller: str, group: str) -> bool:
         """Whether the caller worked in a resource group before, in lower case; what is outside of groups is known to all."""

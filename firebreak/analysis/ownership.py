@@ -275,7 +275,7 @@ class Ownership:
         return []
 
     def _log_is_long(self) -> bool:
-        return self._activity.to_time - self._activity.from_time >= _LONG_LOG and self._history.has_any
+        return self._activity.to_time - self._activity.from_time >= _LONG_LOG and self._history.is_dense
 
     def _family_reasons(self, thing: Thing, by_key: dict[str, Thing], classes: dict[str, Class]) -> list[Reason]:
         """What a thing without a known creator takes from what it belongs to."""

@@ -39,7 +39,7 @@ def _is_strange(session: Session, run: Collection[OperationLike], history: Histo
     caller = session.caller
     if not history.is_established(caller):
         return False
-    telling = {o.name.lower() for o in run if is_telling(o) and history.never_did(caller, o.name)}
+    telling = {o.name.lower() for o in run if is_telling(o) and history.not_seen_doing(caller, o.name)}
     made = [operation for operation in run if is_creation(operation)]
     large = any(
         parse_size(str(o.properties.get("size", ""))).is_expensive()

@@ -33,6 +33,7 @@ def sessions(log: LoggedOperations, window_start: datetime) -> tuple[Session, ..
         times = [ledger.at(number) for number in numbers]
         split = bisect_left(times, begin)
         before = numbers[:split]
+        dates = sorted({int(at // _DAY) for at in times[:split]})
         by = Counter(map(log.actors.__getitem__, numbers))
         by_before = Counter(map(log.actors.__getitem__, before))
         did_before = [ledger.deed_number(number) for number in before]
@@ -49,7 +50,8 @@ def sessions(log: LoggedOperations, window_start: datetime) -> tuple[Session, ..
                 last_seen=moment(times[-1]),
                 operations=len(numbers),
                 operations_before=split,
-                days_before=len({at // _DAY for at in times[:split]}),
+                days_before=len(dates),
+                dates_before=tuple(dates),
                 mfa=sum(times for one, times in by.items() if whos[one].mfa is True),
                 no_mfa=sum(times for one, times in by.items() if whos[one].mfa is False),
                 mfa_before=sum(times for one, times in by_before.items() if whos[one].mfa is True),

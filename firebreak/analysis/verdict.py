@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from firebreak.analysis.actors import Actors
 from firebreak.analysis.documents import shown
 from firebreak.analysis.evidence import Judged
+from firebreak.analysis.history import History
 from firebreak.model.alert import Alert
 from firebreak.model.facts import ActivityFacts, Class, Judgement
 
@@ -17,9 +18,18 @@ FRAUD, LEGITIMATE, OPEN = "fraud", "legitimate", "not_enough_evidence"
 
 
 def propose(
-    alert: Alert, activity: ActivityFacts, actors: Actors, brought_in: int, resources: Sequence[Judgement]
+    alert: Alert,
+    activity: ActivityFacts,
+    actors: Actors,
+    brought_in: int,
+    resources: Sequence[Judgement],
+    history: History,
 ) -> tuple[str, tuple[str, ...]]:
-    """Return the verdict and its reasons. A machine that mines but was made by a familiar session stays open: the log cannot see inside."""
+    """Return the verdict and its reasons. A machine that mines but was made by a familiar session stays open: the log cannot see inside.
+
+    Where the log's past is thin that stands with the reasons, for then what is new to it says little.
+    """
+    thin = () if history.is_dense else (f"Against: the past is thin: {history.how_thin()}; what is new to it says little.",)
     attackers = actors.attackers
     theirs = [judgement for judgement in resources if judgement.cls is Class.ATTACKER]
     by_id = {judgement.id.lower(): judgement for judgement in resources}
@@ -37,15 +47,16 @@ def propose(
         ]
         silent = f", and they gave roles to {brought_in} principals that have not acted yet" if brought_in else ""
         reasons.append(f"For: {len(theirs)} resources are theirs{silent}.")
-        return FRAUD, (*reasons, *(f"Against: {text}" for text in _speaks_against(attackers, named, resources)))
+        against = _speaks_against(attackers, named, resources)
+        return FRAUD, (*reasons, *thin, *(f"Against: {text}" for text in against))
     subjects = named or [
         judgement for judgement in resources if judgement.created_at and judgement.created_at >= activity.window_start
     ]
-    against = _doubts(alert, activity, subjects, bool(odd))
+    doubts = _doubts(alert, activity, subjects, bool(odd))
     calm = [f"For legitimate: {text}" for text in _calm(actors, subjects)]
-    if subjects and not against:
-        return LEGITIMATE, tuple(calm)
-    reasons = [*calm, *(f"Against deciding: {text}" for text in against)]
+    if subjects and not doubts:
+        return LEGITIMATE, (*calm, *thin)
+    reasons = [*calm, *thin, *(f"Against deciding: {text}" for text in doubts)]
     if not subjects:
         reasons.append("Against deciding: neither the alert nor the log names anything that was made in the window.")
     return OPEN, tuple(reasons)

@@ -164,6 +164,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     operations: int
     operations_before: int = 0
     days_before: int = 0
+    dates_before: tuple[int, ...] = ()  # those days, counted from 1970-01-01 (UTC)
     mfa: int = 0
     no_mfa: int = 0
     mfa_before: int = 0

@@ -64,7 +64,7 @@ def conclude(case: Case) -> Attribution:
     actors = judge_actors(activity, history, alert, own=own, access=access, weights=points, further=known.clues)
     resources = Ownership(activity, history, actors, alert, points).judge(inventory, disks, access)
     verdict, reasons = with_identities(
-        *propose(alert, activity, actors, len(actors.brought_in), resources), *identity_sentences(case)
+        *propose(alert, activity, actors, len(actors.brought_in), resources, history), *identity_sentences(case)
     )
     attackers = [operation for judged in actors.attackers for operation in judged.work.operations]
     return Attribution(
@@ -165,4 +165,7 @@ def _gaps(case: Case, history: History) -> tuple[NotLookedAt, ...]:
         gaps.append(NotLookedAt("which operations are the responder's own", "the subscription was not collected"))
     if not history.has_any:
         gaps.append(NotLookedAt("what is usual here", "the log holds no history before the incident's window"))
+    elif not history.is_dense:
+        why = f"the past is thin: {history.how_thin()}, so new callers, addresses, regions and sizes count little"
+        gaps.append(NotLookedAt("what is usual here", why))
     return tuple(gaps)

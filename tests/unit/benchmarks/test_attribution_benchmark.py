@@ -50,6 +50,26 @@ def test_the_score_sees_what_is_accused_missed_and_proposed_wrongly() -> None:
     assert not meets(summary([attribution.Trial(scenario="", seed=4, score=found, seconds=0)]))
 
 
+@pytest.mark.parametrize(("one_in", "seed"), [(100, 3)])
+def test_a_false_alarm_with_a_thin_past_destroys_nothing(one_in: int, seed: int) -> None:
+    done = trial("false-alarm", seed, one_in, without_identities=True)
+    assert done.score.counts.get("proposed", 0) == done.score.counts.get("accused", 0) == 0
+    assert [one.what for one in done.score.failures] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("without_identities", [False, True], ids=["with identities", "without"])
+@pytest.mark.parametrize("one_in", [0, 10, 30, 100])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_thin_past_accuses_nobody_who_is_innocent(scenario: str, one_in: int, without_identities: bool) -> None:
+    for seed in (1, 2, 3):
+        done = trial(scenario, seed, one_in, without_identities)
+        assert done.score.counts.get("wrong", 0) == done.score.counts.get("accused", 0) == 0, done.score.failures
+        if scenario != "false-alarm" and not without_identities:
+            assert done.score.counts["found"] >= 0.98 * done.score.counts["attackers"], done.score.failures
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("scenario", SCENARIOS)
