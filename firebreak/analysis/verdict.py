@@ -29,7 +29,7 @@ def propose(
 
     Where the log's past is thin that stands with the reasons, for then what is new to it says little.
     """
-    thin = () if history.is_dense else (f"Against: the past is thin: {history.how_thin()}; what is new to it says little.",)
+    thin = [] if history.is_dense else [f"Against: the past is thin: {history.how_thin()}; what is new says little."]
     attackers = actors.attackers
     theirs = [judgement for judgement in resources if judgement.cls is Class.ATTACKER]
     by_id = {judgement.id.lower(): judgement for judgement in resources}
