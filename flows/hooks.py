@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hmac
+
 from starlette.requests import Request
 
 from firebreak.clients.public_files import PublicFiles
+from firebreak.clients.signing_keys import SigningKeys
 from firebreak.errors import NotAuthenticError, ThrottledError, UnreachableError
+from firebreak.intake.entra import check_token, key_id
 from firebreak.intake.partner_center import Trust, read_certificates, read_headers
 from firebreak.intake.partner_certificates import PartnerCertificates
 from firebreak.settings import Settings
 from firebreak.store import Clock
 from flows.doorway import RefusedError
+
+KEY_HEADER = "X-Firebreak-Key"
 
 
 def check_media_type(request: Request) -> None:
@@ -20,6 +26,51 @@ def check_media_type(request: Request) -> None:
         given.startswith("application/") and given.endswith("+json")
     ):
         raise RefusedError(415, "The body is not JSON by its Content-Type.", hint="Send application/json.")
+
+
+class KeyedDoor:
+    """Deliveries whose sender shows the shared key, or an Entra token that this installation's tenant gave to Azure Monitor."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._key = settings.shared_key()
+        self._intake, self._login = settings.intake, settings.cloud.login
+        self._tenant = (settings.intake.entra_tenant_id or settings.credential.partner_tenant).lower()
+        self._keys = SigningKeys(settings, self._tenant) if self._intake.entra_audience and self._tenant else None
+
+    async def check(self, request: Request) -> None:
+        """Check who sends, before the body is read.
+
+        Raises:
+            RefusedError: 401, it is nobody known; 503, that cannot be said now.
+        """
+        shown, bearer = request.headers.getlist(KEY_HEADER), request.headers.getlist("authorization")
+        if len(shown) + len(bearer) != 1:
+            raise RefusedError(401, f"Exactly one of {KEY_HEADER} and Authorization is required.")
+        if shown:
+            if self._key is None:
+                raise RefusedError(401, "No shared key is set here.", hint="See FIREBREAK_INTAKE__SHARED_KEY.")
+            if not hmac.compare_digest(self._key, shown[0].encode("latin-1")):
+                raise RefusedError(401, f"{KEY_HEADER} is not the shared key.")
+            return
+        scheme, _, token = bearer[0].partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise RefusedError(401, "Authorization is not Bearer and a token.")
+        if self._keys is None:
+            raise RefusedError(401, "No tokens are accepted here.", hint="See FIREBREAK_INTAKE__ENTRA_AUDIENCE.")
+        try:
+            key = await self._keys.get(key_id(token.strip()))
+            check_token(
+                token.strip(),
+                key,
+                audience=self._intake.entra_audience,
+                tenant=self._tenant,
+                login=self._login,
+                applications=self._intake.entra_applications,
+            )
+        except NotAuthenticError as error:
+            raise RefusedError(401, error.message) from error
+        except UnreachableError as error:
+            raise RefusedError(503, error.message, hint="Come again.", retry_after=10) from error
 
 
 class PartnerCenterDoor:

@@ -31,9 +31,9 @@ from firebreak.logs import configure
 from firebreak.settings import Settings
 from flows.deliveries import Deliveries
 from flows.doorway import Pace, RefusedError, peer, read_body
-from flows.hooks import PartnerCenterDoor, check_media_type
+from flows.hooks import KeyedDoor, PartnerCenterDoor, check_media_type
 from flows.intake_metrics import Metrics
-from flows.readings import ALERTS, PARTNER_CENTER, read
+from flows.readings import ALERTS, AZURE_MONITOR, DEFENDER, JSON, PARTNER_CENTER, SENTINEL, mapping_file, read
 from tasks.guidance import instructions
 from tasks.registry import load_steps
 
@@ -50,6 +50,7 @@ class Intake:
         self.metrics = Metrics(self.deliveries.inbox)
         self._key = settings.intake_secret()
         self._partner_center = PartnerCenterDoor(settings, files, room.clock)
+        self._keyed = KeyedDoor(settings)
         self._pace = Pace(settings.intake.requests_per_second)
 
     def door(self, channel: str, open_to: Door) -> Door:
@@ -91,6 +92,15 @@ class Intake:
         body = await self.body(request)
         await self._partner_center.check(request, body)
         return await self.keep(PARTNER_CENTER, body)
+
+    async def keyed(self, request: Request) -> Response:
+        """A delivery over one of the channels whose senders show the shared key or a token."""
+        check_media_type(request)
+        await self._keyed.check(request)
+        channel = request.url.path.removeprefix("/hooks/")
+        if channel.startswith(JSON) and mapping_file(self.settings, channel.removeprefix(JSON)) is None:
+            raise RefusedError(404, "There is no mapping of this name.", hint="See the guide on the intake.")
+        return await self.keep(channel, await self.body(request))
 
     async def keep(self, channel: str, body: bytes) -> Response:
         """Keep an authentic delivery and answer: 202, or 200 when it came before, or 422 when nobody could read it."""
@@ -146,6 +156,8 @@ def application(settings: Settings) -> Starlette:
     routes = [
         routed("/alerts", ALERTS, "alerts"),
         routed("/hooks/partner-center", PARTNER_CENTER, "partner_center"),
+        *(routed(f"/hooks/{one}", one, "keyed") for one in (AZURE_MONITOR, DEFENDER, SENTINEL)),
+        routed("/hooks/json/{name}", "json", "keyed"),
         Route("/health", health),
         Route("/metrics", metrics),
     ]

@@ -6,21 +6,27 @@ import json
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from firebreak.engine import EngineRoom
 from firebreak.engine.hints import alerts_about
-from firebreak.errors import AccessError, AlertError, RemoteError
+from firebreak.errors import AccessError, AlertError, ContentError, RemoteError
+from firebreak.intake import azure_monitor
 from firebreak.intake.alerts import parse_alert
 from firebreak.intake.documents import read_json
 from firebreak.intake.inbox import Delivery
-from firebreak.model.alert import Alert
+from firebreak.intake.mapping import NAME, apply, read_mapping
+from firebreak.intake.security_alerts import parse_defender, parse_sentinel
+from firebreak.settings import Settings
 from flows.deliveries import Reading
 
 LOG = logging.getLogger("firebreak.intake")
-ALERTS, PARTNER_CENTER = "alerts", "partner-center"
+ALERTS, PARTNER_CENTER, AZURE_MONITOR = "alerts", "partner-center", "azure-monitor"
+DEFENDER, SENTINEL, JSON = "defender", "sentinel", "json/"
+_PARSERS = {AZURE_MONITOR: azure_monitor.parse, DEFENDER: parse_defender, SENTINEL: parse_sentinel}
 _OPEN = ("active", "investigating")
 # Graph may list an alert a little after its event; an event that is older and unknown is nobody's.
 _LISTED_WITHIN = timedelta(minutes=30)
@@ -35,10 +41,38 @@ async def read(room: EngineRoom, delivery: Delivery) -> Sequence[Reading]:
     """
     if delivery.channel == PARTNER_CENTER:
         return await _partner_center(room, delivery)
+    if delivery.channel in _PARSERS or delivery.channel.startswith(JSON):
+        return _keyed(room, delivery)
     tenant = room.settings.credential.tenant_id
     alert = parse_alert(delivery.body, place="intake", now=delivery.received_at, default_tenant=tenant)
     _check_ours(room, alert.subscription_id, unless_listed=True)
     return [Reading(alert, delivery.body)]
+
+
+def mapping_file(settings: Settings, name: str) -> Path | None:
+    """The mapping of a door for other JSON; None when there is none of this name."""
+    path = settings.home / "intake" / f"{name}.yaml"
+    return path if NAME.fullmatch(name) and path.is_file() else None
+
+
+def _keyed(room: EngineRoom, delivery: Delivery) -> list[Reading]:
+    channel, tenant = delivery.channel, room.settings.credential.tenant_id
+    document = read_json(delivery.body, channel)
+    if channel in _PARSERS:
+        alerts = _PARSERS[channel](document, delivery.body, now=delivery.received_at, tenant=tenant)
+    else:
+        path = mapping_file(room.settings, channel.removeprefix(JSON))
+        if path is None:
+            # An operator may have moved it for a moment: what is kept waits for it.
+            raise ContentError(
+                f"There is no mapping for {channel}.", hint="Put it back into the folder intake of the home folder."
+            )
+        mapping = read_mapping(path)
+        alerts = apply(mapping, document, delivery.body, place=channel, now=delivery.received_at, tenant=tenant)
+    ours = [one for one in alerts if room.settings.intake.may_respond_for(one.subscription_id, unless_listed=False)]
+    if not ours:
+        _check_ours(room, alerts[0].subscription_id, unless_listed=False)
+    return [Reading(one, delivery.body) for one in ours]
 
 
 async def _partner_center(room: EngineRoom, delivery: Delivery) -> list[Reading]:
@@ -87,6 +121,3 @@ def _check_ours(room: EngineRoom, subscription: str, *, unless_listed: bool) -> 
             f"This installation does not respond for the subscription {subscription}.",
             hint="See FIREBREAK_INTAKE__SUBSCRIPTIONS.",
         )
-
-
-__all__ = ["ALERTS", "PARTNER_CENTER", "Alert", "read"]

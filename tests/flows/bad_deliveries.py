@@ -10,8 +10,10 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import jwt
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
@@ -269,4 +271,91 @@ PARTNER_CENTER: Sequence[Bad] = (
     Bad("signed: no subscription id", _changed(ResourceUri="https://a/b?SubscriptionId=../../x"), 202, "SubscriptionId", "kept"),
     Bad("signed: no time", _changed(ResourceChangeUtcDate="yesterday"), 202, "is not a time", "kept"),
     Bad("signed: unknown subscription", _changed(ResourceUri=f"https://a/b?SubscriptionId={FOREIGN}"), 202, "does not list", "waiting"),
+)  # fmt: skip
+
+
+KEY = "a shared key of this installation"
+MONITOR = "/hooks/azure-monitor"
+_DATA = Path(__file__).parents[1] / "data" / "intake"
+
+
+def _keyed(sample: str | bytes, *headers: tuple[str, str], key: str | None = KEY) -> Build:
+    """A documented sample, about the installation's own subscription when it says so, with these headers."""
+
+    def build(place: Installation) -> tuple[bytes, Headers]:
+        body = sample if isinstance(sample, bytes) else (_DATA / f"{sample}.json").read_bytes()
+        kind = [] if "Content-Type" in dict(headers) else [("Content-Type", "application/json")]
+        shown = [] if key is None else [("X-Firebreak-Key", key)]
+        return body, [*kind, *shown, *headers]
+
+    return build
+
+
+def _token(**claims: Any) -> Build:
+    """A token of the tenant with other claims (None: left out); `key` and `kid` are of its signature."""
+
+    def build(place: Installation) -> tuple[bytes, Headers]:
+        return _keyed("monitor-metric", ("Authorization", f"Bearer {token(place, **claims)}"), key=None)(place)
+
+    return build
+
+
+def token(place: Installation, *, key: Any = None, kid: str = "test", algorithm: str = "RS256", **claims: Any) -> str:
+    """An Entra token as an action group shows it."""
+    tenant, now = place.world.partner_tenant_id, int(datetime.now(UTC).timestamp())
+    good = {
+        "aud": AUDIENCE,
+        "iss": f"https://sts.windows.net/{tenant}/",
+        "tid": tenant,
+        "appid": "461e8683-5575-4561-ac7f-899cc907d62a",
+        "iat": now,
+        "nbf": now - 60,
+        "exp": now + 3600,
+    }
+    payload = {name: value for name, value in {**good, **claims}.items() if value is not None}
+    return jwt.encode(
+        payload, None if algorithm == "none" else key or _key(place), algorithm=algorithm, headers={"kid": kid}
+    )
+
+
+def public_key(place: Installation) -> dict[str, Any]:
+    """The key that the tenant publishes."""
+    found = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(_key(place).public_key()))
+    return {**found, "kid": "test", "use": "sig"}
+
+
+AUDIENCE = "api://firebreak-intake"
+_PAST = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+
+KEYED: Sequence[Bad] = (
+    Bad("no key", _keyed("monitor-metric", key=None), 401, "Exactly one", path=MONITOR),
+    Bad("another key", _keyed("monitor-metric", key="another key of the same length..."), 401, "not the shared", path=MONITOR),
+    Bad("part of the key", _keyed("monitor-metric", key=KEY[:-1]), 401, "not the shared", path=MONITOR),
+    Bad("two keys", _keyed("monitor-metric", ("X-Firebreak-Key", KEY)), 401, "Exactly one", path=MONITOR),
+    Bad("key and token", _keyed("monitor-metric", ("Authorization", "Bearer x")), 401, "Exactly one", path=MONITOR),
+    Bad("key in another scheme", _keyed("monitor-metric", ("Authorization", f"Basic {KEY}"), key=None), 401, "not Bearer", path=MONITOR),
+    Bad("no token", _keyed("monitor-metric", ("Authorization", "Bearer x.y.z"), key=None), 401, "is no token", path=MONITOR),
+    Bad("token without signature", _token(algorithm="none"), 401, "RS256", path=MONITOR),
+    Bad("token with a shared secret", _token(key="x" * 64, algorithm="HS256"), 401, "RS256", path=MONITOR),
+    Bad("token with an unknown key", _token(kid="other"), 401, "does not have", path=MONITOR),
+    Bad("token for others", _token(aud="https://management.azure.com"), 401, "InvalidAudience", path=MONITOR),
+    Bad("token of another issuer", _token(iss="https://attacker.example/"), 401, "InvalidIssuer", path=MONITOR),
+    Bad("token of another tenant", _token(tid=FOREIGN), 401, "another tenant", path=MONITOR),
+    Bad("token of another application", _token(appid=FOREIGN), 401, "may not deliver", path=MONITOR),
+    Bad("token that ended", _token(iat=_PAST, nbf=_PAST, exp=_PAST + 3600), 401, "Expired", path=MONITOR),
+    Bad("token that does not end", _token(exp=None), 401, "Missing", path=MONITOR),
+    Bad("wrong content type", _keyed("monitor-metric", ("Content-Type", "text/html")), 415, "Content-Type", path="/hooks/defender"),
+    Bad("no such mapping", _keyed("siem-event"), 404, "no mapping", path="/hooks/json/none"),
+    Bad("mapping by no name", _keyed("siem-event"), 404, "no mapping", path="/hooks/json/siem.yaml"),
+    Bad("keyed: not JSON", _keyed(b"<html>"), 422, "not JSON", "kept", MONITOR),
+    Bad("keyed: a key twice", _keyed(b'{"a":1,"a":2}'), 422, "there twice", "kept", MONITOR),
+    Bad("keyed: something else", _keyed(b'{"hello":"world"}'), 202, "no alert of Azure Monitor", "kept", MONITOR),
+    Bad("keyed: over", _keyed("monitor-metric-resolved"), 202, "is resolved", "kept", MONITOR),
+    Bad("keyed: an outage", _keyed("monitor-service-health-outage"), 202, "service health", "kept", MONITOR),
+    Bad("keyed: a foreign subscription", _keyed("monitor-metric"), 202, "does not respond for", "kept", MONITOR),
+    Bad("keyed: dismissed", _keyed("defender-dismissed"), 202, "is dismissed", "kept", "/hooks/defender"),
+    Bad("keyed: a foreign machine", _keyed("defender-workflow"), 202, "does not respond for", "kept", "/hooks/defender"),
+    Bad("keyed: no resource", _keyed("sentinel-without-resources"), 202, "no Azure subscription", "kept", "/hooks/sentinel"),
+    Bad("keyed: a foreign event", _keyed("siem-event"), 202, "does not respond for", "kept", "/hooks/json/siem"),
+    Bad("keyed: not for the mapping", _keyed(b'{"rule":{"level":3}}'), 202, "takes it for no alert", "kept", "/hooks/json/siem"),
 )  # fmt: skip

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
+import shutil
 import socket
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,11 +21,21 @@ from firebreak.intake import partner_certificates
 from firebreak.intake.inbox import KEPT
 from flows import deliveries as module
 from flows.intake import application
-from tests.flows.bad_deliveries import HOOK, PARTNER_CENTER, Bad, certificates
+from tests.flows.bad_deliveries import (
+    AUDIENCE,
+    HOOK,
+    KEY,
+    KEYED,
+    PARTNER_CENTER,
+    Bad,
+    certificates,
+    public_key,
+)
 from tests.support.intake import Installation, installation
 from tests.support.served import served
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+CASES = (*PARTNER_CENTER, *KEYED)
 _FOLDER = "/webhook-certificates/cert/"
 
 
@@ -35,6 +48,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         async def answer(scope: Any, receive: Any, send: Send) -> None:
             name = scope.get("path", "").removeprefix(_FOLDER)
             files = certificates(held[0]).files if held and scope.get("path", "").startswith(_FOLDER) else {}
+            if held and scope.get("path", "").endswith("/discovery/v2.0/keys"):
+                files = {name: json.dumps({"keys": [public_key(held[0])]}).encode()}
             if name == "slow.cer" and files:
                 await asyncio.sleep(3)
             if name == "redirect.cer" and files:
@@ -55,7 +70,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         return "run"
 
     folder = tmp_path_factory.mktemp("bad")
-    with pytest.MonkeyPatch.context() as patch, installation(folder, around=around, body_seconds=1) as found:
+    intake = {"body_seconds": 1, "shared_key": KEY, "entra_audience": AUDIENCE}
+    with pytest.MonkeyPatch.context() as patch, installation(folder, around=around, **intake) as found:
+        mappings = found.settings.home / "intake"
+        mappings.mkdir(parents=True)
+        shutil.copy(Path(__file__).parents[1] / "data" / "intake" / "siem.yaml", mappings)
         patch.setattr(module, "start_run", start_run)
         patch.setattr(partner_certificates, "_FETCHES", 10_000)
         patch.setattr(public_files, "SECONDS", 1.0)
@@ -74,10 +93,10 @@ def nothing_is_opened(place: Installation) -> Iterator[None]:
 
 
 def test_the_table_is_long_enough() -> None:
-    assert len({case.name for case in PARTNER_CENTER}) == len(PARTNER_CENTER) >= 60
+    assert len({(case.name, case.path) for case in CASES}) == len(CASES) >= 100
 
 
-@pytest.mark.parametrize("case", PARTNER_CENTER, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_bad_delivery(place: Installation, case: Bad, caplog: pytest.LogCaptureFixture) -> None:
     before = len(place.deliveries())
     body, headers = case.build(place)

@@ -128,5 +128,6 @@ def _nested(env: Mapping[str, str], intake: Mapping[str, Any]) -> dict[str, Any]
             found.setdefault(section, {})[key] = value
         else:
             found[section] = value
+    found.setdefault("credential", {})
     found["intake"] = {"requests_per_second": 100_000, **found.get("intake", {}), **intake}
     return json.loads(json.dumps(found))
