@@ -5,6 +5,7 @@ A body is JSON in a string. What is not in that shape, or spells its keys in ano
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -86,15 +87,18 @@ class Bodies:
         return number
 
 
-def essence(text: str | None) -> bytes | None:
-    """What a body says apart from which resource it is about: where it is the same, so are the facts. None when it is no plain JSON object."""
+def essence(text: str | None, without: Collection[str] = NAMING) -> bytes | None:
+    """What a body says apart from some of its parts (in lower case): where it is the same, so is all that follows from the others.
+
+    None when it is no plain JSON object.
+    """
     if not text:
         return b""
     if len(text) > _LONGEST or text[:64].lstrip()[:1] != "{":
         return None
     try:
         found = msgspec.json.decode(text)
-        return _encode({key: value for key, value in found.items() if key.lower() not in NAMING})
+        return _encode({key: value for key, value in found.items() if key.lower() not in without})
     except (msgspec.DecodeError, RecursionError):
         return None
 
@@ -111,7 +115,7 @@ def _key(text: str) -> Any:
     except msgspec.MsgspecError:
         return None
     asked, sku, tags = body.properties, body.sku, body.tags
-    if asked is None or ("{}" in text and asked == _NOTHING):
+    if asked is None or (asked == _NOTHING and "{}" in text):
         return None  # without properties the facts stand in the body itself
     if body.location is None or tags is None or not asked.hardware_profile:
         # Azure does not mind how keys are spelled; whoever wants not to be seen may spell them in another way.

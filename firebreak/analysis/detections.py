@@ -70,6 +70,8 @@ def by_rules(work: Conduct, rules: RuleSet | None) -> Iterable[Finding]:
     seen_by: dict[str, set[str]] = defaultdict(set)
     for operation in work.operations:
         met = rules_of(operation, rules)
+        if not met:
+            continue
         own = [rule for rule in met if not rule.public]
         public = [rule for rule in met if rule.public]
         for rule in own or public:

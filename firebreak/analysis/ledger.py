@@ -33,7 +33,7 @@ _OF_WHO = frozenset({"caller", "address", "appid"})
 _ENDS = frozenset({"succeeded", "failed"})
 _WAITING = 1024  # bonds of a generation that may still get events
 _MOST_WAITING = 5  # events for each of them
-_AT_ONCE = 60_000  # hashes that are compared at once
+_AT_ONCE = 125_000  # hashes that are compared at once
 _GONE = 0  # the deed of what was put together with another
 
 
@@ -62,12 +62,12 @@ class Ledger:
         # One entry for each operation.
         self._start = array("I", [0])
         self._hash = array("q")
-        self._deed = array("I")
+        self.deed_of = array("I")
         self.actors = array("I")
         self.correlations = PackedIds()
         self.resources = PackedPaths()
         # Memories of what was worked out before.
-        self._deed_of: dict[tuple[int, ...], int] = {}
+        self._came_of: dict[tuple[int, ...], int] = {}
         self._alike: dict[tuple[int, ...], bool] = {}
         self._judged_as: dict[tuple[Any, ...], int] = {}
         self._who_of: dict[tuple[int, ...], int] = {}
@@ -107,31 +107,26 @@ class Ledger:
 
     def __len__(self) -> int:
         """How many operations there are, those that are gone included."""
-        return len(self._deed)
+        return len(self.deed_of)
 
     def bytes_kept(self) -> int:
         """How much room the columns take, without what is told by number."""
-        columns = (self._at, self._kind, self._who, self._saying, self._start, self._hash, self._deed, self.actors)
+        columns = (self._at, self._kind, self._who, self._saying, self._start, self._hash, self.deed_of, self.actors)
         packed = self.ids.bytes_kept() + self.correlations.bytes_kept() + self.resources.bytes_kept()
         return packed + sum(len(column) * column.itemsize for column in columns)
 
-    def gone(self, operation: int) -> bool:
-        return self._deed[operation] == _GONE
+    def gone(self) -> frozenset[int]:
+        """The operations that were put together with others."""
+        if _GONE not in self.deed_of:
+            return frozenset()
+        return frozenset(number for number, deed in enumerate(self.deed_of) if deed == _GONE)
 
-    def at(self, operation: int) -> float:
-        """When it began, in seconds since 1970; a microsecond is told from the next until the year 2242."""
-        return self._at[self._start[operation]]
-
-    def moments(self) -> Iterable[float]:
-        """When each operation began, by number."""
-        return map(self._at.__getitem__, self._start[:-1])
+    def beginnings(self) -> array[float]:
+        """When each operation began, by number, in seconds since 1970; a microsecond is told from the next until the year 2242."""
+        return array("d", map(self._at.__getitem__, self._start[:-1]))
 
     def deed(self, operation: int) -> Deed:
-        return self.deeds.all[self._deed[operation]]
-
-    def deed_number(self, operation: int) -> int:
-        """The number of its deed in `deeds`."""
-        return self._deed[operation]
+        return self.deeds.all[self.deed_of[operation]]
 
     def region(self, operation: int) -> str:
         """The first region that its bodies name."""
@@ -150,7 +145,7 @@ class Ledger:
 
     def said_of(self, operation: int) -> tuple[int, ...]:
         """Its deed and what its events asked for, by number: operations for which this is the same differ in nothing but who, when and on what."""
-        return (self._deed[operation], *self._saying[self._start[operation] : self._start[operation + 1]])
+        return (self.deed_of[operation], *self._saying[self._start[operation] : self._start[operation + 1]])
 
     def rows_of(self, operation: int) -> range:
         """The numbers of an operation's events, in order."""
@@ -175,15 +170,15 @@ class Ledger:
         begins = [0, *ends[:-1]]
         written = self._start[-1]
         self._start.extend([written + end for end in ends])
-        name_of, deed_of = self._name_of, self._deed_of
+        name_of, came_of = self._name_of, self._came_of
         names = [name_of[kinds[begin]] for begin in begins]
         self._hash.extend(map(hash, zip(bonds, names, [resource.lower() for resource in resources], strict=True)))
-        deeds = [deed_of.get(kinds[begin:end], 0) for begin, end in zip(begins, ends, strict=True)]
+        deeds = [came_of.get(kinds[begin:end], 0) for begin, end in zip(begins, ends, strict=True)]
         for place, deed in enumerate(deeds):
             if not deed:
                 mine = slice(begins[place], ends[place])
                 deeds[place] = self._judged(kinds[mine], whos[mine], sayings[mine], resources[place])
-        self._deed.extend(deeds)
+        self.deed_of.extend(deeds)
         self.actors.extend(
             [
                 whos[begin] if end == begin + 1 else self._one_of(whos[begin:end])
@@ -229,7 +224,7 @@ class Ledger:
         name = self.kinds.all[kinds[0]].name
         wanted = self._rules.candidates(name).wanted
         if not wanted:
-            deed = self._deed_of[kinds] = self._came_to(kinds, self._matched(name, {}))
+            deed = self._came_of[kinds] = self._came_to(kinds, self._matched(name, {}))
             return deed
         by = whos if "" in wanted or not _OF_WHO.isdisjoint(wanted) else ()
         on = resource if "" in wanted or "resourceid" in wanted else ""
@@ -312,7 +307,7 @@ class Ledger:
             if one in hashes:
                 rows = self._read(operation)
                 waiting.setdefault(self.correlations[operation] or ALONE + rows[0][2], []).extend(rows)
-                self._deed[operation] = _GONE
+                self.deed_of[operation] = _GONE
                 self._hash[operation] = hash((ALONE, operation))
                 self.events -= len(rows)
         self._write(waiting)

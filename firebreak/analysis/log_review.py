@@ -193,8 +193,8 @@ class LoggedActivity:
 
     @cached_property
     def _made_before(self) -> tuple[Logged, ...]:
-        ledger, begin = self.log.ledger, self.window_start.timestamp()
-        alike = {ledger.said_of(number): number for number in self._made if ledger.at(number) < begin}
+        log, begin = self.log, self.window_start.timestamp()
+        alike = {log.ledger.said_of(number): number for number in self._made if log.at[number] < begin}
         return tuple(map(self.log.operation, sorted(alike.values())))
 
     def made_before(self) -> Iterable[Logged]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, overload
 
@@ -19,7 +20,7 @@ from firebreak.analysis.ledger import Ledger
 from firebreak.model.facts import Operation
 
 _DAY = 86_400
-_AT_ONCE = 40_000  # operations whose correlation is looked for at once
+_AT_ONCE = 125_000  # operations whose correlation is looked for at once
 
 
 class Logged(msgspec.Struct, frozen=True, gc=False):
@@ -44,7 +45,7 @@ class Logged(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def at(self) -> datetime:
-        return datetime.fromtimestamp(self.log.ledger.at(self.number), UTC)
+        return datetime.fromtimestamp(self.log.at[self.number], UTC)
 
     @property
     def caller(self) -> str:
@@ -132,6 +133,7 @@ class LoggedOperations(Sequence[Logged]):
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
+        self.at = ledger.beginnings()
         self.order = self._by_time()
         self.actors = self._filled()
 
@@ -156,7 +158,7 @@ class LoggedOperations(Sequence[Logged]):
 
     def since(self, moment: datetime) -> tuple[Logged, ...]:
         """The operations at that time or later."""
-        first = bisect_left(self.order, moment.timestamp(), key=self.ledger.at)
+        first = bisect_left(self.order, moment.timestamp(), key=self.at.__getitem__)
         return tuple(map(self.operation, self.order[first:]))
 
     def id_of(self, number: int) -> str:
@@ -168,17 +170,18 @@ class LoggedOperations(Sequence[Logged]):
     def _by_time(self) -> array[int]:
         """The numbers of all operations by time, at the same time by id; day by day, since a list of all costs too much room."""
         days: dict[float, array[int]] = {}
-        at = self.ledger.at
-        for number, moment in enumerate(self.ledger.moments()):
+        at = self.at.__getitem__
+        for number, moment in enumerate(self.at):
             day = moment // _DAY
             numbers = days.get(day)
             if numbers is None:
                 numbers = days[day] = array("I")
             numbers.append(number)
         ordered = array("I")
+        gone = self.ledger.gone()
         for day in sorted(days):
-            mine = sorted((number for number in days.pop(day) if not self.ledger.gone(number)), key=at)
-            if len({at(number) for number in mine}) < len(mine):
+            mine = sorted((number for number in days.pop(day) if number not in gone), key=at)
+            if len(set(map(at, mine))) < len(mine):
                 mine.sort(key=lambda number: (at(number), self.id_of(number)))
             ordered.extend(mine)
         return ordered
@@ -188,31 +191,30 @@ class LoggedOperations(Sequence[Logged]):
         ledger = self.ledger
         actors = ledger.actors
         bare = {number for number, who in enumerate(ledger.whos.all) if not (who.caller and who.address)}
-        lacking = [number for number in self.order if actors[number] in bare and ledger.correlations[number]]
+        says = ledger.correlations.says
+        lacking = [number for number in self.order if actors[number] in bare and says(number)]
         if not lacking:
             return actors
+        halves = ledger.correlations.halves()
+        # Few correlations have more than one operation. They are looked for some at a time: all at once would take much room.
+        parts = 1 + len(self.order) // _AT_ONCE
         filled = actors[:]
-        # Some correlations at a time, and of them only those with more than one operation: all at once would take much room.
-        parts = min(1 + len(lacking) // _AT_ONCE, 256)
         for part in range(parts):
-            self._fill(filled, part, parts, lacking)
+            mine = [half for half in map(halves.__getitem__, self.order) if half % parts == part]
+            if len(set(mine)) < len(mine):
+                self._fill(filled, lacking, {half for half, times in Counter(mine).items() if times > 1}, halves)
         return filled
 
-    def _fill(self, filled: array[int], part: int, parts: int, lacking: list[int]) -> None:
-        ids, whos, actors = self.ledger.correlations, self.ledger.whos, self.ledger.actors
-        mine = {number: ids.key(number) for number in lacking if ids.part(number) % parts == part}
-        count = dict.fromkeys(mine.values(), 0)
+    def _fill(self, filled: array[int], lacking: Sequence[int], often: Collection[int], halves: Sequence[int]) -> None:
+        """Fill in what the correlations of those `halves` tell."""
+        key_of, whos, actors = self.ledger.correlations.key, self.ledger.whos, self.ledger.actors
+        mine = {number: key_of(number) for number in lacking if halves[number] in often}
+        together = {key: _Together() for key in mine.values()}
         for number in self.order:
-            if ids.part(number) % parts == part and (key := ids.key(number)) in count:
-                count[key] += 1
-        together = {key: _Together() for key, times in count.items() if times > 1}
-        if not together:
-            return
-        for number in self.order:
-            if ids.part(number) % parts == part and (found := together.get(ids.key(number))) is not None:
+            if halves[number] in often and (found := together.get(key_of(number))) is not None:
                 found.add(whos.all[actors[number]])
         for number, key in mine.items():
-            if key in together and (other := together[key].beside(whos.all[actors[number]])) is not None:
+            if (other := together[key].beside(whos.all[actors[number]])) is not None:
                 filled[number] = whos.add(other)
 
 

@@ -35,8 +35,9 @@ _META = frozenset(
         "operationname",
     }
 )
-# What names a resource in a body; no fact is told from it.
+# What names a resource in a body, and what else belongs to any: no fact of `properties.py` is told from it.
 NAMING = frozenset({"id", "name", "etag"})
+COMMON = NAMING | {"location", "tags"}
 
 _SAME = {
     "operationname": (

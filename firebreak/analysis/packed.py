@@ -59,9 +59,14 @@ class PackedIds:
         found = raw.hex()
         return f"{found[:8]}-{found[8:12]}-{found[12:16]}-{found[16:20]}-{found[20:]}"
 
-    def part(self, number: int) -> int:
-        """A number below 256 that is the same for equal texts: to look at some of them at a time."""
-        return self._raw[16 * number + 15]
+    def says(self, number: int) -> bool:
+        """Whether the text of that number is not empty."""
+        return not self._odd[number] or self._raw[16 * number + 8 : 16 * number + 16] != bytes(8)
+
+    def halves(self) -> array[int]:
+        """A number for each text, equal ones for equal texts: those of different ones may be equal too."""
+        with memoryview(self._raw) as raw:
+            return array("Q", raw.tobytes())[1::2]
 
     def key(self, number: int) -> int | str:
         """The same for equal texts, and for no others; quicker to have than the text."""
@@ -87,19 +92,19 @@ class PackedPaths:
     def __init__(self) -> None:
         self._parents: list[str] = []
         self._numbers: dict[str, int] = {}
-        self._parent = array("I")
+        self.parent_of = array("I")  # the number of what stands before the last slash, of each
         self._ends = array("Q", [0])
         self._leaves = bytearray()
 
     def __len__(self) -> int:
-        return len(self._parent)
+        return len(self.parent_of)
 
     def bytes_kept(self) -> int:
         """The room of what each has for itself, without what they share."""
-        return len(self._parent) * self._parent.itemsize + len(self._ends) * self._ends.itemsize + len(self._leaves)
+        return len(self.parent_of) * self.parent_of.itemsize + len(self._ends) * self._ends.itemsize + len(self._leaves)
 
     def extend(self, paths: Sequence[str]) -> None:
-        numbers, parent, ends = self._numbers, self._parent, self._ends
+        numbers, parent, ends = self._numbers, self.parent_of, self._ends
         leaves = self._leaves
         for path in paths:
             above, slash, leaf = path.rpartition("/")
@@ -112,14 +117,15 @@ class PackedPaths:
             ends.append(len(leaves))
 
     def __getitem__(self, number: int) -> str:
-        return self._parents[self._parent[number]] + self.leaf(number)
+        return self._parents[self.parent_of[number]] + self.leaf(number)
+
+    def folded_leaf(self, number: int) -> str | bytes:
+        """The same for what differs in case alone, and for nothing else: what stands behind the last slash."""
+        leaf = self._leaves[self._ends[number] : self._ends[number + 1]].lower()
+        return bytes(leaf) if leaf.isascii() else self.leaf(number).lower()
 
     def leaf(self, number: int) -> str:
         return self._leaves[self._ends[number] : self._ends[number + 1]].decode("utf-8", "surrogatepass")
-
-    def parent(self, number: int) -> int:
-        """The number of what stands before the last slash."""
-        return self._parent[number]
 
     @property
     def parents(self) -> Sequence[str]:

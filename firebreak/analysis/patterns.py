@@ -13,7 +13,7 @@ from firebreak.analysis.conduct import Conduct, Thresholds, bare_session, findin
 from firebreak.analysis.documents import shown
 from firebreak.analysis.history import Familiarity, History, kind_of
 from firebreak.analysis.operations import OperationLike, densest, in_order, is_creation
-from firebreak.analysis.ruleset import RuleSet, rules_of
+from firebreak.analysis.ruleset import RuleSet, is_of, rules_of
 from firebreak.analysis.sizes import parse_size
 from firebreak.model.finding import Finding, Severity
 
@@ -111,7 +111,7 @@ def quota_then_creation(
     span = timedelta(days=limits.quota_before_creation_days)
     found = []
     for _, operations in sorted(by_actor.items()):
-        asked = [o for o in operations if any(rule.family == "quota-requested" for rule in rules_of(o, rules))]
+        asked = [operation for operation in operations if is_of("quota-requested", operation, rules)]
         if not asked:
             continue
         asked = list(in_order(asked))
@@ -137,9 +137,7 @@ def granted_then_used(by_session: Sessions, history: History, rules: RuleSet | N
     granted: dict[str, list[OperationLike]] = defaultdict(list)
     for operations in by_session.values():
         for operation in operations:
-            if operation.status == "failed":
-                continue
-            if not any(rule.family == "role-granted" for rule in rules_of(operation, rules)):
+            if not is_of("role-granted", operation, rules) or operation.status == "failed":
                 continue
             to = str(operation.properties.get("granted_to", "")).lower()
             if to:
@@ -177,7 +175,7 @@ def bulk_reads(work: Conduct, limits: Thresholds, rules: RuleSet | None) -> Iter
     """Data taken or destroyed in bulk. Such events come from the logs of storage and vaults, never from the activity log itself."""
     touched: dict[str, list[OperationLike]] = defaultdict(list)
     for operation in work.operations:
-        for rule in rules_of(operation, rules):
+        for rule in () if operation.matched == () else rules_of(operation, rules):
             if rule.family in _CONTENT and operation.status != "failed":
                 touched[rule.family].append(operation)
     for family, operations in touched.items():

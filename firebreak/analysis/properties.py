@@ -84,13 +84,13 @@ def _role(document: Document) -> dict[str, str]:
         found["rolekind"] = "reading"
     else:
         found["rolekind"] = "narrow"
-    scope = (_first(document, "body.scope", "resourceid", "authorization.scope") or "").lower()
-    scope = scope.split("/providers/microsoft.authorization/")[0].rstrip("/")
-    found["rolescope"] = _scope_kind(scope)
+    found["rolescope"] = scope_kind(_first(document, "body.scope", "resourceid", "authorization.scope"))
     return found
 
 
-def _scope_kind(scope: str) -> str:
+def scope_kind(resource: str) -> str:
+    """What a role that is given there reaches: managementgroup, root, subscription, resourcegroup or resource."""
+    scope = resource.lower().split("/providers/microsoft.authorization/")[0].rstrip("/")
     if scope.startswith("/providers/microsoft.management/"):
         return "managementgroup"
     parts = scope.strip("/").split("/")

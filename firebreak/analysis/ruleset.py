@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from firebreak.analysis.normal import NAMING, Document, document_of
+from firebreak.analysis.normal import COMMON, Document, document_of
 from firebreak.analysis.operations import OperationLike
 from firebreak.analysis.properties import facts_of
 from firebreak.analysis.sigma import Problem, Rule, read_rules
@@ -47,9 +47,9 @@ class Candidates(msgspec.Struct, frozen=True):
         return all(field.startswith("body.") or field in KNOWN or field in _GIVEN for field in self.wanted)
 
     @property
-    def ask_no_name(self) -> bool:
-        """Whether none of them looks at what names the resource in a body."""
-        return NAMING.isdisjoint(field.split(".")[1] for field in self.wanted if field.startswith("body."))
+    def unasked(self) -> frozenset[str]:
+        """The parts of a body, of those that any resource has, that none of them looks at."""
+        return COMMON - {field.split(".")[1] for field in self.wanted if field.startswith("body.")}
 
 
 class RuleSet:
@@ -61,6 +61,7 @@ class RuleSet:
             self.rules[rule.id] = rule
         self.problems = tuple(problems)
         self._by_name: dict[str, Candidates] = {}
+        self._by_ids: dict[tuple[str, ...], tuple[Rule, ...]] = {}
 
     def candidates(self, name: str) -> Candidates:
         """The rules worth asking for an operation's name, in any case."""
@@ -109,7 +110,13 @@ class RuleSet:
 
     def of(self, ids: Iterable[str]) -> tuple[Rule, ...]:
         """The rules of some ids; one that is not known any more is left out."""
-        return tuple(self.rules[one] for one in ids if one in self.rules)
+        key = tuple(ids)
+        found = self._by_ids.get(key)
+        if found is None:
+            found = tuple(self.rules[one] for one in key if one in self.rules)
+            if len(self._by_ids) < _MOST_NAMES:
+                self._by_ids[key] = found
+        return found
 
     def coverage(self) -> dict[str, Any]:
         """How many rules there are, and those that cannot match an activity log since they speak of other logs."""
@@ -149,6 +156,11 @@ def rules_of(operation: OperationLike, rules: RuleSet | None = None) -> tuple[Ru
     }
     event = {"resourceId": operation.resource_id, "properties": {"requestbody": body}}
     return known.of(known.matches(operation.name, known.document(event, operation.name, {"caller": operation.caller})))
+
+
+def is_of(family: str, operation: OperationLike, rules: RuleSet | None = None) -> bool:
+    """Whether an operation falls under a rule of that family."""
+    return operation.matched != () and any(rule.family == family for rule in rules_of(operation, rules))
 
 
 @lru_cache(maxsize=1)

@@ -30,13 +30,13 @@ def sessions(log: LoggedOperations, window_start: datetime) -> tuple[Session, ..
     grouped = _grouped(log, [(who.caller.lower(), who.address, who.app_id) for who in whos])
     found = []
     for (_, address, app_id), numbers in sorted(grouped.items()):
-        times = [ledger.at(number) for number in numbers]
+        times = list(map(log.at.__getitem__, numbers))
         split = bisect_left(times, begin)
         before = numbers[:split]
         dates = sorted({int(at // _DAY) for at in times[:split]})
         by = Counter(map(log.actors.__getitem__, numbers))
         by_before = Counter(map(log.actors.__getitem__, before))
-        did_before = [ledger.deed_number(number) for number in before]
+        did_before = list(map(ledger.deed_of.__getitem__, before))
         made = [at for at, deed in zip(times, did_before, strict=False) if makes[deed]]
         # Where it worked is asked of services alone: a person's address says more.
         placed = before if "@" not in whos[log.actors[numbers[0]]].caller else before[:0]
@@ -69,10 +69,10 @@ def _groups(log: LoggedOperations, numbers: Sequence[int]) -> set[str]:
     """The resource groups that some operations were in, lower case."""
     resources = log.ledger.resources
     found = set()
-    for parent in {resources.parent(number) for number in numbers}:
+    for parent in set(map(resources.parent_of.__getitem__, numbers)):
         text = resources.parents[parent]
         if text.lower().endswith("/resourcegroups/"):  # the groups themselves
-            mine = (number for number in numbers if resources.parent(number) == parent)
+            mine = (number for number in numbers if resources.parent_of[number] == parent)
             found |= {resources.leaf(number).lower() for number in mine}
         else:
             found.add(group_of(text))
@@ -93,8 +93,8 @@ def callers(log: LoggedOperations) -> tuple[Caller, ...]:
             Caller(
                 caller=whos[log.actors[numbers[0]]].caller,
                 principal_id=next((whos[one].principal_id for one in by if whos[one].principal_id), ""),
-                first_seen=moment(ledger.at(numbers[0])),
-                last_seen=moment(ledger.at(numbers[-1])),
+                first_seen=moment(log.at[numbers[0]]),
+                last_seen=moment(log.at[numbers[-1]]),
                 operations=len(numbers),
                 addresses=_counts(addresses),
                 regions=_counts(Counter(map(ledger.region, numbers))),
@@ -134,17 +134,22 @@ def creators(log: LoggedOperations) -> list[int]:
     deletes = [deed.status == "succeeded" and deed.name.lower().endswith("/delete") for deed in deeds]
     writes = [is_write(deed.name) and deed.status != "failed" and deed.created is not False for deed in deeds]
     surely = [deed.created is True for deed in deeds]
+    counts = [write or delete for write, delete in zip(writes, deletes, strict=True)]
+    deed_of, parent_of, leaf_of = log.ledger.deed_of, resources.parent_of, resources.folded_leaf
     by_parent: dict[int, array[int]] = {}
     for number in log.order:
-        deed = log.ledger.deed_number(number)
-        if writes[deed] or deletes[deed]:
-            by_parent.setdefault(parents[resources.parent(number)], array("I")).append(number)
+        if counts[deed_of[number]]:
+            parent = parents[parent_of[number]]
+            numbers = by_parent.get(parent)
+            if numbers is None:
+                numbers = by_parent[parent] = array("I")
+            numbers.append(number)
     found: list[int] = []
     # Resources of one parent at a time: the ids of all together would take much room.
     for numbers in by_parent.values():
-        made: dict[str, int] = {}
+        made: dict[str | bytes, int] = {}
         for number in numbers:
-            deed, leaf = log.ledger.deed_number(number), resources.leaf(number).lower()
+            deed, leaf = deed_of[number], leaf_of(number)
             if not leaf:
                 continue  # nothing is said of what it was
             if deletes[deed]:

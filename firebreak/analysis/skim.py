@@ -19,6 +19,7 @@ from firebreak.analysis.events import address_of, multi_factor, status_of
 from firebreak.analysis.interned import MOST, Kind, Saying, Who, known_of, unknown_part
 from firebreak.analysis.ledger import RANK, Ledger, Row
 from firebreak.analysis.normal import says_nothing
+from firebreak.analysis.properties import scope_kind
 from firebreak.analysis.ruleset import RuleSet
 
 
@@ -76,6 +77,7 @@ Said = tuple[
     Named | None, str | Named | None, str | Named | None, str | None, str | Named | None, str | Named | None, str | None
 ]
 By = tuple[str | None, Claims | None, HttpRequest | None]
+Detail = dict[str, tuple[str, ...]]
 Asked = tuple[str, bytes, bytes, str]  # name, reply, request, and where a role is given
 
 _NOBODY = Claims()
@@ -97,12 +99,12 @@ class Skimmer:
         self._bodies = Bodies(ledger.sayings)
         self._kinds: dict[Said, int] = {}
         self._whos: dict[By, int] = {}
-        self._sayings: dict[Asked, int] = {}
+        self._details: dict[Asked, Detail] = {}
         self._texts: dict[str, str] = {}
-        # By the number of a kind: its rank; those that rules look into, and whether a body's own name and id mean nothing to them; those
-        # that the slow way has to read; and those that do not count.
+        # By the number of a kind: its rank; those that rules look into, with the parts of a body that mean nothing to them; those that the
+        # slow way has to read; and those that do not count.
         self._ranks: dict[int, int] = {}
-        self._open: dict[int, bool] = {}
+        self._open: dict[int, frozenset[str]] = {}
         self._slow: set[int] = set()
         self._out: set[int] = set()
 
@@ -190,7 +192,7 @@ class Skimmer:
         self._ranks[number] = RANK[status]
         candidates = self._rules.candidates(name)
         if candidates.open and candidates.ask_little:
-            self._open[number] = candidates.ask_no_name
+            self._open[number] = candidates.unasked
         elif candidates.open:
             self._slow.add(number)
         if kind.category in self._without:
@@ -234,28 +236,31 @@ class Skimmer:
         name = self._ledger.kinds.all[kind].lowered
         if not (reply or request):
             properties = msgspec.json.decode(seen.properties)
-            return 0 if says_nothing(properties) else self._looked_into(properties, asked, kind, who, resource)
-        of_reply, of_request = essence(reply), essence(request)
-        if of_reply is None or of_request is None or not self._open[kind]:
-            return self._looked_into(msgspec.json.decode(seen.properties), asked, kind, who, resource)
+            return 0 if says_nothing(properties) else self._saying(0, self._detail(properties, kind, who, resource))
+        facts = self._bodies.saying(name, reply, request)
+        of_reply, of_request = essence(reply, self._open[kind]), essence(request, self._open[kind])
+        if of_reply is None or of_request is None:
+            return self._saying(facts, self._detail(msgspec.json.decode(seen.properties), kind, who, resource))
         # What a role is worth depends on where it is given.
-        key = (name, of_reply, of_request, resource if "role" in name else "")
-        number = self._sayings.get(key)
-        if number is None:
-            if len(self._sayings) >= MOST // 4:
-                self._sayings.clear()
-            properties = msgspec.json.decode(seen.properties)
-            number = self._sayings[key] = self._looked_into(properties, asked, kind, who, resource)
-        return number
+        key = (name, of_reply, of_request, scope_kind(resource) if "role" in name else "")
+        detail = self._details.get(key)
+        if detail is None:
+            if len(self._details) >= MOST:
+                self._details.clear()
+            detail = self._detail(msgspec.json.decode(seen.properties), kind, who, resource)
+            self._details[key] = detail
+        return self._saying(facts, detail)
 
-    def _looked_into(self, properties: Any, asked: Properties, kind: int, who: int, resource: str) -> int:
-        reply, request = asked.response_body, asked.requestbody
+    def _detail(self, properties: Any, kind: int, who: int, resource: str) -> Detail:
+        """What rules look at, less what is known of the event anyhow."""
         ledger = self._ledger
-        name = ledger.kinds.all[kind].lowered
         known = known_of(ledger.kinds.all[kind], ledger.whos.all[who], resource)
-        document = self._rules.document({"properties": properties, "resourceId": resource}, name, known)
-        facts = ledger.sayings[self._bodies.saying(name, reply, request)].facts
-        return ledger.sayings.add(Saying(facts, unknown_part(document, known)))
+        event = {"properties": properties, "resourceId": resource}
+        return unknown_part(self._rules.document(event, ledger.kinds.all[kind].lowered, known), known)
+
+    def _saying(self, facts: int, detail: Detail) -> int:
+        sayings = self._ledger.sayings
+        return sayings.add(Saying(sayings[facts].facts, detail)) if detail else facts
 
 
 class _LeftError(Exception):

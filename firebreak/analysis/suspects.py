@@ -65,16 +65,20 @@ def suspects(activity: ActivityLike, findings: Sequence[Finding]) -> list[Suspec
     groups: dict[tuple[str, str], _Group] = {}
     microsoft: dict[tuple[str, str], str] = {}
     familiarity = {(s.caller.lower(), s.address, s.app_id): history.familiarity(s) for s in activity.sessions}
+    group_of: dict[tuple[str, str, str], _Group] = {}
     for operation in activity.operations:
-        address = operation.address if history.has_any else ""
-        key = (operation.caller.lower(), address)
-        known = familiarity.get(session_key(operation), Familiarity.UNKNOWN)
-        group = groups.setdefault(key, _Group(operation.caller, address, [], known, []))
+        who = (operation.caller, operation.address, operation.app_id)
+        group = group_of.get(who)
+        if group is None:
+            address = operation.address if history.has_any else ""
+            key = (operation.caller.lower(), address)
+            known = familiarity.get(session_key(operation), Familiarity.UNKNOWN)
+            group = group_of[who] = groups.setdefault(key, _Group(operation.caller, address, [], known, []))
+            by = first_party(operation.app_id, operation.caller)
+            if by:
+                microsoft[key] = by
         group.operations.append(operation)
-        by = first_party(operation.app_id, operation.caller)
-        if by:
-            microsoft[key] = by
-    owner = _owners(groups, {event for finding in findings for event in finding.event_ids})
+    owner = _owners(groups, findings)
     for finding in findings:
         points = _POINTS[finding.severity]
         theirs: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -97,11 +101,13 @@ def suspects(activity: ActivityLike, findings: Sequence[Finding]) -> list[Suspec
     return sorted(made, key=lambda one: (order.index(one.cls), -one.score, one.id.lower(), one.address))
 
 
-def _owners(groups: dict[tuple[str, str], _Group], told: set[str]) -> dict[str, tuple[str, str]]:
-    """Whose the events are that findings tell of; where all were told the rest need not be looked at."""
+def _owners(groups: dict[tuple[str, str], _Group], findings: Sequence[Finding]) -> dict[str, tuple[str, str]]:
+    """Whose the events are that findings tell of. The actors of findings come first: where all events were told the rest need not be looked at."""
+    told = {event for finding in findings for event in finding.event_ids}
+    actors = {finding.actor.lower() for finding in findings}
     owner: dict[str, tuple[str, str]] = {}
-    for key, group in groups.items():
-        for one in group.operations:
+    for key in sorted(groups, key=lambda key: key[0] not in actors):
+        for one in groups[key].operations:
             if len(owner) == len(told):
                 return owner
             owner.update((event, key) for event in one.event_ids if event in told)
