@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from azure_simulator import announcement, build
+from azure_simulator import announcement, build, recorded
 from azure_simulator.consistency import LONGEST_LAG
 from azure_simulator.server import StartError, serve
 
@@ -31,7 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     try:
-        world = build(options.scenario, seed=options.seed, now=now, scale=options.scale, real_time=True)
+        held = None
+        if options.recorded:
+            world, held = recorded.load(Path(options.recorded))
+        else:
+            world = build(options.scenario, seed=options.seed, now=now, scale=options.scale, real_time=True)
         world.list_lag_seconds = options.list_lag
         server = serve(world, options.port, folder, throttling=not options.no_throttling)
     except (StartError, ValueError, LookupError) as exc:
@@ -39,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     with server:
         line = announcement.write(world, folder, server.ca_bundle)
+        line |= {"recorded": held.document()} if held else {}
         print(json.dumps(line) if options.json else announcement.text(line), flush=True)
         ended.wait()
     return 0
@@ -47,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m azure_simulator", description="An embedded Azure over https.")
     parser.add_argument("--scenario", default="crypto-mining")
+    parser.add_argument("--recorded", metavar="FILE", help="instead of a scenario: what was recorded of a subscription")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--scale", type=int, default=1, help="how many times larger the attack is")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")

@@ -13,7 +13,7 @@ from azure_simulator.clock import stamp
 from azure_simulator.consistency import LONGEST_LAG
 from azure_simulator.http import ArmError, Request, Response
 from azure_simulator.services.partner_center import sender
-from azure_simulator.world import Document, World, public
+from azure_simulator.world import Document, Principal, World, public
 
 _LOGS = ("signIns", "signInDetails", "directoryAudits", "places")  # of the directory; Graph answers them in pages
 
@@ -49,6 +49,10 @@ def answer(world: World, request: Request) -> Response:
                 return Response(200, sender.deliveries(world))
             case "POST", "webhooks":
                 return sender.post(world, request.json())
+            case "POST", "act":
+                return _act(world, request.json())
+            case "POST", "forget":
+                return _forget(world, request.json())
             case "GET", "health":
                 return Response(200, {"status": "ok", "scenario": world.scenario, "seed": world.seed})
         raise ArmError(404, "NotFound", f"The simulator has no control route '{request.method} {request.path}'.")
@@ -156,7 +160,45 @@ def _set(world: World, body: Any) -> Response:
     return Response(200, {"list_lag_seconds": seconds})
 
 
+def _act(world: World, body: Any) -> Response:
+    """Do something as one of the world's people: through roles, locks, policy and quota, but without token and request log."""
+    wanted = ("principal", "method", "url")
+    if not isinstance(body, dict) or not all(isinstance(body.get(name), str) and body[name] for name in wanted):
+        raise ArmError(
+            400,
+            "InvalidAct",
+            'An act is {"principal": id, "method": "PUT", "url": "/subscriptions/...", "body": {...}}.',
+        )
+    who = body["principal"].lower()
+    if not body["url"].lower().startswith("/subscriptions/"):
+        raise ArmError(400, "InvalidAct", "An act is on one of this world's subscriptions.")
+    from azure_simulator.app import call_as
+
+    # Somebody whom no role names is somebody of the directory without rights.
+    world.principals.setdefault(who, Principal(object_id=who, kind="User", name=who, tenant_id=world.tenant_id))
+    done = call_as(world, who, body["method"], body["url"], body.get("body"))
+    return Response(200, {"status": done.status, "answer": done.body if isinstance(done.body, dict) else None})
+
+
+def _forget(world: World, body: Any) -> Response:
+    """Take resources out of the world as if they had never been made; nobody is told, and what lies below goes too."""
+    ids = body.get("ids") if isinstance(body, dict) else None
+    if not isinstance(ids, list) or not all(isinstance(each, str) and each.count("/") > 2 for each in ids):
+        raise ArmError(
+            400, "InvalidForget", 'Forgetting takes {"ids": ["/subscriptions/.../resourceGroups/...", ...]}.'
+        )
+    tables = (world.resources, world.groups, world.role_assignments, world.locks, world.policy_assignments)
+    gone = []
+    for table in tables:
+        for identity in {str(row["id"]): None for each in ids for row in table.below(each)}:
+            del table[identity]
+            gone.append(identity)
+    return Response(200, {"forgotten": gone})
+
+
 def _score(world: World) -> Any:
+    if not world.truth:
+        raise ArmError(404, "NotFound", "This world has no ground truth.")
     if importlib.util.find_spec("azure_simulator.truth") is None:
         raise ArmError(404, "NotFound", "This scenario has no ground truth.")
     return importlib.import_module("azure_simulator.truth").score(world)

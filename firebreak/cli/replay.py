@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,14 +15,17 @@ import typer
 from firebreak.bundle import ACCEPTED, Bundle, accepting, open_bundle, put_file
 from firebreak.bundle.documents import INCIDENT
 from firebreak.cli.output import Json, print_error, print_json, safe, say, stderr, stdout
-from firebreak.cli.replay_many import replay_each
+from firebreak.cli.replay_many import carried_each, replay_each
 from firebreak.cli.replay_page import print_one, print_table
 from firebreak.cli.replay_started import tell_started
 from firebreak.cli.respond import requester
+from firebreak.cli.what_if import carry_in_world, moment_given
+from firebreak.cli.what_if_page import print_what_if
 from firebreak.errors import BundleError, ContentError, ResponseError
 from firebreak.model.playbook import Playbook
 from firebreak.replay import Policy, stage_replay
 from firebreak.replay.books import Chosen, book_for, playbooks_named
+from firebreak.replay.no_network import no_connections
 from firebreak.replay.result import Replayed, result_json, result_of
 from firebreak.settings import Settings
 from tasks.registry import load_steps
@@ -47,6 +51,16 @@ def replay(
         False, "--update", help="Accept the plans of now: later replays are compared with them. Needs --reason."
     ),
     reason: str = typer.Option("", help="Why the plans of now are right; kept in the bundle's accepted.json."),
+    world: bool = typer.Option(
+        False,
+        "--world",
+        help="What if: carry the approved plans out on the embedded Azure with the recorded subscription in it, and tell the effects.",
+    ),
+    contained_at: str = typer.Option(
+        "",
+        help="With --world: the plans were carried out at this time (ISO 8601, UTC; default: when the alert was raised). What the attacker did "
+        "after it is tried once more.",
+    ),
     out: Path | None = typer.Option(None, help="Keep the reports of the replays below this folder."),
     jobs: int = typer.Option(0, min=0, help="How many bundles to replay at a time (default: one for each processor)."),
     as_json: bool = Json,
@@ -58,12 +72,15 @@ def replay(
     """
     if update and not reason.strip():
         raise ContentError("--update needs a reason.", hint='Say why the new plans are right: --reason "..."')
-    if in_prefect and (update or out):
+    if in_prefect and (update or out or world):
         raise ContentError(
-            "--in-prefect starts runs; it cannot be combined with --update or --out.", hint="Leave one out."
+            "--in-prefect starts runs; it cannot be combined with --update, --out or --world.", hint="Leave one out."
         )
     if decide is Policy.PERSON and not in_prefect:
         raise ContentError("--decide person needs the Prefect UI.", hint="Add --in-prefect, with firebreak up running.")
+    since = moment_given(contained_at) if contained_at else None
+    if since and not world:
+        raise ContentError("--contained-at belongs to --world.", hint="Add --world.")
     if in_prefect:
         tell_started([found for path in bundle for found in _bundles(path)], playbook, decide, as_json=as_json)
         return
@@ -71,8 +88,14 @@ def replay(
     places = [found for path in bundle for found in _bundles(path)]
     done: list[Replayed] = []
     failed: dict[str, ResponseError] = {}
-    one = partial(_one, chosen=chosen, policy=decide, out=out, quiet=as_json or len(places) > 1)
-    for place, came in replay_each(places, one, jobs):
+    quiet = as_json or len(places) > 1
+    one = partial(_one, chosen=chosen, policy=decide, out=out, quiet=quiet)
+    if world:
+        one_there = partial(_one_in_world, chosen=chosen, policy=decide, out=out, quiet=quiet, since=since)
+        each = carried_each(places, one_there)
+    else:
+        each = replay_each(places, one, jobs)
+    for place, came in each:
         if isinstance(came, Replayed):
             done.append(came)
             if update and came.is_changed:
@@ -105,6 +128,21 @@ def _one(
         with stage_replay(bundle, load_steps(), playbook=book, policy=policy, home=home) as staged:
             dossier = asyncio.run(run(staged, _nothing if quiet else say))
             return result_of(str(place), staged, policy, dossier)
+
+
+def _one_in_world(
+    place: Path, *, chosen: Chosen, policy: Policy, out: Path | None, quiet: bool, since: datetime | None
+) -> Replayed:
+    from flows.replay import replay as run
+
+    tell = _nothing if quiet else say
+    with open_bundle(place) as bundle:
+        home = (out / place.name.removesuffix(".zip")).absolute() if out else None
+        with stage_replay(bundle, load_steps(), playbook=_book_for(bundle, chosen), policy=policy, home=home) as staged:
+            with no_connections():
+                dossier = asyncio.run(run(staged, tell))
+            done = result_of(str(place), staged, policy, dossier)
+            return replace(done, what_if=carry_in_world(staged, dossier, since, tell))
 
 
 def _nothing(_: str) -> None:
@@ -159,6 +197,9 @@ def _tell(
             if one.is_changed:
                 print_one(one, brief=True)
         print_table(done, failed)
+    for one in done:
+        if one.what_if is not None:
+            print_what_if(one.what_if)
     accepted = [one for one in done if update and one.is_changed]
     if accepted:
         stdout.print(

@@ -35,6 +35,17 @@ def replay_each(
             yield place, result.result()
 
 
+def carried_each(
+    places: Sequence[Path], one: Callable[[Path], Replayed]
+) -> Iterator[tuple[Path, Replayed | ResponseError]]:
+    """Call `one` for each bundle, one after the other: each has a world of its own, which it has to connect to."""
+    for place in places:
+        try:
+            yield place, one(place)
+        except ResponseError as error:
+            yield place, error
+
+
 def _apart(one: Callable[[Path], Replayed], place: Path) -> Replayed | ResponseError:
     try:
         with no_connections():

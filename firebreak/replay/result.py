@@ -19,6 +19,7 @@ from firebreak.replay.differences import PlanChange, compare
 from firebreak.replay.past import Past, Point
 from firebreak.replay.score import Score, score
 from firebreak.replay.staged import Staged
+from firebreak.replay.world.result import WhatIf, what_if_json
 from firebreak.report.dossier import Dossier, run_json
 
 
@@ -42,6 +43,7 @@ class Replayed:
     score: Score | None
     missing: tuple[Missing, ...]
     why_open: Mapping[str, str]
+    what_if: WhatIf | None = None
 
     @property
     def is_changed(self) -> bool:
@@ -142,6 +144,7 @@ def result_json(one: Replayed) -> dict[str, Any]:
             "changed": [msgspec.to_builtins(change) for change in one.conclusions],
         },
         "score": _score_json(one.score),
+        "what_if": what_if_json(one.what_if) if one.what_if else None,
         "not_recorded": [msgspec.to_builtins(missing) for missing in one.missing],
         "accepted": msgspec.to_builtins(accepted.last) if accepted else None,
     }

@@ -1,0 +1,180 @@
+"""A world made of recorded answers: documents where they belong, machines in the power state they had, what cannot be held is counted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azure_simulator import AsgiApp, call_as, recorded
+from azure_simulator.control import state
+from azure_simulator.world import World
+
+SUB = "33333333-3333-4333-8333-333333333333"
+ME, THIEF = "aaaaaaaa-0000-4000-8000-00000000000a", "bbbbbbbb-0000-4000-8000-00000000000b"
+RG = f"/subscriptions/{SUB}/resourceGroups/rg"
+VM = f"{RG}/providers/Microsoft.Compute/virtualMachines/vm1"
+NIC = f"{RG}/providers/Microsoft.Network/networkInterfaces/nic1"
+SET = f"{RG}/providers/Microsoft.Compute/virtualMachineScaleSets/pool"
+OWNER = f"/subscriptions/{SUB}/providers/Microsoft.Authorization/roleDefinitions/{recorded.OWNER}"
+BASE = "https://management.azure.com"
+
+
+def power(name: str) -> dict[str, Any]:
+    return {"instanceView": {"statuses": [{"code": "ProvisioningState/succeeded"}, {"code": f"PowerState/{name}"}]}}
+
+
+def role(name: str, who: str) -> dict[str, Any]:
+    key = f"/subscriptions/{SUB}/providers/Microsoft.Authorization/roleAssignments/{name}"
+    properties = {
+        "scope": f"/subscriptions/{SUB}",
+        "roleDefinitionId": OWNER,
+        "principalId": who,
+        "principalType": "User",
+    }
+    return {"id": key, "name": name, "type": "Microsoft.Authorization/roleAssignments", "properties": properties}
+
+
+def answers() -> list[dict[str, Any]]:
+    machine = {
+        "networkProfile": {"networkInterfaces": [{"id": NIC}]},
+        "hardwareProfile": {"vmSize": "Standard_D2s_v5"},
+        "vmId": "v",
+    }
+    listed = [
+        {"id": NIC, "name": "nic1", "type": "Microsoft.Network/networkInterfaces", "location": "eastus"},
+        {
+            "id": VM,
+            "name": "vm1",
+            "type": "Microsoft.Compute/virtualMachines",
+            "location": "eastus",
+            "tags": {"a": "b"},
+        },
+    ]
+    group = {
+        "id": RG,
+        "name": "rg",
+        "type": "Microsoft.Resources/resourceGroups",
+        "location": "eastus",
+        "properties": {},
+    }
+    pool = {"id": SET, "name": "pool", "type": "Microsoft.Compute/virtualMachineScaleSets", "location": "eastus"}
+    compute = f"{BASE}/subscriptions/{SUB}/providers/Microsoft.Compute"
+    told: list[tuple[str, Any]] = [
+        (f"{BASE}/subscriptions/{SUB}/resourcegroups?x", {"value": [group]}),
+        (f"{BASE}/subscriptions/{SUB}/resources?x", {"value": listed}),
+        (f"{compute}/virtualMachines?x", {"value": [{**listed[1], "properties": machine}]}),
+        (f"{compute}/virtualMachines?statusOnly=true", {"value": [{**listed[1], "properties": power("stopped")}]}),
+        (
+            f"{BASE}{SET}/virtualMachines?x",
+            {
+                "value": [
+                    {
+                        "id": f"{SET}/virtualMachines/3",
+                        "type": "Microsoft.Compute/virtualMachineScaleSets/virtualMachines",
+                        "instanceId": "3",
+                        "name": "pool_3",
+                        "properties": {"vmId": "w", **power("deallocated")},
+                    }
+                ]
+            },
+        ),
+        (
+            f"{compute}/virtualMachineScaleSets?x",
+            {"value": [{**pool, "properties": {}, "sku": {"name": "x", "capacity": 1}}]},
+        ),
+        (
+            f"{BASE}/subscriptions/{SUB}/providers/Microsoft.Authorization/roleAssignments",
+            {"value": [role("r1", THIEF)]},
+        ),
+        (f"{BASE}/subscriptions/{SUB}/providers/Microsoft.Insights/eventtypes/management/values", {"value": []}),
+        ("https://graph.microsoft.com/v1.0/users/x", {"id": "x"}),
+        ("https://a.blob.core.windows.net/vhds", None),
+    ]
+    return [{"url": url, "body": body} for url, body in told]
+
+
+def loaded(folder: Path, given: list[Any] | None = None) -> tuple[World, recorded.Held]:
+    record = {
+        "now": "2026-03-03T04:30:00Z",
+        "tenant_id": "t",
+        "subscription_id": SUB,
+        "identity": ME,
+        "answers": given or answers(),
+    }
+    (folder / "record.json").write_text(json.dumps(record))
+    return recorded.load(folder / "record.json", real_time=False)
+
+
+def test_documents_are_where_they_belong_and_tied_together(tmp_path: Path) -> None:
+    world, held = loaded(tmp_path)
+    assert world.resources[VM]["tags"] == {"a": "b"}
+    assert world.resources[VM]["properties"]["vmId"] == "v"
+    assert world.resources[NIC]["properties"]["virtualMachine"] == {"id": VM}
+    shown = state(world)
+    assert [one["powerState"] for one in shown["machines"]] == ["stopped"]
+    assert [(one["instanceId"], one["powerState"]) for one in shown["scale_sets"][0]["instances"]] == [
+        ("3", "deallocated")
+    ]
+    told = held.document()
+    assert told["by_name"] == {"Microsoft.Network/networkInterfaces": 1}
+    assert set(told["not_held"]) == {"the activity log", "the directory (Graph)", "storage and other data planes"}
+
+
+def test_the_responder_is_let_in_only_when_the_record_does_not_show_its_role(tmp_path: Path) -> None:
+    world, held = loaded(tmp_path)
+    assert held.own_role_added
+    assert call_as(world, ME, "GET", VM).status == 200
+    more = [*answers(), {"url": BASE, "body": {"value": [role("r2", ME)]}}]
+    more[-1]["url"] = f"{BASE}/subscriptions/{SUB}/providers/Microsoft.Authorization/roleAssignments?own"
+    assert not loaded(tmp_path, more)[1].own_role_added
+
+
+def test_people_of_the_record_act_with_the_roles_they_had(tmp_path: Path) -> None:
+    world, _ = loaded(tmp_path)
+    assert call_as(world, THIEF, "POST", f"{VM}/deallocate").status == 202
+    del world.role_assignments[role("r1", THIEF)["id"]]
+    assert call_as(world, THIEF, "POST", f"{VM}/start").status == 403
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {
+            "id": "/subscriptions/99999999-9999-4999-8999-999999999999/resourceGroups/rg",
+            "type": "Microsoft.Resources/resourceGroups",
+        },
+        {"id": 7, "type": "Microsoft.Compute/disks"},
+        {"id": f"{RG}/providers/x/y/z", "type": None},
+        {"id": VM, "type": "Microsoft.Compute/virtualMachines", "_power": "running", "properties": 7},
+        "nonsense",
+    ],
+)
+def test_nonsense_and_what_is_another_subscriptions_is_passed_over(tmp_path: Path, row: Any) -> None:
+    place = f"{BASE}/subscriptions/{SUB}/resources?x"
+    world, _ = loaded(tmp_path, [*answers(), {"url": place, "body": {"value": [row]}}])
+    assert all(key.startswith(f"/subscriptions/{SUB}") for key in (*world.resources, *world.groups))
+    assert world.resources[VM]["_power"] == "stopped"
+
+
+def test_what_is_no_record_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text("{}")
+    with pytest.raises(ValueError, match="no recorded world"):
+        recorded.load(tmp_path / "record.json")
+
+
+async def test_acting_and_forgetting_go_through_the_worlds_own_routes(tmp_path: Path) -> None:
+    import httpx
+
+    world, _ = loaded(tmp_path)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(AsgiApp(world)), base_url=BASE) as client:
+        act = {"principal": THIEF, "method": "DELETE", "url": VM}
+        assert (await client.post("/_simulator/act", json=act)).json()["status"] in (200, 202)
+        stranger = {**act, "principal": ME[:-1] + "0"}
+        assert (await client.post("/_simulator/act", json=stranger)).json()["status"] == 403
+        assert (await client.post("/_simulator/act", json={"principal": THIEF})).status_code == 400
+        assert (await client.post("/_simulator/forget", json={"ids": [NIC]})).json() == {"forgotten": [NIC]}
+        assert (await client.get("/_simulator/truth")).status_code == 404
+    assert NIC not in world.resources
