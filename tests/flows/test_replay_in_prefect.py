@@ -49,7 +49,10 @@ class Installation:
         return str(json.loads(done.stdout)["flow_run"])
 
     def run(self, run: str) -> dict[str, Any]:
-        return dict(httpx.get(f"{self.running.api_url}/flow_runs/{run}", timeout=60).json())
+        try:
+            return dict(httpx.get(f"{self.running.api_url}/flow_runs/{run}", timeout=60).json())
+        except httpx.TimeoutException:  # a busy machine: asked again
+            return {"state": {"name": ""}, "end_time": None}
 
     def ended(self, run: str) -> dict[str, Any]:
         return until("the replay to end", lambda: found if (found := self.run(run))["end_time"] else {}, seconds=240)

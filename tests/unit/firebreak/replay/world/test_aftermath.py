@@ -24,7 +24,9 @@ def did(name: str = "Microsoft.Compute/virtualMachines/write", minutes: int = 5,
 def theirs(*operations: Operation) -> list[Operation]:
     judged = Judgement(id=THIEF, cls=Class.ATTACKER, score=100)
     return operations_after(
-        ActivityFacts(events=len(operations), operations=operations), Attribution(actors=(judged,)), NOON
+        ActivityFacts(events=1, from_time=NOON, to_time=NOON, window_start=NOON, operations=operations),
+        Attribution(actors=(judged,)),
+        NOON,
     )
 
 
