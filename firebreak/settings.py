@@ -286,6 +286,7 @@ class IntakeSettings(_Section):
     join_hours: float = Field(default=72, ge=0)
     body_seconds: float = Field(default=10, gt=0)
     requests_per_second: float = Field(default=300, gt=0)
+    public_url: str = ""
     subscriptions: tuple[str, ...] = ()
     certificate_hosts: tuple[str, ...] = ("3psostorageacct.blob.core.windows.net",)
     issuer_hosts: tuple[str, ...] = ("www.microsoft.com", "caissuers.microsoft.com", "cacerts.digicert.com")

@@ -1,4 +1,4 @@
-"""`firebreak demo`: the main job on the embedded Azure: a signed alert arrives, the run stops at its gates, a person answers, a report ends it.
+"""`firebreak demo`: the main job on the embedded Azure: a signed webhook arrives, the run stops at its gates, a person answers, a report ends it.
 
 Nothing here knows more than a responder would, save the last lines: they ask the simulator for the truth.
 """
@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pyotp
 import typer
 from rich.panel import Panel
@@ -29,9 +28,9 @@ from firebreak.cli.rooms import dossier_of, engine_room
 from firebreak.cli.services import Running, forget_services, start_services, start_simulator, use_services
 from firebreak.cli.simulate import SCENARIOS, check_scenario
 from firebreak.cli.up import interrupt
+from firebreak.cli.webhooks import own_intake, send, settled, signed_event
 from firebreak.engine import EngineRoom
 from firebreak.errors import ApprovalError
-from firebreak.intake.signature import sign
 from firebreak.report.dossier import Dossier, money, run_json
 from firebreak.settings import Settings
 
@@ -82,7 +81,7 @@ def demo(
 ) -> None:
     """Contain a compromised subscription on the embedded Azure, with the real Prefect server and UI.
 
-    Starts the embedded Azure, Prefect and the intake, delivers a signed alert, and waits for you at each gate in the Prefect UI. No Azure account
+    Starts the embedded Azure, Prefect and the intake, delivers a signed webhook, and waits for you at each gate in the Prefect UI. No Azure account
     is needed and nothing outside this machine is contacted.
     """
     check_scenario(scenario)
@@ -115,8 +114,8 @@ def _run(
     people = DemoPeople({p["name"]: p["totp_secret"] for p in azure["approvers"]})
     settings = Settings.load()
     with engine_room(settings) as room:
-        incident = _deliver(settings, services, Path(azure["alert_file"]))
-        say(f"The intake accepted the alert and opened {incident}.")
+        incident = _deliver(settings, services, room)
+        say(f"The intake accepted the signed webhook and opened {incident}.")
         run_id = str(room.store.values.get(incident, "flow_run"))
         say(f"Watch it: {services.run_url(run_id)}")
         _follow(processes, room, services, incident, people, headless=headless)
@@ -131,16 +130,16 @@ def _run(
     return result
 
 
-def _deliver(settings: Settings, services: Running, alert: Path) -> str:
-    body = alert.read_bytes()
-    answer = httpx.post(
-        services.intake_url, content=body, headers=sign(settings.intake_secret(), body, int(time.time())), timeout=60
-    )
-    if answer.status_code != 202:
-        raise ServiceError(
-            f"The intake answered {answer.status_code}: {answer.text[:400]}", hint="See the intake's log."
-        )
-    return str(answer.json()["incident"])
+def _deliver(settings: Settings, services: Running, room: EngineRoom) -> str:
+    """Deliver the alert as Microsoft does: a signed webhook of Partner Center, which the intake confirms in Graph."""
+    webhook = signed_event(settings, "azure-fraud-event-detected", "")
+    status, answer = send(own_intake(settings, services.intake_url), webhook, trusted=settings)
+    if status != 202:
+        raise ServiceError(f"The intake answered {status}: {str(answer)[:400]}", hint="See the intake's log.")
+    found = settled(room, str(answer["delivery"]))
+    if not found.incident:
+        raise ServiceError(f"The alert opened no incident: {found.reason}", hint="See the intake's log.")
+    return found.incident
 
 
 def _follow(

@@ -109,6 +109,7 @@ MEANINGS = {
     "intake": "How deliveries are taken.",
     "intake.join_hours": "For how long after its opening an incident that still runs takes further alerts about its subscription in. 0: never.",
     "intake.body_seconds": "Within which a body has to come.",
+    "intake.public_url": "Address under which this installation's intake is reached from outside, such as https://ir.example.com. `firebreak intake send` sends there and to this machine only.",
     "intake.subscriptions": (
         'Subscriptions whose alerts open incidents here, by GUID, or `*` for all. A list: in the environment as JSON, such as `["*"]`. Empty: those that Graph lists an '
         "alert of for Partner Center's events, all for deliveries that are signed with the intake's own key, none for the other channels."

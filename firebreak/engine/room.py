@@ -127,6 +127,10 @@ class EngineRoom:
         kept = self.evidence.put(raw)
         if alert is None:
             alert = parse_alert(raw, place=place, now=self.clock(), default_tenant=self.settings.credential.tenant_id)
+        hours = self.settings.intake.join_hours
+        within = timedelta(hours=hours) if joins and hours else None
+        if mode is Mode.LIVE and (found := self._found(alert, kept, within, requested_by)):
+            return found
         chosen = self.playbook(playbook) if playbook else choose_playbook(alert.type, self.playbooks())
         number = 1
         while True:
@@ -135,8 +139,6 @@ class EngineRoom:
             )
             with self.store.write() as tx:
                 if mode is Mode.LIVE:
-                    hours = self.settings.intake.join_hours
-                    within = timedelta(hours=hours) if joins and hours else None
                     claimed = self.store.cases.claim(tx, incident, raw_alert_digest=kept, join_within=within)
                 else:
                     added = self.store.incidents.add(incident, raw_alert_digest=kept, tx=tx)
@@ -144,13 +146,24 @@ class EngineRoom:
                 if claimed.is_new:
                     self._remember(tx, incident, chosen, alert)
                 elif claimed.is_joined:
-                    self._note_joined(tx, claimed.incident, incident)
+                    self._note_joined(tx, claimed.incident, alert, requested_by)
             if claimed.is_new:
                 return Opened(incident, True, "open")
             if mode is Mode.LIVE:
-                found = self.store.incidents.row(claimed.incident)
-                return Opened(found.incident, False, found.state, claimed.is_joined)
+                return self._opened(claimed)
             number += 1
+
+    def _found(self, alert: Alert, kept: str, within: timedelta | None, requested_by: str) -> Opened | None:
+        """The incident that an alert is in already, or joins now; no playbook is read for it."""
+        with self.store.write() as tx:
+            claimed = self.store.cases.find(tx, alert, raw_alert_digest=kept, join_within=within, now=self.clock())
+            if claimed is not None and claimed.is_joined:
+                self._note_joined(tx, claimed.incident, alert, requested_by)
+        return None if claimed is None else self._opened(claimed)
+
+    def _opened(self, claimed: Claimed) -> Opened:
+        found = self.store.incidents.row(claimed.incident)
+        return Opened(found.incident, False, found.state, claimed.is_joined)
 
     @asynccontextmanager
     async def connect(self, incident_id: str, *, mode: Mode | None = None) -> AsyncIterator[Clouds]:
@@ -214,8 +227,7 @@ class EngineRoom:
             tx=tx,
         )
 
-    def _note_joined(self, tx: Connection, incident: str, late: Incident) -> None:
-        alert = late.alert
+    def _note_joined(self, tx: Connection, incident: str, alert: Alert, who: str) -> None:
         data = {
             "alert": alert.id,
             "type": alert.type,
@@ -223,7 +235,7 @@ class EngineRoom:
             "source": alert.source,
             "raw": alert.raw_digest,
         }
-        self.audit.append(incident, "alert.joined", who=late.requested_by, data=data, tx=tx)
+        self.audit.append(incident, "alert.joined", who=who, data=data, tx=tx)
 
 
 OWN_IDS = "own-principal-ids"

@@ -51,34 +51,37 @@ class CaseRepository:
             join_within: an incident of the same subscription that runs, and was opened no longer ago, takes the alert in; None: never.
         """
         alert = incident.alert
-        key = _key(alert)
-        known = tx.execute(select(incident_alerts.c.incident).where(incident_alerts.c.alert == key)).scalar()
+        found = self.find(tx, alert, raw_alert_digest=raw_alert_digest, join_within=join_within, now=incident.opened_at)
+        if found is not None:
+            return found
+        is_new = self._incidents.add(incident, raw_alert_digest=raw_alert_digest, tx=tx)
+        mine = subscription_cases.c.subscription == alert.subscription_id
+        tx.execute(update(subscription_cases).where(mine).values(incident=incident.id))
+        _note(tx, alert, incident.id, raw_alert_digest, incident.opened_at)
+        return Claimed(incident.id, is_new, False)
+
+    def find(
+        self, tx: Connection, alert: Alert, *, raw_alert_digest: str, join_within: timedelta | None, now: datetime
+    ) -> Claimed | None:
+        """Find the incident that an alert is in, or put it into the one of its subscription that runs; None when there is neither.
+
+        The subscription's row stays locked in the transaction, so that the caller may open one. Arguments as `claim`.
+        """
+        known = _known(tx, alert)
         if known is not None:
-            return Claimed(str(known), False, False)
-        mine = {"subscription": alert.subscription_id, "incident": incident.id}
+            return Claimed(known, False, False)
         # The subscription's row is the lock: PostgreSQL holds it until commit, SQLite has the write lock anyway.
-        insert_once(tx, subscription_cases, mine)
-        last = tx.execute(
-            select(subscription_cases.c.incident)
-            .where(subscription_cases.c.subscription == alert.subscription_id)
-            .with_for_update()
-        ).scalar_one()
+        insert_once(tx, subscription_cases, {"subscription": alert.subscription_id, "incident": ""})
+        wanted = select(subscription_cases.c.incident).where(subscription_cases.c.subscription == alert.subscription_id)
+        last = str(tx.execute(wanted.with_for_update()).scalar_one())
         # Somebody may have delivered this very alert while we waited for the lock.
-        known = tx.execute(select(incident_alerts.c.incident).where(incident_alerts.c.alert == key)).scalar()
+        known = _known(tx, alert)
         if known is not None:
-            return Claimed(str(known), False, False)
-        joins = join_within is not None and self._runs(tx, last, since=incident.opened_at - join_within)
-        target = str(last) if joins else incident.id
-        is_new = not joins and self._incidents.add(incident, raw_alert_digest=raw_alert_digest, tx=tx)
-        if not joins:
-            tx.execute(
-                update(subscription_cases)
-                .where(subscription_cases.c.subscription == alert.subscription_id)
-                .values(incident=incident.id)
-            )
-        row = {"alert": key, "incident": target, "alert_id": alert.id, "source": alert.source}
-        insert_once(tx, incident_alerts, {**row, "raw_digest": raw_alert_digest, "at": incident.opened_at})
-        return Claimed(target, is_new, joins)
+            return Claimed(known, False, False)
+        if join_within is None or not self._runs(tx, last, since=now - join_within):
+            return None
+        _note(tx, alert, last, raw_alert_digest, now)
+        return Claimed(last, False, True)
 
     def alerts(self, incident: str) -> list[JoinedAlert]:
         """The alerts of an incident, in the order they came."""
@@ -91,6 +94,16 @@ class CaseRepository:
         wanted = select(incidents.c.state, incidents.c.opened_at).where(incidents.c.id == incident)
         row = tx.execute(wanted).one_or_none()
         return row is not None and row.state in RUNNING and row.opened_at >= since
+
+
+def _known(tx: Connection, alert: Alert) -> str | None:
+    found = tx.execute(select(incident_alerts.c.incident).where(incident_alerts.c.alert == _key(alert))).scalar()
+    return None if found is None else str(found)
+
+
+def _note(tx: Connection, alert: Alert, incident: str, raw_alert_digest: str, at: datetime) -> None:
+    row = {"alert": _key(alert), "incident": incident, "alert_id": alert.id, "source": alert.source}
+    insert_once(tx, incident_alerts, {**row, "raw_digest": raw_alert_digest, "at": at})
 
 
 def _key(alert: Alert) -> str:

@@ -35,6 +35,7 @@ class Installation:
 
     world: World
     settings: Settings
+    environment: dict[str, str] = field(default_factory=dict)
     address: str = ""
     started: list[str] = field(default_factory=list)
 
@@ -117,7 +118,8 @@ def installation(folder: Path, *, around: Callable[[Any], Any] | None = None, **
     with serve(world, folder=folder / "azure", throttling=False, around=around) as server:
         line = announcement.write(world, folder / "azure", server.ca_bundle)
         settings = Settings.load(home=folder / "home", **_nested(line["env"], intake))
-        yield Installation(world, settings)
+        environment = {**line["env"], "FIREBREAK_HOME": str(settings.home)}
+        yield Installation(world, settings, environment)
 
 
 def _nested(env: Mapping[str, str], intake: Mapping[str, Any]) -> dict[str, Any]:
