@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -37,6 +37,7 @@ _DEFAULT_DAYS_BEFORE = 7
 # A page takes Azure up to a second and each names the next, so spans of the log are read side by side. Few enough that a quiet log costs
 # little of the 250 reads at once that Azure grants, and a busy one stays below the 25 a second after them.
 _SPAN = timedelta(days=5)
+_ORIGIN = datetime(2020, 1, 1, tzinfo=UTC)
 _AT_ONCE = 6
 
 
@@ -70,10 +71,11 @@ def spans(start: datetime, now: datetime) -> list[str]:
     """Return filters that cover the log since `start`: the oldest before it leaves Azure's reach, then the newest, which an attack fills most.
 
     Neighbours share their boundary, since Azure knows no "before": an event there comes twice and is counted once. The newest has no
-    end, so that events that arrive late while we read are not cut off.
+    end, so that events that arrive late while we read are not cut off. Boundaries lie on fixed days, whenever it is asked: what is past is
+    read with the same request in each round, and an answer that is the same is kept once.
     """
     filters = []
-    begin, end = start, start + _SPAN
+    begin, end = start, start - (start - _ORIGIN) % _SPAN + _SPAN
     while end < now:
         filters.append(
             f"eventTimestamp ge '{begin:%Y-%m-%dT%H:%M:%SZ}' and eventTimestamp le '{end:%Y-%m-%dT%H:%M:%SZ}'"

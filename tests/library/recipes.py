@@ -28,7 +28,7 @@ RECIPES: Mapping[str, Recipe] = {
     "batch-and-machine-learning": Recipe(lambda: batch_and_machine_learning(3)),
     "false-alarm": Recipe(lambda: thinned("false-alarm", seed=7)),
     "quiet-persistence": Recipe(lambda: thinned("quiet-persistence", seed=7)),
-    "large-hostile-names": Recipe(lambda: thinned("hostile-names", seed=7, scale=4), mode=Mode.DRY_RUN),
+    "large-hostile-names": Recipe(lambda: thinned("hostile-names", seed=7, scale=4, one_in=15), mode=Mode.DRY_RUN),
     "throttled-cloud": Recipe(lambda: under_strain(7)),
     "public-attack-techniques": Recipe(lambda: attack_techniques(8)),
     "public-recorded-estate": Recipe(lambda: recorded_estate(9)),

@@ -19,7 +19,7 @@ _RECENT = timedelta(days=2)
 _EARLIER = timedelta(hours=4)  # before the alert, when what no scenario has begins
 
 
-def thinned(scenario: str, *, seed: int, one_in: int = 30, now: datetime = NOW, scale: int = 1) -> World:
+def thinned(scenario: str, *, seed: int, one_in: int = 6, now: datetime = NOW, scale: int = 1) -> World:
     """A scenario that keeps its last two days, and of the months before few operations and sign-ins."""
     world = build(scenario, seed=seed, now=now, scale=scale)
     recent = (now - _RECENT).isoformat()[:19]

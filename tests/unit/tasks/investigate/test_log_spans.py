@@ -30,4 +30,12 @@ def test_the_oldest_span_is_read_before_it_leaves_the_reach_and_then_the_newest(
 
 
 def test_a_short_log_is_one_span() -> None:
-    assert spans(NOW - timedelta(days=3), NOW) == ["eventTimestamp ge '2026-11-17T03:00:00Z'"]
+    assert spans(NOW - timedelta(hours=2), NOW) == ["eventTimestamp ge '2026-11-20T01:00:00Z'"]
+
+
+def test_what_is_past_is_asked_for_in_the_same_words_in_each_round() -> None:
+    moments = [NOW, NOW + timedelta(minutes=17), NOW + timedelta(hours=5)]
+    rounds = [spans(now - timedelta(days=90), now) for now in moments]
+    # Only the oldest, which follows the reach of the log, is another one.
+    assert set(rounds[0]) - set(rounds[1]) == {rounds[0][0]}
+    assert rounds[0][1:] == rounds[1][1:] == rounds[2][1:]
