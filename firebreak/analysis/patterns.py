@@ -24,12 +24,17 @@ def identity(work: Conduct, history: History, limits: Thresholds) -> Iterable[Fi
     made = [operation for operation in work.operations if is_creation(operation)]
     caller = shown(work.session.caller)
     severity = Severity.HIGH if densest(operation.at for operation in made) >= limits.burst else Severity.MEDIUM
+    thin = [] if history.knows_well(work.session.caller) else [_thin(work, history)]
+    if thin:
+        severity = Severity.LOW
     if work.familiarity is Familiarity.NEW_CALLER:
         text = f"{caller} did nothing in this log before {history.window_start:%Y-%m-%d %H:%M}Z."
-        yield finding("new-caller", "A caller not seen before", severity, work, work.operations, [text], ("T1078.004",))
+        yield finding(
+            "new-caller", "A caller not seen before", severity, work, work.operations, [text, *thin], ("T1078.004",)
+        )
     elif work.familiarity is Familiarity.NEW_ADDRESS:
         usual = ", ".join(history.usual_addresses(work.session.caller)[:5]) or "other addresses"
-        reasons = [f"{caller} worked from {usual} before, and now from {work.session.address}."]
+        reasons = [f"{caller} worked from {usual} before, and now from {work.session.address}.", *thin]
         if all(operation.mfa for operation in work.operations):
             severity = lower(severity)
             reasons.append("With multi-factor authentication, as a traveller would.")
@@ -39,10 +44,14 @@ def identity(work: Conduct, history: History, limits: Thresholds) -> Iterable[Fi
         title = "A known caller at a new address"
         yield finding("new-address", title, severity, work, work.operations, reasons, ("T1078.004",))
     bare = [operation for operation in work.operations if operation.mfa is False]
-    if bare and not work.is_familiar and history.usually_mfa(work.session.caller):
+    if bare and not work.is_familiar and not thin and history.usually_mfa(work.session.caller):
         text = f"{caller} signs in with multi-factor authentication otherwise; {len(bare)} operations came without."
         title = "No multi-factor authentication where it is usual"
         yield finding("no-mfa", title, Severity.MEDIUM, work, bare, [text], ("T1078.004",))
+
+
+def _thin(work: Conduct, history: History) -> str:
+    return f"That says little: {history.how_thin(work.session.caller)}."
 
 
 def creations(work: Conduct, history: History, limits: Thresholds) -> Iterable[Finding]:
@@ -64,11 +73,11 @@ def creations(work: Conduct, history: History, limits: Thresholds) -> Iterable[F
         names = sorted({str(operation.properties["size"]) for operation in large})
         unseen = [name for name in names if parse_size(name).family not in history.sizes]
         # Without a past nothing is new: then the size speaks alone.
-        severity = Severity.HIGH if unseen and history.has_any else Severity.MEDIUM
+        severity = Severity.HIGH if unseen and history.is_dense else Severity.MEDIUM
         if work.is_familiar:
             severity = lower(severity)
         reasons = [f"Sizes: {shown(', '.join(names))}."]
-        if unseen and history.has_any:
+        if unseen and history.is_dense:
             reasons.append("No machine of such a family stood here before.")
         title = "GPU or many-core machines created"
         yield finding("large-sizes", title, severity, work, large, reasons, ("T1496",))
@@ -82,8 +91,11 @@ def creations(work: Conduct, history: History, limits: Thresholds) -> Iterable[F
         severity = Severity.HIGH if len(regions) >= 3 else Severity.MEDIUM
         if work.is_familiar:
             severity = lower(severity)
-        text = f"Nothing stood in {', '.join(regions)} before; in use were {', '.join(sorted(history.regions))}."
-        yield finding("new-region", "Creation in an unused region", severity, work, away, [text], ("T1535",))
+        reasons = [f"Nothing stood in {', '.join(regions)} before; in use were {', '.join(sorted(history.regions))}."]
+        if not history.is_dense and not history.standing_regions:
+            severity = lower(severity)
+            reasons.append(f"That says less than usual: {history.how_thin()}.")
+        yield finding("new-region", "Creation in an unused region", severity, work, away, reasons, ("T1535",))
 
 
 def volumes(work: Conduct, limits: Thresholds) -> Iterable[Finding]:

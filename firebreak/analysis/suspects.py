@@ -95,8 +95,13 @@ def suspects(activity: ActivityLike, findings: Sequence[Finding]) -> list[Suspec
             group.reasons = [Reason(_USUAL, text)]
         elif group.familiarity is Familiarity.USUAL:
             group.reasons.append(Reason(_USUAL, f"{group.address} is a usual address of this caller."))
+        elif _is_placeless(group, history):
+            text = "The log does not name the address, and this identity worked here before: its owner or a thief may have done it."
+            group.reasons.append(Reason(0, text))
     _link(groups, microsoft)
-    made = [_suspect(key, group, key in microsoft) for key, group in sorted(groups.items())]
+    made = [
+        _suspect(key, group, key in microsoft, _is_placeless(group, history)) for key, group in sorted(groups.items())
+    ]
     order = list(Class)
     return sorted(made, key=lambda one: (order.index(one.cls), -one.score, one.id.lower(), one.address))
 
@@ -131,12 +136,17 @@ def _link(groups: dict[tuple[str, str], _Group], microsoft: dict[tuple[str, str]
             )
 
 
-def _suspect(key: tuple[str, str], group: _Group, by_microsoft: bool) -> Suspect:
+def _is_placeless(group: _Group, history: History) -> bool:
+    """Whether a log with a past does not say where an identity that is at home here worked from: then nobody can tell it from a thief."""
+    return history.has_any and not group.address and history.is_established(group.caller)
+
+
+def _suspect(key: tuple[str, str], group: _Group, by_microsoft: bool, placeless: bool) -> Suspect:
     worst = max((reason.points for reason in group.reasons), default=0)
     cls = Class.UNKNOWN
     if by_microsoft or group.score <= _USUAL:
         cls = Class.LEGITIMATE
-    elif group.score >= _ATTACKER_FROM and worst >= _POINTS[Severity.MEDIUM]:
+    elif not placeless and group.score >= _ATTACKER_FROM and worst >= _POINTS[Severity.MEDIUM]:
         cls = Class.ATTACKER
     operations = in_order(group.operations)
     return Suspect(

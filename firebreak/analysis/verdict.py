@@ -67,8 +67,8 @@ def with_identities(
 ) -> tuple[str, tuple[str, ...]]:
     """The verdict with what the identity review says for a compromise (`worried`) and against it (`calm`).
 
-    Grave findings about identities alone make no fraud, for they may be about something else in the tenant; but nothing is called
-    legitimate beside them.
+    Grave findings about identities alone make no fraud, for they may be about something else that the identity did; but nothing is called
+    legitimate beside those that have to do with the subscription.
     """
     if verdict == FRAUD:
         return verdict, (*reasons, *(f"For: {text}" for text in worried))

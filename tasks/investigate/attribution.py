@@ -8,6 +8,7 @@ from firebreak.analysis.actors import judge_actors, judgements
 from firebreak.analysis.documents import shown
 from firebreak.analysis.evidence import Weights
 from firebreak.analysis.history import History
+from firebreak.analysis.identity.nearness import near_and_far
 from firebreak.analysis.identity.review import all_findings
 from firebreak.analysis.identity.seeds import IdentityWeights, Seeds, sentences
 from firebreak.analysis.ownership import Ownership
@@ -139,20 +140,32 @@ def identity_seeds(case: Case) -> Seeds:
 
 
 def identity_sentences(case: Case) -> tuple[list[str], list[str]]:
-    """What speaks for a compromise and against it, of all that was found about identities."""
-    subscription = case.get(SubscriptionFacts)
+    """What speaks for a compromise and against it, of what was found about identities that have to do with this subscription."""
+    subscription, access = case.get(SubscriptionFacts), case.get(AccessFacts)
+    sign_ins, changes, risk = case.get(SignIns), case.get(DirectoryChanges), case.get(IdentityRisk)
+    administrators, applications = case.get(Administrators), case.get(Applications)
     found = all_findings(
         rules_of(case),
         own=subscription.own_principal_ids if subscription else (),
-        sign_ins=case.get(SignIns),
-        changes=case.get(DirectoryChanges),
-        administrators=case.get(Administrators),
-        applications=case.get(Applications),
-        risk=case.get(IdentityRisk),
+        sign_ins=sign_ins,
+        changes=changes,
+        administrators=administrators,
+        applications=applications,
+        risk=risk,
         protection=case.get(TenantProtection),
-        access=case.get(AccessFacts),
+        access=access,
     )
-    return sentences(found, case.get(SignIns))
+    near, far = near_and_far(
+        found,
+        case[ActivityFacts],
+        access=access,
+        sign_ins=sign_ins,
+        changes=changes,
+        administrators=administrators,
+        applications=applications,
+        risk=risk,
+    )
+    return sentences(near, sign_ins, elsewhere=far)
 
 
 def _gaps(case: Case, history: History) -> tuple[NotLookedAt, ...]:

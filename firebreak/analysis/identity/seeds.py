@@ -150,18 +150,28 @@ class Seeds(msgspec.Struct, frozen=True, kw_only=True):
             yield Clue(Kind.BEHAVIOUR, Reason(self.weights.changed_directory, text))
 
 
-def sentences(findings: Iterable[Finding], sign_ins: SignIns | None, *, most: int = 4) -> tuple[list[str], list[str]]:
-    """What the identity review says for a compromise and against it, in sentences for the verdict."""
-    grave = [one for one in findings if one.severity in (Severity.HIGH, Severity.CRITICAL)]
+def sentences(
+    findings: Iterable[Finding], sign_ins: SignIns | None, *, elsewhere: Iterable[Finding] = (), most: int = 4
+) -> tuple[list[str], list[str]]:
+    """What the identity review says for a compromise and against it, in sentences for the verdict.
+
+    `findings` are about identities that have to do with the subscription; of those `elsewhere` in the tenant only the number is told.
+    """
     told = dict.fromkeys(
         f"{one.title}{f': {shown(one.actor, 80)}' if one.actor else ''}{f' from {one.address}' if one.address else ''}."
-        for one in grave
+        for one in findings
+        if one.severity in (Severity.HIGH, Severity.CRITICAL)
     )
     worried = list(told)[:most] + (
         [f"{len(told) - most} more such findings about identities."] if len(told) > most else []
     )
+    apart = sum(one.severity in (Severity.HIGH, Severity.CRITICAL) for one in elsewhere)
     calm = []
-    if not grave and sign_ins is not None and sign_ins.records and not sign_ins.not_looked_at:
+    if not told and apart:
+        calm.append(
+            f"the {apart} grave findings about identities are about the tenant, or about somebody without a role or a deed here."
+        )
+    elif not told and sign_ins is not None and sign_ins.records and not sign_ins.not_looked_at:
         calm.append(f"{sign_ins.records} sign-ins were read, and none of the window is unlike the earlier ones.")
     return worried, calm
 
