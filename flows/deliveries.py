@@ -51,6 +51,11 @@ class Result:
     hint: str = ""
 
 
+def plain(text: str) -> str:
+    """Text of strangers on one line of a log, without what a terminal could act on."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)[:500]
+
+
 class Deliveries:
     """The inbox with the one who empties it. An async context manager: the background task lives within it."""
 
@@ -141,7 +146,8 @@ class Deliveries:
             try:
                 return await self._open(delivery)
             except (AlertError, ScopeError) as error:
-                LOG.warning("%s delivery %s opens no incident: %s", delivery.channel, identity[:12], error.message)
+                reason = plain(error.message)
+                LOG.warning("%s delivery %s opens no incident: %s", delivery.channel, identity[:12], reason)
                 await asyncio.to_thread(self.inbox.settle, identity, KEPT, reason=error.message)
                 return Result(KEPT, reason=error.message, hint=error.hint)
             except ResponseError as error:
@@ -181,5 +187,5 @@ class Deliveries:
 
     async def _put_off(self, delivery: Delivery, reason: str, hint: str) -> Result:
         await asyncio.to_thread(self.inbox.put_off, delivery, reason)
-        LOG.warning("%s delivery %s waits: %s", delivery.channel, delivery.id[:12], reason)
+        LOG.warning("%s delivery %s waits: %s", delivery.channel, delivery.id[:12], plain(reason))
         return Result(WAITING, reason=reason, hint=hint)

@@ -29,7 +29,7 @@ from firebreak.intake.inbox import DONE, KEPT
 from firebreak.intake.signature import SIGNATURE_HEADER, TIME_HEADER, why_refused
 from firebreak.logs import configure
 from firebreak.settings import Settings
-from flows.deliveries import Deliveries
+from flows.deliveries import Deliveries, plain
 from flows.doorway import Pace, RefusedError, peer, read_body
 from flows.hooks import KeyedDoor, PartnerCenterDoor, check_media_type
 from flows.intake_metrics import Metrics
@@ -61,7 +61,9 @@ class Intake:
                 self._pace.check(f"{channel} {peer(request)}")
                 answer = await open_to(request)
             except RefusedError as refused:
-                LOG.warning("%s from %s is refused (%d): %s", channel, peer(request), refused.status, refused.reason)
+                LOG.warning(
+                    "%s from %s is refused (%d): %s", channel, peer(request), refused.status, plain(refused.reason)
+                )
                 answer = refused.answer()
             self.metrics.count(channel, answer.status_code)
             return answer

@@ -20,6 +20,7 @@ from firebreak.intake.documents import read_json
 from firebreak.intake.inbox import Delivery
 from firebreak.intake.mapping import NAME, apply, read_mapping
 from firebreak.intake.security_alerts import parse_defender, parse_sentinel
+from firebreak.model.alert import DELIVERED_BY, WEBHOOK
 from firebreak.settings import Settings
 from flows.deliveries import Reading
 
@@ -105,7 +106,9 @@ async def _partner_center(room: EngineRoom, delivery: Delivery) -> list[Reading]
 
 def _listed(row: dict[str, Any], delivery: Delivery) -> Reading:
     raw = json.dumps(row, separators=(",", ":")).encode()
-    return Reading(parse_alert(raw, place="Graph", now=delivery.received_at), raw)
+    alert = parse_alert(raw, place="Graph", now=delivery.received_at)
+    # What the alert says is Graph's; how it reached us decides what people are asked to set up.
+    return Reading(msgspec.structs.replace(alert, details={**alert.details, DELIVERED_BY: WEBHOOK}), raw)
 
 
 def _event(raw: bytes) -> dict[str, Any]:

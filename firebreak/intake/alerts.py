@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from firebreak.errors import AlertError, ScopeError
 from firebreak.intake.documents import LARGEST, read_json
-from firebreak.model.alert import Alert, Incident
+from firebreak.model.alert import WEBHOOK, Alert, Incident
 from firebreak.model.ids import ResourceId, guid
 from firebreak.model.mode import Mode
 
@@ -120,7 +120,7 @@ def _fraud_event(event: Mapping[str, Any], digest: str, place: str, now: datetim
     at = _time(event.get("resourcechangeutcdate"), place)
     return Alert(
         id=hashlib.sha256(f"{name}|{found[0].lower()}|{event.get('resourcechangeutcdate')}".encode()).hexdigest()[:32],
-        source="partner-center-webhook",
+        source=WEBHOOK,
         type=name,
         title="Azure fraud event",
         severity="high",

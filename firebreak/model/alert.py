@@ -8,6 +8,9 @@ import msgspec
 
 from firebreak.model.mode import Mode
 
+WEBHOOK = "partner-center-webhook"
+DELIVERED_BY = "delivered_by"  # the detail that says which way an alert came, when its source is another
+
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One alert in our terms. `raw_digest` names the raw bytes in the evidence store; nothing is lost by parsing.
@@ -46,6 +49,11 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     opened_at: datetime
     requested_by: str
+
+    @property
+    def came_by_webhook(self) -> bool:
+        """Whether Partner Center's webhook brought the alert, whoever told its details."""
+        return WEBHOOK in (self.alert.source, self.alert.details.get(DELIVERED_BY))
 
     @property
     def subscription_id(self) -> str:

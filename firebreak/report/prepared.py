@@ -131,7 +131,7 @@ OCCASIONS: Final[Mapping[str, tuple[str, Callable[[Dossier], bool]]]] = MappingP
         "fraud": ("when the proposed verdict is fraud", lambda d: d.verdict == "fraud"),
         "not_by_webhook": (
             "when the alert did not come by Partner Center's webhook",
-            lambda d: d.incident.alert.source != "partner-center-webhook",
+            lambda d: not d.incident.came_by_webhook,
         ),
         "not_listed": (
             "when Microsoft's list of alerts could not be read or does not have the alert",

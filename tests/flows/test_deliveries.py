@@ -175,6 +175,16 @@ async def test_what_cannot_be_started_waits_longer_each_time_and_is_not_lost(
     assert len(started) == 1
 
 
+async def test_a_strangers_text_stays_on_its_line_of_the_log(
+    room: EngineRoom, started: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    body = json.dumps({"x\nERROR firebreak: all is well\u202e\x1b[2J": 1}).encode()
+    assert (await deliver(room, body)).state == KEPT
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "firebreak.intake"]
+    assert "all is well" in line
+    assert line.isprintable()
+
+
 async def test_what_was_done_stays_done(room: EngineRoom, started: list[str]) -> None:
     result = await deliver(room, alert("a"))
     inbox = Inbox(room.store)

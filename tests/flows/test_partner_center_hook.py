@@ -47,6 +47,7 @@ def test_a_fraud_event_becomes_the_alert_that_graph_lists(place: Installation) -
         opened = room.store.incidents.get(done.incident).alert
         assert (opened.id, opened.customer_tenant_id, opened.type) == ("alert-1", CUSTOMER, "CryptoMining")
         assert opened.source == "graph"
+        assert room.store.incidents.get(done.incident).came_by_webhook
     assert place.started == [done.incident]
     asked = [row.url for row in place.world.requests if "securityAlerts" in row.url]
     assert place.subscription in asked[-1]
