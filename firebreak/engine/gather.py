@@ -196,6 +196,8 @@ def _in_words(kind: str, who: str, data: Mapping[str, Any], titles: Mapping[str,
     match kind:
         case "incident.opened":
             return f"Incident opened for alert {said.get('type')} by {who}, playbook {said.get('playbook')}, {said.get('mode')}"
+        case "alert.joined":
+            return f"Another alert about the subscription joins: {said.get('title')} ({said.get('type')}, from {said.get('source')})"
         case "plan.made":
             return f"Plan made for {said.get('stage')}, round {said.get('round')}; actions: {said.get('actions')}"
         case "plan.refused":

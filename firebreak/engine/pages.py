@@ -43,7 +43,15 @@ def gate_page(engine: Engine, view: GateView) -> str:
         burn=_burn(engine, number),
         subscription=case.get(SubscriptionFacts),
         checks=_checks(engine, plan, number),
+        joined=_joined(engine),
     )
+
+
+def _joined(engine: Engine) -> list[str]:
+    """Alerts that came after the incident was opened, the newest first."""
+    records = engine.room.audit.records(engine.incident.id)
+    late = [record for record in records if record.kind == "alert.joined"]
+    return [f"{one.data['title']} ({one.data['type']}), {one.at[11:16]}Z" for one in reversed(late)]
 
 
 def plan_page(engine: Engine, plan: Plan, number: int) -> str:

@@ -87,12 +87,14 @@ def gate_page(
     burn: BurnRate | None = None,
     subscription: SubscriptionFacts | None = None,
     checks: Sequence[Item] = (),
+    joined: Sequence[str] = (),
 ) -> str:
     """Return the Markdown shown with the form.
 
     `approvals` are people who have approved this gate so far, `required` how many are needed (0: what the gate says), `problem` says why
     it is asked again, `pre_authorised` by what it was approved without asking anybody, `escalated` that those it escalates to may answer now, `unknown_requester` under
     which name somebody asked who may be one of those who answer.
+    `joined` are alerts about the subscription that came after the incident was opened, the newest first.
     `checks` is what people should have done or decided before they answer.
     """
     lines: list[str] = []
@@ -103,6 +105,7 @@ def gate_page(
     if unknown_requester:
         lines += _unknown(unknown_requester)
     lines += _headline(plan, incident, gate, subscription)
+    lines += _joined(joined)
     lines += money_again(plan, burn) if is_undo(plan) else _money(plan, burn)
     lines += _over_limits(plan)
     lines += _undo(plan)
@@ -121,6 +124,14 @@ def gate_page(
     lines += _who(gate, required or gate.required, approvals, escalated=escalated)
     lines += ["", f"Plan `{plan.digest[:16]}` · case {markdown(plan.case)} · round {plan.round}"]
     return "\n".join(lines)
+
+
+def _joined(joined: Sequence[str]) -> list[str]:
+    if not joined:
+        return []
+    newest = f", the newest {_FEW}" if len(joined) > _FEW else ""
+    lines = [f"**Alerts that came since it was opened: {len(joined)}{newest}**", ""]
+    return [*lines, *(f"- {markdown(one, 200)}" for one in joined[:_FEW]), ""]
 
 
 def _checks(checks: Sequence[Item], incident: Incident) -> list[str]:

@@ -153,3 +153,12 @@ def test_labels_lead_back_to_their_actions_also_when_names_are_alike() -> None:
     assert len(set(labels)) == 2
     assert all(label.startswith("Remove Owner from x [") for label in labels)
     assert left_out_ids(plan, labels) == (one.id, two.id)
+
+
+def test_alerts_that_came_since_are_told_the_newest_first_and_counted() -> None:
+    assert "came since" not in page_of(plan_of(machine(1)))
+    page = page_of(plan_of(machine(1)), joined=[f"Alert {number} (CryptoMining), 04:0{number}Z" for number in range(6)])
+    assert "**Alerts that came since it was opened: 6, the newest 4**" in page
+    assert page.index("Alert 0") < page.index("Alert 3") < page.index("What will be done")
+    assert "Alert 4" not in page
+    assert "<b>" not in page_of(plan_of(machine(1)), joined=["<b>x</b> [y](http://z)"])
