@@ -21,7 +21,7 @@ from firebreak.analysis.ruleset import rules_with
 from firebreak.analysis.suspects import suspects
 from firebreak.cli import log_page
 from firebreak.cli.inspect_spend import spend
-from firebreak.cli.output import Json, print_json, stdout
+from firebreak.cli.output import Json, print_long_json, stdout
 from firebreak.errors import ContentError
 
 app = typer.Typer(help="Look into a file: an activity log or a cost query's reply. Offline.", no_args_is_help=True)
@@ -58,7 +58,7 @@ def activity_log(
         suspects=suspects(activity, findings),
     )
     if as_json:
-        print_json(log_page.as_json(seen))
+        print_long_json(log_page.as_json(seen))
     else:
         log_page.show(seen, stdout)
 

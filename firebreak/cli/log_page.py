@@ -39,8 +39,12 @@ class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def as_json(seen: Reviewed) -> dict[str, Any]:
-    """The document of `--json`. Event ids are the events' `eventDataId`, else their `id`, else `#n` for the n-th event of the file."""
-    of_event = {event: one.id for one in seen.operations for event in one.event_ids}
+    """The document of `--json`, with its longest lists as iterators.
+
+    Event ids are the events' `eventDataId`, else their `id`, else `#n` for the n-th event of the file.
+    """
+    told = {event for finding in seen.findings for event in finding.event_ids}
+    of_event = {event: one.id for one in seen.activity.operations for event in one.event_ids if event in told}
     return {
         "findings": [
             {
@@ -57,7 +61,7 @@ def as_json(seen: Reviewed) -> dict[str, Any]:
             }
             for finding in seen.findings
         ],
-        "actors": [
+        "actors": (
             {
                 "id": one.id,
                 "class": str(one.cls),
@@ -68,11 +72,11 @@ def as_json(seen: Reviewed) -> dict[str, Any]:
                 "addresses": one.addresses,
             }
             for one in seen.suspects
-        ],
-        "operations": [
+        ),
+        "operations": (
             {"id": one.id, "event_ids": one.event_ids, "name": one.name, "status": one.status}
             for one in seen.operations
-        ],
+        ),
         "events": seen.log.events,
         "from": None if seen.activity.from_time == NO_TIME else seen.activity.from_time,
         "to": None if seen.activity.to_time == NO_TIME else seen.activity.to_time,

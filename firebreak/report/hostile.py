@@ -17,6 +17,7 @@ _MARKDOWN = re.compile(
 )
 # Full-width signs count as well; a semicolon or comma ends a cell where a spreadsheet was told so, quotes or not.
 _FORMULA = re.compile(r"(^|[;,])([=+\-@\uff1d\uff0b\uff0d\uff20])")
+_BEYOND_ASCII = re.compile("[\x7f-\U0010ffff]")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
@@ -73,7 +74,7 @@ def printable_json(document: bytes) -> str:
     >>> printable_json('{"a":"\u202eb"}'.encode())
     '{"a":"\\\\u202eb"}'
     """
-    return "".join(_escaped(c) if _acts(c) else c for c in document.decode())
+    return _BEYOND_ASCII.sub(lambda found: _escaped(found[0]) if _acts(found[0]) else found[0], document.decode())
 
 
 def _acts(character: str) -> bool:
