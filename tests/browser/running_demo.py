@@ -20,7 +20,7 @@ from typing import Any
 import pyotp
 
 from firebreak.cli.processes import free_port
-from tests.flows.stack import crowd
+from tests.support.patience import Patience
 
 ROOT = Path(__file__).parents[2]
 _OURS = ("FIREBREAK_", "PREFECT_", "AZURE_")
@@ -38,16 +38,14 @@ class Demo:
         return (self.home / "said.txt").read_text(errors="replace")
 
     def until(self, pattern: str, *, seconds: float) -> re.Match[str]:
-        """Wait until it has printed what matches; seconds as those of `tests.flows.stack.until`."""
-        left = seconds
-        while left > 0:
-            began = time.monotonic()
+        """Wait until it has printed what matches; `seconds` are those of a free machine."""
+        patience = Patience(seconds)
+        while patience.lasts():
             if found := re.search(pattern, self.said()):
                 return found
             if self.process.poll() is not None:
                 break
             time.sleep(0.2)
-            left -= (time.monotonic() - began) / crowd()
         raise AssertionError(f"The demo did not print {pattern!r}; it ended its output with:\n{self.said()[-1500:]}")
 
     def run_page(self) -> str:

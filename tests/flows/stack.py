@@ -31,6 +31,7 @@ from firebreak.engine import EngineRoom, open_engine_room
 from firebreak.intake.signature import sign
 from firebreak.settings import Settings
 from tasks.registry import load_steps
+from tests.support.patience import Patience, crowd
 
 T = TypeVar("T")
 CODE_SECONDS = 30
@@ -44,21 +45,14 @@ class TimeIsOverError(AssertionError):
 def until(what: str, look: Callable[[], T], *, seconds: float) -> T:
     """Look again and again until the answer is true, and return it.
 
-    `seconds` are those of a machine that has nothing else to do: where five processes want one core, a second is worth a fifth.
+    `seconds` are those of a machine that has nothing else to do.
     """
-    left = seconds
-    while left > 0:
-        began = time.monotonic()
+    patience = Patience(seconds)
+    while patience.lasts():
         if found := look():
             return found
         time.sleep(0.1)
-        left -= (time.monotonic() - began) / crowd()
     raise TimeIsOverError(f"Waited {seconds:.0f} s for: {what}")
-
-
-def crowd() -> float:
-    """How many processes want each core at present; at least 1."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 @dataclass

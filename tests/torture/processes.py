@@ -32,6 +32,7 @@ from azure_simulator.server import Running
 from firebreak.engine import Engine, EngineRoom, open_engine_room
 from tasks.registry import load_steps
 from tests.support.inprocess import settings_for
+from tests.support.patience import Patience
 from tests.torture.scene import Scene
 
 FASTER = 20.0
@@ -81,13 +82,13 @@ def fork(work: Callable[[], None], log: Path) -> int:
 
 
 def end_of(pid: int, seconds: float = _PATIENCE_SECONDS) -> int:
-    """Wait for a child; return its exit code, or minus the signal that ended it.
+    """Wait for a child; return its exit code, or minus the signal that ended it. `seconds` are those of a free machine.
 
     Raises:
         TimeoutError: it did not end; it is killed then.
     """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    patience = Patience(seconds)
+    while patience.lasts():
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
             return os.waitstatus_to_exitcode(status)
