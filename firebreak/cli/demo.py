@@ -102,7 +102,8 @@ def demo(
             forget_services(folder, services)
         if as_json:
             print_json(result)
-        if not headless and result["state"] == "done":
+        rejected = any(gate["state"] == "rejected" for gate in result["gates"])
+        if not headless and result["state"] in ("done", "stopped") and not rejected:
             _linger(processes, services)
     if result["state"] != "done":
         raise typer.Exit(3 if result["state"] == "stopped" else 1)

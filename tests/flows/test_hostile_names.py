@@ -29,7 +29,7 @@ from firebreak.cli.main import main
 from firebreak.engine import Engine, Question, gather
 from firebreak.model.mode import Mode
 from flows.course import respond_to
-from tests.flows.room_in_process import People, PeopleAnswer, alert_bytes, approve_or_skip, engine_room_of
+from tests.flows.room_in_process import Decide, People, PeopleAnswer, alert_bytes, approve_or_skip, engine_room_of
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -87,19 +87,12 @@ def stop_before_deleting(question: Question) -> str:
     return "approve" if question.view.stage == "contain" else "reject"
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(stop_before_deleting, id="stopped"),
-        pytest.param(approve_or_skip, id="whole", marks=pytest.mark.slow),
-    ],
-)
-def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Watched:
+def watch(home: Path, decide: Decide) -> Watched:
+    """Carry out a run against the hostile tenant, with people who decide so."""
     world = build("hostile-names", seed=7, now=NOW)
-    home = tmp_path_factory.mktemp("hostile") / "home"
     with engine_room_of(world, home) as room:
         opened = room.open(alert_bytes(world), place="test", mode=Mode.LIVE, requested_by="intake")
-        watching = Watching(room, People(world), decide=request.param, reason=f"{text(0)} {text(6)}")
+        watching = Watching(room, People(world), decide=decide, reason=f"{text(0)} {text(6)}")
 
         async def course() -> str:
             async with room.connect(opened.incident.id) as clouds:
@@ -112,6 +105,17 @@ def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     for question in watching.asked:
         watching.pages[f"gate {question.view.id} {question.view.ask}"] = question.page
     return Watched(world, home, opened.incident.id, state, watching)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(stop_before_deleting, id="stopped"),
+        pytest.param(approve_or_skip, id="whole", marks=pytest.mark.slow),
+    ],
+)
+def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    return watch(tmp_path_factory.mktemp("hostile") / "home", request.param)
 
 
 class Elements(HTMLParser):
@@ -153,6 +157,17 @@ def _is_plain(identity: str) -> bool:
     return not any(unicodedata.category(letter) in ("Cf", "Cc") for letter in identity)
 
 
+def kept_by_unseen(world: World, left: list[str]) -> set[str]:
+    """Those of the ids that hold what cannot be seen, and those that Azure keeps because one of these refers to them."""
+    kept = {identity for identity in left if not _is_plain(identity)}
+    while True:
+        held = json.dumps([world.resources[identity] for identity in kept], ensure_ascii=False, default=str).lower()
+        more = {identity for identity in left if identity.lower() in held} - kept
+        if not more:
+            return kept
+        kept |= more
+
+
 def test_the_attack_ends_whatever_its_things_are_called(watched: Watched) -> None:
     truth = score(watched.world)
     # No id in Azure holds what cannot be seen: such an id is a trick, left alone, and every page of the plan says so.
@@ -164,7 +179,8 @@ def test_the_attack_ends_whatever_its_things_are_called(watched: Watched) -> Non
     )
     # Never "done" while they run: what people rejected was stopped by them, what could not be asked about goes on against everybody's will.
     assert watched.state == ("stopped" if watched.seen.decide is stop_before_deleting else "failed")
-    assert truth["rogue_deallocated"] or truth["rogue_left"] == []
+    # Stopped, or gone; what stands is what nobody could be asked about, and what that hangs on.
+    assert truth["rogue_deallocated"] or set(truth["rogue_left"]) == kept_by_unseen(watched.world, truth["rogue_left"])
     assert truth["protected_touched"] == []
     assert truth["legitimate_stopped"] == []
 
