@@ -18,6 +18,7 @@ _FILES = {
     "secrets.yml": "Keys, vaults and data that leaves",
     "storage.yml": "Storage",
     "network.yml": "Network",
+    "services.yml": "Services turned against their owner",
     "data.yml": "Destruction and backups",
     "directory.yml": "Directory (Entra audit records)",
     "signins.yml": "Sign-ins (Entra sign-in records)",
@@ -44,7 +45,8 @@ a line. Audit and sign-in records of Entra are read too. No settings, no store, 
    they are told as low.
 3. **Patterns** look at all that one session did: see [what no rule makes](#what-no-rule-makes). A caller, address and client application together are a session.
 4. Where the log reaches back before the week that is looked at, each caller is measured against their own past: what a familiar session does
-   every day is left out or weighs less. Without a past nothing is called new, and only the deed counts.
+   every day is left out or weighs less. Without a past nothing is called new, and only the deed counts; where the past is
+   [thin](attribution.md#a-thin-past), new callers and addresses are told as low.
 5. What Microsoft's own applications do by themselves (`playbooks/detections/first_party.json`) is told as informational and never laid to a person.
 
 ## Add a rule of your own

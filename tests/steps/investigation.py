@@ -17,12 +17,22 @@ from firebreak.model.plan import Limits
 from firebreak.model.playbook import GuardRails, Playbook, Stage
 from tasks.registry import load_steps
 
+IDENTITY_STEPS = (
+    "investigate.tenant_protection",
+    "investigate.directory_changes",
+    "investigate.administrators",
+    "investigate.applications",
+    "investigate.sign_ins",
+    "investigate.identity_risk",
+    "investigate.delegated_access",
+)
 ORDER = (
     "investigate.subscription",
     "investigate.alerts",
     "investigate.inventory",
     "investigate.activity_log",
     "investigate.access",
+    *IDENTITY_STEPS,
     "investigate.spend",
     "investigate.unattached_disks",
     "investigate.quota",
