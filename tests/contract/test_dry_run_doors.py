@@ -6,6 +6,7 @@ the clients' channels, the steps' own actions; a new SDK version or step brings 
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 from collections.abc import AsyncIterator, Callable
@@ -138,7 +139,7 @@ async def test_a_step_in_a_dry_run_reaches_azure_with_reads_alone(dry: DryRun, p
         assert len(dry.world.requests) > asked, "the step asked nothing: nothing was tried beside it"
     if loaded.plan is not None:
         await own_actions(dry, loaded, case)
-    for door in (raw_requests, channels, hands, redirects):
+    for door in (raw_requests, channels, hands, operations, redirects):
         await door(dry)
     assert dry.writes() == []
 
@@ -236,6 +237,25 @@ async def channels(dry: DryRun) -> None:
             ("GET", {"X-HTTP-Method-Override": "DELETE"}),
         ):
             await refused(channel.send(Call(method, f"{dry.base}/graph/v1.0/users/u", dict(headers), is_read=True)))
+
+
+async def operations(dry: DryRun) -> None:
+    """What follows an operation asks with GET alone, whatever address it was given for it, and is not sent on into a write."""
+    dry.app.to = f"{dry.base}{dry.machine}/deallocate?api-version=2026-04-01"
+    own, version = (
+        f"{dry.base}{dry.subscription}/providers/Microsoft.Compute/locations/westeurope/operations/x",
+        "2026-04-01",
+    )
+    before = len(dry.world.requests)
+    for link in (f"{own}?api-version={version}", f"{dry.base}{dry.machine}/deallocate?api-version={version}"):
+        with contextlib.suppress(ResponseError):  # there is no such operation
+            await dry.connection.hands.arm.operation(link)
+    assert [row.method for row in dry.world.requests[before:]] == ["GET", "GET"]
+    for status in ("302", "307", "308"):
+        with pytest.raises(ResponseError):
+            await dry.connection.hands.arm.operation(f"{own}?api-version={version}&redirect={status}")
+    assert len(dry.world.requests) == before + 2
+    dry.app.to = ""
 
 
 async def redirects(dry: DryRun) -> None:
