@@ -23,6 +23,8 @@ from firebreak.report.story import story
 from firebreak.report.words import counted, terms_in
 
 _MOST = 15  # what is shown before the fold
+_REASONS = 4  # of a judgement, the weightiest
+_FINDING_REASONS = 3
 _FOLDED = 200  # and behind it; the report and the tables have all
 _ORDER = {severity: number for number, severity in enumerate(reversed(list(Severity)))}
 
@@ -46,7 +48,7 @@ def case_page(dossier: Dossier) -> str:
     lines += _graph(found, done)
     lines += _spend(dossier)
     if found:
-        lines += _actors(found)
+        lines += _actors(found, dossier.incident.id)
         lines += _resources(found, dossier.burn_before)
     lines += _quota(dossier)
     lines += _findings(dossier.findings)
@@ -159,11 +161,22 @@ def top_drivers(spend: SpendFacts, most: int = 2) -> list[SpendDriver]:
 
 
 def _proof(judgement: Judgement) -> str:
-    events = [event for reason in judgement.reasons for event in reason.event_ids]
-    return "; ".join(f"{r.points:+d} {markdown(r.text, 160)}" for r in judgement.reasons[:4]) + _events(events)
+    """The weightiest reasons, each with the events that prove it, and what the others add up to."""
+    shown = [f"{r.points:+d} {markdown(r.text, 160)}{_events(r.event_ids)}" for r in judgement.reasons[:_REASONS]]
+    rest = judgement.reasons[_REASONS:]
+    if rest:
+        shown.append(f"{counted(len(rest), 'more reason')}, {sum(r.points for r in rest):+d} together")
+    return "; ".join(shown)
 
 
-def _actors(found: Attribution) -> list[str]:
+def _all_reasons(incident: str, judged: Iterable[Judgement]) -> list[str]:
+    """Where to read the reasons that the page leaves out; nothing where it leaves out none."""
+    if not any(len(one.reasons) > _REASONS for one in judged):
+        return []
+    return [f"All reasons, each with its events: `firebreak incidents report {incident} --format html`.", ""]
+
+
+def _actors(found: Attribution, incident: str) -> list[str]:
     suspicious = [j for j in found.actors if j.cls is not Class.LEGITIMATE]
     if not suspicious:
         return []
@@ -171,7 +184,7 @@ def _actors(found: Attribution) -> list[str]:
     for j in suspicious:
         place = f" at {markdown(j.address, 60)}" if j.address else ""
         lines.append(f"- **{markdown(j.id, 80)}**{place}, {j.cls} ({j.score} points): {_proof(j)}")
-    return ["### Who, and why we think so", "", *_folded(lines, "sessions")]
+    return ["### Who, and why we think so", "", *_all_reasons(incident, suspicious), *_folded(lines, "sessions")]
 
 
 def _resources(found: Attribution, burn: BurnRate | None) -> list[str]:
@@ -227,7 +240,10 @@ def _findings(findings: Sequence[Finding]) -> list[str]:
 
 
 def _finding(f: Finding) -> str:
-    reasons = "; ".join(markdown(r, 140) for r in f.reasons[:3])
+    told = [markdown(r, 140) for r in f.reasons[:_FINDING_REASONS]]
+    if len(f.reasons) > _FINDING_REASONS:
+        told.append(f"{len(f.reasons) - _FINDING_REASONS} more in the report")
+    reasons = "; ".join(told)
     who = " at ".join(markdown(x, 60) for x in (f.actor, f.address) if x)
     techniques = f" {', '.join(f.techniques)}" if f.techniques else ""
     return f"- **{f.severity}: {markdown(f.title)}**{f', {who}' if who else ''}: {reasons}{techniques}{_events(f.event_ids)}"

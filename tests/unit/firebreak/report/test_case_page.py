@@ -6,6 +6,7 @@ from decimal import Decimal
 from firebreak.model.facts import Attribution, BurnRate, Class, Judgement, Reason, SpendFacts, SpendSeries
 from firebreak.report.case_page import case_page
 from firebreak.report.dossier import Dossier
+from firebreak.report.html import report_html
 from tests.unit.firebreak.execution.builders import NOON, machine_id, make_incident, make_playbook
 
 MADE = Reason(45, "Made by https://evil.example | at 203.0.113.147: an attacker's session.", ("event-1",))
@@ -52,6 +53,20 @@ def test_tables_are_two_short_columns_and_reasons_stand_in_lists() -> None:
     page = case_page(dossier())
     assert all(line.count("|") == 3 for line in page.splitlines() if line.startswith("|"))
     assert "an hour**, made by &lt;b&gt;mallory&lt;/b&gt;: +45 Made by" in page
+
+
+def test_each_reason_has_its_own_events_and_those_left_out_are_counted_and_can_be_found() -> None:
+    reasons = tuple(Reason(points, f"Reason {points}.", (f"event-{points}",)) for points in (35, 30, 25, 20, 10, -15))
+    who = Judgement(id="mallory@example.com", cls=Class.ATTACKER, score=105, reasons=reasons)
+    page = case_page(dossier(attribution=Attribution(actors=(who,), verdict="fraud")))
+    line = next(line for line in page.splitlines() if "attacker (105 points)" in line)
+    for points in (35, 30, 25, 20):
+        assert f"+{points} Reason {points}. \\[event event-{points}\\]" in line
+    assert line.endswith("; 2 more reasons, -5 together")
+    assert f"`firebreak incidents report {make_incident().id} --format html`" in page
+    html = report_html(dossier(attribution=Attribution(actors=(who,), verdict="fraud")))
+    assert all(f"{points:+d} Reason {points}." in html for points in (35, 30, 25, 20, 10, -15))
+    assert "firebreak incidents report" not in case_page(dossier())
 
 
 def test_hostile_text_makes_no_link_and_no_markup() -> None:
