@@ -25,6 +25,7 @@ from flows.start import start_run
 LOG = logging.getLogger("firebreak.intake")
 _AT_ONCE = 8
 _LOOK_SECONDS = 1.0
+_QUIET_SECONDS, _MOST_PAUSES = 0.1, 50
 
 
 @dataclass(frozen=True)
@@ -63,21 +64,21 @@ class Deliveries:
         self.inbox = Inbox(room.store)
         self._room, self._read = room, read
         self._arrived: list[tuple[str, bytes, asyncio.Future[Taken]]] = []
-        self._turn = asyncio.Lock()
+        self._keeping: asyncio.Task[None] | None = None
+        self._last_came = float("-inf")
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._under_way: dict[str, asyncio.Task[Result]] = {}
         self._wake = asyncio.Event()
         self._background: asyncio.Task[None] | None = None
 
     async def take(self, channel: str, body: bytes) -> Taken:
-        """Keep a delivery; it is on the disk when this returns. Whoever comes first commits for all who wait."""
-        future: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
+        """Keep a delivery; it is on the disk when this returns. What comes while a transaction is under way shares the next."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Taken] = loop.create_future()
         self._arrived.append((channel, body, future))
-        async with self._turn:
-            batch, self._arrived = self._arrived, []
-            if batch:
-                # Others wait for it too: it goes on when this one goes away.
-                await asyncio.shield(asyncio.create_task(self._commit(batch)))
+        self._last_came = loop.time()
+        if self._keeping is None or self._keeping.done():
+            self._keeping = asyncio.create_task(self._keep())
         return await future
 
     async def process(self, delivery: str) -> Result:
@@ -100,10 +101,15 @@ class Deliveries:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks = [task for task in (self._background, *self._under_way.values()) if task]
+        tasks = [task for task in (self._background, self._keeping, *self._under_way.values()) if task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        while self._arrived:
+            batch, self._arrived = self._arrived, []
+            await self._commit(batch)
 
     async def _commit(self, batch: list[tuple[str, bytes, asyncio.Future[Taken]]]) -> None:
         waiting = [future for _, _, future in batch]
@@ -125,8 +131,10 @@ class Deliveries:
             try:
                 due = await asyncio.to_thread(self.inbox.due, self._room.store.clock())
                 self._wake.clear()
-                # Nothing here raises: each ends with a result.
-                await asyncio.gather(*(self.process(one) for one in due))
+                for start in range(0, len(due), _AT_ONCE):
+                    await self._calm()
+                    # Nothing here raises: each ends with a result.
+                    await asyncio.gather(*(self.process(one) for one in due[start : start + _AT_ONCE]))
                 if due:
                     continue
             except Exception:  # the database may be away for a while; what waits is still there afterwards
@@ -135,6 +143,13 @@ class Deliveries:
                 await asyncio.wait_for(self._wake.wait(), _LOOK_SECONDS)
             except TimeoutError:
                 continue
+
+    async def _calm(self) -> None:
+        """Let a burst be kept and answered before the processor is spent on what is kept already; not for ever."""
+        for _ in range(_MOST_PAUSES):
+            if asyncio.get_running_loop().time() - self._last_came >= _QUIET_SECONDS:
+                return
+            await asyncio.sleep(_QUIET_SECONDS)
 
     async def _process(self, identity: str) -> Result:
         async with self._slots:

@@ -130,6 +130,25 @@ async def test_many_deliveries_at_once_open_one_incident_and_start_one_run(
     assert sorted(kinds) == ["alert.joined"] * 3 + ["incident.opened"]
 
 
+async def test_what_comes_at_once_shares_few_transactions(room: EngineRoom, started: list[str]) -> None:
+    deliveries, batches = Deliveries(room, read), []
+    take = deliveries.inbox.take
+
+    def counted(arrived: list[tuple[str, bytes]]) -> list[Any]:
+        batches.append(len(arrived))
+        return take(arrived)
+
+    deliveries.inbox.take = counted  # type: ignore[method-assign,assignment]
+
+    async def sender(number: int) -> None:
+        for count in range(10):
+            await deliveries.take("alerts", alert(f"{number}-{count}"))
+
+    await asyncio.gather(*(sender(number) for number in range(32)))
+    assert sum(batches) == 320
+    assert len(batches) <= 25
+
+
 async def test_what_a_process_left_when_it_died_is_processed_by_the_next(room: EngineRoom, started: list[str]) -> None:
     Inbox(room.store).take([("alerts", alert("a")), ("alerts", b"no alert"), ("alerts", alert("b", TWO))])
     async with Deliveries(room, read) as deliveries:
