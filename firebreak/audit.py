@@ -207,6 +207,24 @@ def verify_bytes(content: bytes, place: str, public_key: VerifyingKey | None = N
     )
 
 
+def chained(incident: str, entries: Iterable[tuple[str, str, str, Mapping[str, Any]]]) -> bytes:
+    """Return an unsigned chain of its own as JSON lines: of entries (`at` as a record has it, kind, who, data), in their order.
+
+    Raises:
+        TypeError: data holds a float.
+    """
+    records: list[AuditRecord] = []
+    for at, kind, who, data in entries:
+        previous = records[-1].hash if records else _genesis(incident)
+        records.append(_sealed(len(records) + 1, at, incident, Entry(kind=kind, who=who, data=data), previous))
+    head, at = (
+        (records[-1].hash, records[-1].at) if records else (_genesis(incident), _text(datetime.min.replace(tzinfo=UTC)))
+    )
+    return b"".join(
+        canonical_bytes(record) + b"\n" for record in [*records, _end(incident, len(records), head, at, None)]
+    )
+
+
 def _check_signature(end: AuditRecord, records: int, public_key: VerifyingKey, place: str) -> None:
     hint = "Without --public-key only the chain is checked, which whoever controlled the host could have written anew."
     signature, claimed = end.data.get("signature"), end.data.get("key")

@@ -132,7 +132,7 @@ def contents_of(
     for kept in {d for entry in manifest for d in (entry.digest, entry.request) if d}:
         files[evidence_file(kept)] = evidence.get(kept)
     document = msgspec.structs.replace(document, checksum=checksum_of(msgspec.to_builtins(document)))
-    files[INCIDENT] = _yaml(document)
+    files[INCIDENT] = to_yaml(document)
     if key is not None:
         signature = SignatureFile(key=key.public.fingerprint, signature=key.sign(statement(files[INCIDENT])))
         files[SIGNATURE] = canonical_bytes(signature) + b"\n"
@@ -179,7 +179,8 @@ def _rounds(values: Mapping[str, Any]) -> tuple[RoundPart, ...]:
     return tuple(sorted(found, key=lambda part: part.round))
 
 
-def _yaml(document: IncidentFile) -> bytes:
+def to_yaml(document: msgspec.Struct) -> bytes:
+    """A document as YAML of plain values, in the order of its fields."""
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = False
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]

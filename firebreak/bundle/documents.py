@@ -96,6 +96,17 @@ class AuditPart(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
 
 
+class Derived(msgspec.Struct, frozen=True, kw_only=True):
+    """The bundle was made from another one: `how` (redacted), by which version, what was replaced by kind and number of different things.
+    `same_plans`: whether a replay of both gave the same plans up to the pseudonyms; null: not tried.
+    """
+
+    how: str
+    engine_version: str
+    replaced: dict[str, int] = {}
+    same_plans: bool | None = None
+
+
 class IncidentFile(msgspec.Struct, frozen=True, kw_only=True):
     """incident.yaml. `files` has the SHA-256 of every file but itself, the signature, and the bodies below evidence/, which are named by theirs.
 
@@ -114,6 +125,7 @@ class IncidentFile(msgspec.Struct, frozen=True, kw_only=True):
     redactions: tuple[Redaction, ...] = ()
     audit: AuditPart
     files: dict[str, str]
+    derived: Derived | None = None
     checksum: str = ""
 
 

@@ -6,7 +6,7 @@ import typer
 from rich.markdown import Markdown
 from rich.table import Column, Table
 
-from firebreak.cli import record
+from firebreak.cli import record, redact
 from firebreak.cli import todo as people
 from firebreak.cli.output import Json, print_json, safe, stdout
 from firebreak.cli.rooms import dossier_of, engine_room
@@ -15,7 +15,7 @@ from firebreak.report.dossier import money, run_json
 from firebreak.report.markdown import report_markdown
 
 app = typer.Typer(
-    help="What happened and what is left to people: list, show, report, todo, confirm, export, verify.",
+    help="What happened and what is left to people: list, show, report, todo, confirm, export, redact, verify.",
     no_args_is_help=True,
 )
 
@@ -118,4 +118,5 @@ app.command("todo")(people.todo)
 app.command("confirm")(people.confirm)
 app.command("verify")(record.verify)
 app.command("export")(record.export)
+app.command("redact")(redact.redact)
 app.command("public-key")(record.public_key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from pathlib import Path
 
 import typer
@@ -11,6 +12,7 @@ from firebreak.audit import VerifiedChain
 from firebreak.audit import verify as verify_audit
 from firebreak.bundle import contents_of, open_bundle, write_bundle
 from firebreak.bundle.read import read_expected
+from firebreak.cli import redact
 from firebreak.cli.output import Json, print_json, safe, stdout
 from firebreak.cli.rooms import engine_room
 from firebreak.clients import reveal
@@ -37,6 +39,11 @@ def export(
     out: Path = typer.Option(..., help="A folder that does not exist yet, or a file that ends in .zip."),
     expected: Path | None = typer.Option(None, help="An expected.yaml with the ground truth, to put into the bundle."),
     force: bool = typer.Option(False, "--force", help="Replace a zip that is there."),
+    redacted: bool = typer.Option(
+        False, "--redact", help="With pseudonyms, to be shared; see incidents redact. Not signed."
+    ),
+    key_file: Path | None = redact.KEY_FILE,
+    mapping: Path | None = redact.MAPPING,
     as_json: bool = Json,
 ) -> None:
     """Write the incident bundle: alert, raw evidence, plans, decisions and audit log, readable without Firebreak.
@@ -50,6 +57,13 @@ def export(
         read_expected(truth, str(expected))
     with engine_room(settings) as room:
         files = contents_of(room.store, room.evidence, room.audit, incident, key=key, expected=truth)
+    if redacted:
+        with tempfile.TemporaryDirectory(prefix="firebreak-export-") as folder:
+            plain = write_bundle(files, Path(folder) / "plain")
+            with open_bundle(plain) as bundle:
+                told = redact.write_redacted(bundle, out, key_file=key_file, mapping=mapping, force=force)
+        redact.tell(told, as_json=as_json)
+        return
     written = write_bundle(files, out, replace=force)
     with open_bundle(written) as bundle:
         chain = bundle.verify(key.public if key else None)

@@ -53,14 +53,19 @@ def open_incident(
     alert: Alert, *, playbook: str, mode: Mode, now: datetime, requested_by: str, number: int = 1
 ) -> Incident:
     """Return the incident of an alert. The same alert always gives the same case; `number` tells dry runs of it apart."""
-    seed = f"{alert.customer_tenant_id}:{alert.subscription_id}:{alert.id}".lower()
-    case = "INC-" + hashlib.sha256(seed.encode()).hexdigest()[:8]
+    case = case_of(alert.customer_tenant_id, alert.subscription_id, alert.id)
     suffix = (
         "" if mode is Mode.LIVE else f"-{'dry' if mode is Mode.DRY_RUN else 'replay'}{number if number > 1 else ''}"
     )
     return Incident(
         id=case + suffix, case=case, alert=alert, playbook=playbook, mode=mode, opened_at=now, requested_by=requested_by
     )
+
+
+def case_of(customer_tenant_id: str, subscription_id: str, alert_id: str) -> str:
+    """Return the id of the case of an alert."""
+    seed = f"{customer_tenant_id}:{subscription_id}:{alert_id}".lower()
+    return "INC-" + hashlib.sha256(seed.encode()).hexdigest()[:8]
 
 
 def _object(raw: bytes, place: str) -> dict[str, Any]:
