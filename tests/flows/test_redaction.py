@@ -27,35 +27,40 @@ from tests.support.recorded import files_in
 pytestmark = pytest.mark.timeout(1200)
 
 LIBRARY = Path(__file__).parent.parent.parent / "incidents"
-QUICK = "public-recorded-estate"
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
 IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
 MAIL = re.compile(r"[\w.+-]+(?:#ext#)?@[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
 TOKEN = re.compile(rf"{GUID.pattern}|{IPV4.pattern}(?:/\d+)?|(?:[0-9a-f]{{0,4}}:){{2,7}}[0-9a-f]{{0,4}}|[^\W_]+", re.I)
 BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-ALL = pytest.mark.parametrize(
-    "name",
-    [
-        p.stem if p.stem == QUICK else pytest.param(p.stem, marks=pytest.mark.slow)
-        for p in sorted(LIBRARY.glob("*.zip"))
-    ],
-)
-Firebreak = Callable[..., tuple[int, dict[str, Any]]]
+ALL = pytest.mark.parametrize("name", sorted(path.stem for path in LIBRARY.glob("*.zip")))
 
 
-@pytest.fixture
-def firebreak(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Firebreak:
-    def run(*words: str | Path) -> tuple[int, dict[str, Any]]:
-        monkeypatch.setattr(sys, "argv", ["firebreak", *map(str, words), "--json"])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), json.loads(capsys.readouterr().out)
+@pytest.mark.slow
+def test_the_command_reports_and_the_owner_keeps_key_and_mapping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = LIBRARY / "public-recorded-estate.zip", tmp_path / "shared.zip"
+    key, mapping = tmp_path / "key", tmp_path / "who.json"
+    words = ["firebreak", "incidents", "redact", str(source), "--out", str(out), "--key-file", str(key)]
+    monkeypatch.setattr(sys, "argv", [*words, "--mapping", str(mapping), "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = json.loads(capsys.readouterr().out)
+    assert (ended.value.code or 0, told["same_plans"], told["differs"]) == (0, True, [])
+    assert min(told["replaced"]["words"], told["replaced"]["ids"]) > 0
+    assert {path.stat().st_mode & 0o077 for path in (key, mapping)} == {0}
+    table = json.loads(mapping.read_bytes())
+    with open_bundle(out) as shared, open_bundle(source) as original:
+        assert table[shared.incident.subscription_id] == original.incident.subscription_id
+    key.write_text("c0ffee")
+    monkeypatch.setattr(sys, "argv", [*words, "--force", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, "3 bytes" in capsys.readouterr().out) == (1, True)
 
-    return run
 
-
+@pytest.mark.slow
 @ALL
 def test_a_redacted_bundle_gives_the_same_plans_and_holds_no_name(name: str, tmp_path: Path) -> None:
     original = LIBRARY / f"{name}.zip"
