@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -60,6 +61,11 @@ class Intake:
             try:
                 self._pace.check(f"{channel} {peer(request)}")
                 answer = await open_to(request)
+            except SQLAlchemyError:
+                LOG.exception("The store cannot be used; %s is to be delivered again.", channel)
+                answer = RefusedError(
+                    503, "The delivery cannot be kept now.", hint="Come again.", retry_after=10
+                ).answer()
             except RefusedError as refused:
                 LOG.warning(
                     "%s from %s is refused (%d): %s", channel, peer(request), refused.status, plain(refused.reason)

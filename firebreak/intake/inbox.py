@@ -146,7 +146,7 @@ class Inbox:
             return {(channel, state): number for channel, state, number in tx.execute(wanted)}
 
     def _change(self, delivery: str, *, reason: str, **values: object) -> None:
-        said = without_secrets(reason)[:_LONGEST_REASON]
+        said = without_secrets(reason).replace("\0", "\N{REPLACEMENT CHARACTER}")[:_LONGEST_REASON]
         with self._store.write() as tx:
             # What was done stays done, whoever comes late.
             tx.execute(

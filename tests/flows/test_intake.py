@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,3 +95,44 @@ async def test_without_a_prefect_server_the_alert_is_kept_and_to_be_delivered_ag
     with open_engine_room(settings, load_steps()) as room:
         digest = room.store.incidents.get(incidents(settings)[0]).alert.raw_digest
         assert room.evidence.get(digest) == BODY
+
+
+async def test_what_cannot_be_kept_is_to_be_delivered_again(settings: Settings) -> None:
+    incidents(settings)  # makes the store
+    app = application(settings)
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+    ):
+        with sqlite3.connect(settings.home / "firebreak.db") as store:
+            store.execute("ALTER TABLE deliveries RENAME TO gone")
+        headers = sign(settings.intake_secret(), BODY, int(time.time()))
+        answer = await client.post("/alerts", content=BODY, headers=headers)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+        assert "no such table" not in answer.text
+        with sqlite3.connect(settings.home / "firebreak.db") as store:
+            store.execute("ALTER TABLE gone RENAME TO deliveries")
+        answer = await client.post("/alerts", content=BODY, headers=headers)
+        assert "127.0.0.1:9" in answer.json()["error"]  # kept; only Prefect is not there
+
+
+async def test_health_and_metrics_tell_what_waits(settings: Settings) -> None:
+    app = application(settings)
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+    ):
+        await client.post("/alerts", content=b"{}", headers=sign(settings.intake_secret(), b"{}", int(time.time())))
+        await client.post("/alerts", content=BODY, headers=sign(settings.intake_secret(), BODY, int(time.time())))
+        await client.post("/alerts", content=BODY)
+        health = (await client.get("/health")).json()
+        lines = (await client.get("/metrics")).text.splitlines()
+    assert (health["status"], health["waiting"]) == ("ok", 1)
+    assert health["oldest_waiting_seconds"] >= 0
+    assert 'firebreak_intake_deliveries{channel="alerts",result="kept"} 1.0' in lines
+    assert 'firebreak_intake_deliveries{channel="alerts",result="waiting"} 1.0' in lines
+    for status in ("401", "422", "503"):
+        assert f'firebreak_intake_requests_total{{channel="alerts",status="{status}"}} 1.0' in lines
+    assert any(line.startswith("firebreak_intake_oldest_waiting_seconds ") for line in lines)
