@@ -82,11 +82,11 @@ class PublicFiles:
         """
         where = f"{self._instead}{urlsplit(url).path}" if self._instead else url
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=SECONDS)
             connector = aiohttp.TCPConnector(ssl=self._context, resolver=self._guard, limit=4, force_close=True)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False)
+            self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
         try:
-            async with self._session.get(where, allow_redirects=False) as answer:
+            timeout = aiohttp.ClientTimeout(total=SECONDS)
+            async with self._session.get(where, allow_redirects=False, timeout=timeout) as answer:
                 if answer.status != 200:
                     raise RejectedError(f"{url} answered {answer.status}.", status=answer.status)
                 content = b""

@@ -29,7 +29,7 @@ Build = Callable[[Installation], tuple[bytes, Headers]]
 
 @dataclass(frozen=True)
 class Bad:
-    """One case. `kept` is the state of the kept delivery, "" when nothing is kept."""
+    """One case. `kept` is the state of the kept delivery, "" when nothing is kept; `fetched_within` the seconds for its certificate, if others."""
 
     name: str
     build: Build
@@ -37,6 +37,7 @@ class Bad:
     reason: str
     kept: str = ""
     path: str = HOOK
+    fetched_within: float = 0
 
 
 class Certificates:
@@ -226,7 +227,7 @@ PARTNER_CENTER: Sequence[Bad] = (
     Bad("certificate is a key", _url(f"{BLOB}/key.cer"), 401, "is no certificate"),
     Bad("certificate is cut off", _url(f"{BLOB}/half.cer"), 401, "is no certificate"),
     Bad("certificate is huge", _url(f"{BLOB}/huge.cer"), 401, "no certificate at"),
-    Bad("certificate does not come", _url(f"{BLOB}/slow.cer"), 503, "cannot be fetched"),
+    Bad("certificate does not come", _url(f"{BLOB}/slow.cer"), 503, "cannot be fetched", fetched_within=0.5),
     Bad("certificate has ended", _signed_by("expired"), 401, "does not chain"),
     Bad("certificate has not begun", _signed_by("early"), 401, "does not chain"),
     Bad("certificate of another root", _signed_by("foreign"), 401, "does not chain"),

@@ -24,6 +24,7 @@ from azure_simulator.world import World
 from firebreak.engine import EngineRoom, open_engine_room
 from firebreak.intake.inbox import WAITING, Delivery, Inbox
 from firebreak.settings import PREFIX, Settings
+from firebreak.store import Store
 from tasks.registry import load_steps
 
 CUSTOMER = "22222222-2222-4222-8222-222222222222"
@@ -38,6 +39,7 @@ class Installation:
     environment: dict[str, str] = field(default_factory=dict)
     address: str = ""
     started: list[str] = field(default_factory=list)
+    store: Store | None = None
 
     @property
     def subscription(self) -> str:
@@ -61,31 +63,34 @@ class Installation:
         with open_engine_room(self.settings, load_steps()) as room:
             yield room
 
+    @property
+    def inbox(self) -> Inbox:
+        assert self.store is not None
+        return Inbox(self.store)
+
     def deliveries(self) -> list[Delivery]:
-        with self.room() as room:
-            return Inbox(room.store).newest(limit=10_000)
+        return self.inbox.newest(limit=10_000)
 
     def delivery(self, identity: str) -> Delivery:
-        with self.room() as room:
-            found = Inbox(room.store).get(identity)
+        found = self.inbox.get(identity)
         assert found is not None
         return found
 
-    def settled(self, identity: str, *, seconds: float = 20) -> Delivery:
-        """The delivery as soon as it waits no longer."""
+    def until(self, identity: str, holds: Callable[[Delivery], bool], *, seconds: float = 60) -> Delivery:
+        """The delivery as soon as this holds of it."""
         deadline = time.monotonic() + seconds
-        with self.room() as room:
-            while True:
-                found = Inbox(room.store).get(identity)
-                assert found is not None
-                if found.state != WAITING:
-                    return found
-                assert time.monotonic() < deadline, f"still waits: {found.reason}"
-                time.sleep(0.02)
+        while not holds(found := self.delivery(identity)):
+            assert time.monotonic() < deadline, f"{found.state}: {found.reason}"
+            time.sleep(0.02)
+        return found
+
+    def settled(self, identity: str) -> Delivery:
+        """The delivery as soon as it waits no longer."""
+        return self.until(identity, lambda one: one.state != WAITING)
 
     def incidents(self) -> list[str]:
-        with self.room() as room:
-            return [row.incident.id for row in room.store.incidents.list()]
+        assert self.store is not None
+        return [row.incident.id for row in self.store.incidents.list()]
 
 
 def alert(world: World, identity: str, subscription: str, **more: Any) -> dict[str, Any]:
@@ -119,7 +124,8 @@ def installation(folder: Path, *, around: Callable[[Any], Any] | None = None, **
         line = announcement.write(world, folder / "azure", server.ca_bundle)
         settings = Settings.load(home=folder / "home", **_nested(line["env"], intake))
         environment = {**line["env"], "FIREBREAK_HOME": str(settings.home)}
-        yield Installation(world, settings, environment)
+        with Store.open(settings.database_url) as store:
+            yield Installation(world, settings, environment, store=store)
 
 
 def _nested(env: Mapping[str, str], intake: Mapping[str, Any]) -> dict[str, Any]:
