@@ -98,7 +98,8 @@ class History:
         """What the log knows of a caller, or without one of the subscription, for people to read."""
         if caller and self.operations_of(caller):
             return f"the log has {self.operations_of(caller)} operations of this caller, on {self.days_of(caller)} days before the window"
-        return f"the log has {sum(self._callers.values())} operations on {self.active_days} days before the window, by {len(self._callers)} callers"
+        people = f"{len(self._callers)} caller{'s' if len(self._callers) != 1 else ''}"
+        return f"the log has {sum(self._callers.values())} operations on {self.active_days} days before the window, by {people}"
 
     def not_seen_doing(self, caller: str, name: str) -> bool:
         """Whether the log shows other things of an established caller before the window, but never this operation."""

@@ -27,7 +27,7 @@ def propose(
 ) -> tuple[str, tuple[str, ...]]:
     """Return the verdict and its reasons. A machine that mines but was made by a familiar session stays open: the log cannot see inside.
 
-    Where the log's past is thin that stands with the reasons, for then what is new to it says little.
+    Where the log's past is thin that stands first, for a gate shows but the first few: then what is new to it says little.
     """
     thin = [] if history.is_dense else [f"Against: the past is thin: {history.how_thin()}; what is new says little."]
     attackers = actors.attackers
@@ -48,15 +48,15 @@ def propose(
         silent = f", and they gave roles to {brought_in} principals that have not acted yet" if brought_in else ""
         reasons.append(f"For: {len(theirs)} resources are theirs{silent}.")
         against = _speaks_against(attackers, named, resources)
-        return FRAUD, (*reasons, *thin, *(f"Against: {text}" for text in against))
+        return FRAUD, (*thin, *reasons, *(f"Against: {text}" for text in against))
     subjects = named or [
         judgement for judgement in resources if judgement.created_at and judgement.created_at >= activity.window_start
     ]
     doubts = _doubts(alert, activity, subjects, bool(odd))
     calm = [f"For legitimate: {text}" for text in _calm(actors, subjects)]
     if subjects and not doubts:
-        return LEGITIMATE, (*calm, *thin)
-    reasons = [*calm, *thin, *(f"Against deciding: {text}" for text in doubts)]
+        return LEGITIMATE, (*thin, *calm)
+    reasons = [*thin, *calm, *(f"Against deciding: {text}" for text in doubts)]
     if not subjects:
         reasons.append("Against deciding: neither the alert nor the log names anything that was made in the window.")
     return OPEN, tuple(reasons)

@@ -66,7 +66,8 @@ def test_a_thin_past_accuses_nobody_who_is_innocent(scenario: str, one_in: int, 
     for seed in (1, 2, 3):
         done = trial(scenario, seed, one_in, without_identities)
         assert done.score.counts.get("wrong", 0) == done.score.counts.get("accused", 0) == 0, done.score.failures
-        if scenario != "false-alarm" and not without_identities:
+        # A hijacked pipeline at its own address is known by its past alone: without one it stays unknown.
+        if scenario not in ("false-alarm", "insider-automation") and not without_identities:
             assert done.score.counts["found"] >= 0.98 * done.score.counts["attackers"], done.score.failures
 
 
