@@ -69,13 +69,28 @@ def matcher(value: Any) -> Callable[[str], bool]:
 
 
 class Like:
-    """Texts with `*` before or behind them or both, which is what most rules ask for. A pattern would cost far more."""
+    """Texts with `*` before, between or behind them, which is what most rules ask for. A pattern would cost far more.
 
-    def __init__(self, begins: Iterable[str] = (), holds: Iterable[str] = (), ends: Iterable[str] = ()) -> None:
+    `orders` are texts that follow each other: the first begins, the last ends; either may be empty.
+    """
+
+    def __init__(
+        self,
+        begins: Iterable[str] = (),
+        holds: Iterable[str] = (),
+        ends: Iterable[str] = (),
+        orders: Iterable[Sequence[str]] = (),
+    ) -> None:
         self._begins, self._holds, self._ends = tuple(begins), tuple(holds), tuple(ends)
+        self._orders = tuple(orders)
 
     def __or__(self, other: Like) -> Like:
-        return Like(self._begins + other._begins, self._holds + other._holds, self._ends + other._ends)
+        return Like(
+            self._begins + other._begins,
+            self._holds + other._holds,
+            self._ends + other._ends,
+            self._orders + other._orders,
+        )
 
     def test(self, found: str) -> bool:
         lowered = found.lower()
@@ -83,7 +98,22 @@ class Like:
             lowered.startswith(self._begins)
             or lowered.endswith(self._ends)
             or any(wanted in lowered for wanted in self._holds)
+            or any(_follow(wanted, lowered) for wanted in self._orders)
         )
+
+
+def _follow(wanted: Sequence[str], found: str) -> bool:
+    """Whether a text begins with the first, ends with the last and has the others in between, in order and apart."""
+    first, *between, last = wanted
+    if not (found.startswith(first) and found.endswith(last)):
+        return False
+    at = len(first)
+    for text in between:
+        at = found.find(text, at)
+        if at < 0:
+            return False
+        at += len(text)
+    return at + len(last) <= len(found)
 
 
 def likeness(value: Any) -> Like | None:
@@ -98,7 +128,15 @@ def likeness(value: Any) -> Like | None:
             return Like(ends=[text.lower()])
         case (str(text), last) if last is many:
             return Like(begins=[text.lower()])
-    return None
+    if many not in value.s or not all(part is many or isinstance(part, str) for part in value.s):
+        return None
+    texts = [""]
+    for part in value.s:
+        if part is many:
+            texts.append("")
+        else:
+            texts[-1] += str(part).lower()
+    return Like(orders=[texts])
 
 
 def _as_pattern(part: Any) -> str:

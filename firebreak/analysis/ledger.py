@@ -193,11 +193,11 @@ class Ledger:
         for bond, rows in waiting.items():
             if len(rows) > 1:
                 rows.sort()
-                _, _, ids, kinds, _, _, resources = zip(*rows, strict=True)
+                kinds = tuple([row[3] for row in rows])
                 of_one = alike.get(kinds)
                 if of_one is None:
                     of_one = self._of_one(kinds)
-                if not of_one or resources.count(resources[0]) < len(rows) or len(set(ids)) < len(rows):
+                if not of_one or len({row[2] for row in rows}) < len(rows) or len({row[6] for row in rows}) > 1:
                     apart = self._apart_by_operation(rows)
                     operations += apart
                     bonds += [bond] * len(apart)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sigma.types import SigmaString
 
+from firebreak.analysis.conditions import likeness
 from firebreak.analysis.ruleset import RuleSet, rules_with, shipped_rules
 from firebreak.analysis.sigma import read_rules
 from firebreak.errors import ContentError
@@ -109,3 +114,14 @@ def test_the_coverage_names_what_an_activity_log_never_holds() -> None:
     assert "Azure Device or Configuration Modified or Deleted" in coverage["not_in_activity_log"]
     assert "Second factor of a user turned off" in coverage["not_in_activity_log"]
     assert "Role granted" not in coverage["not_in_activity_log"]
+
+
+@given(
+    pattern=st.text("ab*", min_size=1, max_size=7).filter(lambda text: "*" in text),
+    text=st.text("abAB\n", max_size=8),
+)
+def test_a_star_stands_for_any_letters_as_a_pattern_would_have_it(pattern: str, text: str) -> None:
+    like = likeness(SigmaString(pattern))
+    assert like is not None
+    expected = re.fullmatch(pattern.replace("*", ".*"), text, re.IGNORECASE | re.DOTALL)
+    assert like.test(text) is (expected is not None)
