@@ -26,7 +26,12 @@ PIECE = 1 << 17  # what is made of it stays within a processor's cache
 _LONGEST_EVENT = 64 << 20
 _TRIES = 40
 _CLOSE = ord("]")
-_HEAD = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*"(?:value|records|events)"\s*:\s*\[)\s*')
+_TEXT = rb'"(?:[^"\\]|\\.)*+"'
+_BEFORE = rb"(?:%b\s*:\s*(?:%b|[-+.\w]++)\s*,\s*)*+" % (
+    _TEXT,
+    _TEXT,
+)  # what may stand before the list: a next link, a count
+_HEAD = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*%b"(?:value|records|events)"\s*:\s*\[)\s*' % _BEFORE, re.DOTALL)
 _AFTER = re.compile(rb"\]\s*\}?\s*")
 _HINT = "Expected what Azure sent: a reply with its list `value`, exported records, or one event a line."
 

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from firebreak.analysis import log_files
+from firebreak.analysis.log_review import LogReview
 from firebreak.cli.main import app
 from firebreak.errors import ContentError
 
@@ -77,6 +78,32 @@ def test_every_form_of_a_file_gives_the_same_events(
     monkeypatch.setattr(log_files, "PIECE", piece)
     found = reviewed(text, tmp_path)
     assert sorted(e for one in found["operations"] for e in one["event_ids"]) == sorted(f"e{n}" for n in range(40))
+
+
+class Piecewise(io.BytesIO):
+    """A file that nobody may read at once."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
+        assert 0 <= size <= 4000, "the whole file was asked for"
+        return super().read(size)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"nextLink": 'https://x/\\"value": [', "count": 40, "value": EVENTS}),
+        json.dumps({"value": EVENTS, "nextLink": "https://x"}),
+        json.dumps(EVENTS),
+        "\n".join(json.dumps(one) for one in EVENTS),
+    ],
+    ids=["value last", "reply", "list", "lines"],
+)
+def test_a_long_log_is_never_read_at_once(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_files, "PIECE", 4000)
+    log = LogReview(strict=False)
+    log_files.review_file(Piecewise(text.encode()), "log.json", log)
+    assert log.events == 40
 
 
 def test_events_of_one_operation_are_one_operation_and_a_failure_is_none_of_success(tmp_path: Path) -> None:
