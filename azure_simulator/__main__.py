@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             world = build(options.scenario, seed=options.seed, now=now, scale=options.scale, real_time=True)
         world.list_lag_seconds = options.list_lag
+        world.sealed_with = os.environ.get("AZURE_SIMULATOR_KEY", "")
         server = serve(world, options.port, folder, throttling=not options.no_throttling)
     except (StartError, ValueError, LookupError) as exc:
         print(str(exc), file=sys.stderr)
@@ -51,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m azure_simulator", description="An embedded Azure over https.")
-    parser.add_argument("--scenario", default="crypto-mining")
+    # From the environment for drills: nobody is to read on a command line what happened.
+    parser.add_argument("--scenario", default=os.environ.get("AZURE_SIMULATOR_SCENARIO") or "crypto-mining")
     parser.add_argument("--recorded", metavar="FILE", help="instead of a scenario: what was recorded of a subscription")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--scale", type=int, default=1, help="how many times larger the attack is")

@@ -4,6 +4,7 @@ settings, its webhooks. Anonymous; never in the request log."""
 from __future__ import annotations
 
 import dataclasses
+import hmac
 import importlib
 import importlib.util
 from typing import Any
@@ -22,6 +23,8 @@ def answer(world: World, request: Request) -> Response:
     """Answer a control request; errors have ARM's envelope."""
     name = request.path.removeprefix("/_simulator/").lower()
     try:
+        if world.sealed_with:
+            _check_key(world, request, name)
         match request.method, name:
             case "GET", "requests":
                 return Response(200, [dataclasses.asdict(row) for row in world.requests])
@@ -58,6 +61,16 @@ def answer(world: World, request: Request) -> Response:
         raise ArmError(404, "NotFound", f"The simulator has no control route '{request.method} {request.path}'.")
     except ArmError as exc:
         return Response(exc.status, exc.body(), exc.headers)
+
+
+def _check_key(world: World, request: Request, name: str) -> None:
+    """A sealed world tells nothing of itself, not even its health beyond that it lives, but to whoever has the key."""
+    given = request.headers.get("x-simulator-key", "")
+    if hmac.compare_digest(given.encode(), world.sealed_with.encode()):
+        return
+    raise ArmError(
+        403, "Sealed", f"This world is sealed: '{name}' is told to whoever has its key, when the drill has ended."
+    )
 
 
 def state(world: World) -> Document:

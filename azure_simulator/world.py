@@ -205,6 +205,7 @@ class World:
     entitlement_seconds: float = 20  # how long Partner Center takes to cancel or reactivate an Azure subscription
     partner_mfa: bool = True  # what `isMfaCompliant` says of the partner's people
     list_lag_seconds: float = 0  # how far lists of resources and groups are behind; 0: not at all
+    sealed_with: str = ""  # a key that the simulator's own routes ask for, "" for none; for drills
     settling: bool = False  # while `settle` runs: requests made meanwhile do not settle again
     faults: list[Any] = field(default_factory=list)  # `azure_simulator.faults.Fault` rules, first match wins
     memory: dict[str, Any] = field(default_factory=dict, repr=False)  # derived data (buckets, indexes), never state

@@ -13,11 +13,13 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.context import get_settings_context
 from prefect.exceptions import ObjectNotFound
 from prefect.input import keyset_from_paused_state
 
+from firebreak.clients.policies.redaction import without_secrets
 from firebreak.engine import EngineRoom
 from firebreak.errors import ResponseError
 from firebreak.model.mode import Mode
@@ -162,6 +164,15 @@ async def start_replay(bundle: str, playbook: str, decide: str) -> str:
             deployment.id, parameters={"bundle": bundle, "playbook": playbook, "decide": decide}
         )
     return str(run.id)
+
+
+async def show_page(run_id: str, key: str, page: str, title: str) -> None:
+    """Add a Markdown page to the artifacts of a run that has ended."""
+    async with _prefect() as client:
+        wanted = ArtifactCreate(
+            key=key, type="markdown", description=title, data=without_secrets(page), flow_run_id=UUID(run_id)
+        )
+        await client.create_artifact(wanted)
 
 
 def is_at_it(state: str, *, ended: bool, lives: bool) -> bool:

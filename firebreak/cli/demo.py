@@ -37,12 +37,12 @@ from firebreak.settings import Settings
 _ENDED = ("done", "stopped", "failed")
 _STEP_SECONDS = 30
 _POLL_SECONDS = 0.7
-_CONTACT = {
-    "FIREBREAK_CONTACT__FIRST_NAME": "Alice",
-    "FIREBREAK_CONTACT__LAST_NAME": "Example",
-    "FIREBREAK_CONTACT__EMAIL": "alice@partner.example",
-    "FIREBREAK_CONTACT__COUNTRY": "NLD",
-    "FIREBREAK_CONTACT__TIME_ZONE": "W. Europe Standard Time",
+CONTACT = {
+    "FIREBREAKCONTACT__FIRST_NAME": "Alice",
+    "FIREBREAKCONTACT__LAST_NAME": "Example",
+    "FIREBREAKCONTACT__EMAIL": "alice@partner.example",
+    "FIREBREAKCONTACT__COUNTRY": "NLD",
+    "FIREBREAKCONTACT__TIME_ZONE": "W. Europe Standard Time",
 }
 
 
@@ -92,7 +92,7 @@ def demo(
         azure = start_simulator(processes, folder / "azure", scenario=scenario, seed=seed, scale=scale)
         os.environ.update({name: str(value) for name, value in azure["env"].items()})
         os.environ["FIREBREAK_HOME"] = str(folder)
-        os.environ.update(_CONTACT)
+        os.environ.update(CONTACT)
         say("Starting the Prefect server, the runner and the intake ...")
         services = start_services(processes, folder, {}, port=port)
         use_services(services)
@@ -104,7 +104,7 @@ def demo(
             print_json(result)
         rejected = any(gate["state"] == "rejected" for gate in result["gates"])
         if not headless and result["state"] in ("done", "stopped") and not rejected:
-            _linger(processes, services)
+            linger(processes, services)
     if result["state"] != "done":
         raise typer.Exit(3 if result["state"] == "stopped" else 1)
 
@@ -115,13 +115,13 @@ def _run(
     people = DemoPeople({p["name"]: p["totp_secret"] for p in azure["approvers"]})
     settings = Settings.load()
     with engine_room(settings) as room:
-        incident = _deliver(settings, services, room)
+        incident = deliver(settings, services, room)
         say(f"The intake accepted the signed webhook and opened {incident}.")
         run_id = str(room.store.values.get(incident, "flow_run"))
         say(f"Watch it: {services.run_url(run_id)}")
-        _follow(processes, room, services, incident, people, headless=headless)
+        follow(processes, room, services, incident, people, headless=headless)
         dossier = dossier_of(room, incident)
-    truth = _truth(azure)
+    truth = truth_of(azure)
     result = run_json(dossier)
     result["protected_touched"] = truth["protected_touched"]
     result["truth"] = truth
@@ -131,7 +131,7 @@ def _run(
     return result
 
 
-def _deliver(settings: Settings, services: Running, room: EngineRoom) -> str:
+def deliver(settings: Settings, services: Running, room: EngineRoom) -> str:
     """Deliver the alert as Microsoft does: a signed webhook of Partner Center, which the intake confirms in Graph."""
     webhook = signed_event(settings, "azure-fraud-event-detected", "")
     status, answer = send(own_intake(settings, services.intake_url), webhook, trusted=settings)
@@ -143,7 +143,7 @@ def _deliver(settings: Settings, services: Running, room: EngineRoom) -> str:
     return found.incident
 
 
-def _follow(
+def follow(
     processes: Processes, room: EngineRoom, services: Running, incident: str, people: DemoPeople, *, headless: bool
 ) -> None:
     """Until the incident has ended: show each new question, and let the invented approvers answer when nobody else is to."""
@@ -232,10 +232,12 @@ def _explain(room: EngineRoom, view: GateView, people: DemoPeople, services: Run
     )
 
 
-def _truth(azure: dict[str, Any]) -> dict[str, Any]:
+def truth_of(azure: dict[str, Any], *, key: str = "") -> dict[str, Any]:
+    """The score by the simulator's own truth; `key` opens a sealed one."""
     trusted = ssl.create_default_context(cafile=azure["ca_bundle"])
     url = f"{azure['resource_manager']}/_simulator/truth"
-    with urllib.request.urlopen(url, context=trusted, timeout=60) as answer:  # noqa: S310 - the simulator we started
+    asked = urllib.request.Request(url, headers={"X-Simulator-Key": key} if key else {})  # noqa: S310 - the simulator we started
+    with urllib.request.urlopen(asked, context=trusted, timeout=60) as answer:  # noqa: S310
         return dict(json.load(answer))
 
 
@@ -257,7 +259,7 @@ def _tell(dossier: Dossier, truth: dict[str, Any], url: str) -> None:
     stderr.print(Panel("\n".join(safe(line, 1000) for line in lines), title="The end", expand=False))
 
 
-def _linger(processes: Processes, services: Running) -> None:
+def linger(processes: Processes, services: Running) -> None:
     """Keep the UI for as long as the person wants to look around."""
     say(f"The Prefect UI stays at {services.ui_url} until you press Ctrl-C.")
     try:

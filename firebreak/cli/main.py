@@ -17,6 +17,7 @@ from firebreak.cli import (
     capture,
     demo,
     doctor,
+    drill,
     gates,
     incidents,
     inspect,
@@ -44,6 +45,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done or nothing to do, 1 error, 2 waiting for approval or changes pending, 3 refused by a guard rail or a promise.",
 )
 app.command("demo")(demo.demo)
+app.command("drill")(drill.drill)
 app.command("up")(up.up)
 app.command("simulate")(simulate.simulate)
 app.command("respond")(respond.respond)

@@ -83,16 +83,26 @@ def forget_services(home: Path, running: Running) -> None:
 
 
 def start_simulator(
-    processes: Processes, folder: Path, *, scenario: str, seed: int, scale: int = 1, port: int = 0
+    processes: Processes,
+    folder: Path,
+    *,
+    scenario: str,
+    seed: int,
+    scale: int = 1,
+    port: int = 0,
+    sealed_with: str = "",
 ) -> dict[str, Any]:
-    """Start the embedded Azure as a process of its own and return its one line of JSON."""
+    """Start the embedded Azure as a process of its own and return its one line of JSON.
+
+    With `sealed_with` its own routes answer only who has that key, and no command line or log names the scenario.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    seal = {"AZURE_SIMULATOR_SCENARIO": scenario, "AZURE_SIMULATOR_KEY": sealed_with} if sealed_with else {}
     processes.start(
         "azure",
         [
             "azure_simulator",
-            "--scenario",
-            scenario,
+            *(() if sealed_with else ("--scenario", scenario)),
             "--seed",
             str(seed),
             "--scale",
@@ -103,7 +113,7 @@ def start_simulator(
             str(folder),
             "--json",
         ],
-        {**os.environ, "PYTHONUNBUFFERED": "1"},
+        {**os.environ, **seal, "PYTHONUNBUFFERED": "1"},
     )
     line = processes.wait_for_line("azure", seconds=120)
     return dict(json.loads(line))
