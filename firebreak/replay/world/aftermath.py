@@ -20,6 +20,7 @@ _REFUSED, _WORKS, _NOT_TRIED = "refused", "works", "not tried"
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _KEPT = ("location", "sku", "kind", "plan", "identity", "zones", "tags", "properties")
 _LONGEST = 400
+_MALFORMED = ("BadRequest", "InvalidRequestContent", "LocationRequired")
 WHY = {
     "RequestDisallowedByPolicy": "a policy denies it",
     "AuthorizationFailed": "the role it needs is gone",
@@ -132,6 +133,9 @@ def _one(one: Operation, bodies: Mapping[str, Any], documents: Mapping[str, Any]
     if status < 400:
         return Again(**told, now=_WORKS)
     code = str(error.get("code") or status)
+    if code in _MALFORMED and one.status == "succeeded":
+        # Azure took it then, so what the world does not understand is our copy of it.
+        return Again(**told, now=_NOT_TRIED, code=code, because="What was sent is not recorded whole.")
     return Again(**told, now=_REFUSED, code=code, because=WHY.get(code) or str(error.get("message") or code)[:_LONGEST])
 
 

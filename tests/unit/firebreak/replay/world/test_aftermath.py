@@ -73,6 +73,13 @@ def test_a_refusal_is_told_with_its_code_and_why() -> None:
     assert (told.now, told.code, told.because) == ("refused", "RequestDisallowedByPolicy", "a policy denies it")
 
 
+def test_what_azure_took_then_and_the_world_does_not_understand_was_not_tried() -> None:
+    answer = {"status": 400, "answer": {"error": {"code": "BadRequest", "message": "no"}}}
+    for then, now in (("succeeded", "not tried"), ("failed", "refused")):
+        (told,) = tried_again([did(status=then)], {}, {VM.lower(): {"location": "eastus"}}, lambda *_: answer)
+        assert (told.now, told.code) == (now, "BadRequest")
+
+
 def test_what_is_not_recorded_is_said_and_never_made_up() -> None:
     def never(*_: Any) -> Any:
         raise AssertionError("the world was asked")
