@@ -64,7 +64,9 @@ def answer(world: World, request: Request) -> Response:
 
 
 def _check_key(world: World, request: Request, name: str) -> None:
-    """A sealed world tells nothing of itself, not even its health beyond that it lives, but to whoever has the key."""
+    """A sealed world tells nothing of itself but to whoever has the key; it only goes on signing webhooks."""
+    if (request.method, name) == ("POST", "webhooks"):
+        return
     given = request.headers.get("x-simulator-key", "")
     if hmac.compare_digest(given.encode(), world.sealed_with.encode()):
         return

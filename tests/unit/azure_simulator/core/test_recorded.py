@@ -178,3 +178,17 @@ async def test_acting_and_forgetting_go_through_the_worlds_own_routes(tmp_path: 
         assert (await client.post("/_simulator/forget", json={"ids": [NIC]})).json() == {"forgotten": [NIC]}
         assert (await client.get("/_simulator/truth")).status_code == 404
     assert NIC not in world.resources
+
+
+async def test_a_sealed_world_tells_nothing_of_itself_without_its_key(tmp_path: Path) -> None:
+    import httpx
+
+    world, _ = loaded(tmp_path)
+    world.sealed_with = "open sesame"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(AsgiApp(world)), base_url=BASE) as client:
+        for route in ("truth", "state", "requests", "health", "clock", "faults", "settings", "webhooks", "STATE"):
+            answer = await client.get(f"/_simulator/{route}", headers={"X-Simulator-Key": "open"})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "Sealed")
+        assert (await client.post("/_simulator/act", json={})).status_code == 403
+        opened = await client.get("/_simulator/health", headers={"X-Simulator-Key": "open sesame"})
+        assert opened.json()["scenario"] == "recorded"
