@@ -144,9 +144,19 @@ def deliver(settings: Settings, services: Running, room: EngineRoom) -> str:
 
 
 def follow(
-    processes: Processes, room: EngineRoom, services: Running, incident: str, people: DemoPeople, *, headless: bool
+    processes: Processes,
+    room: EngineRoom,
+    services: Running,
+    incident: str,
+    people: DemoPeople,
+    *,
+    headless: bool,
+    suggests: bool = True,
 ) -> None:
-    """Until the incident has ended: show each new question, and let the invented approvers answer when nobody else is to."""
+    """Until the incident has ended: show each new question, and let the invented approvers answer when nobody else is to.
+
+    `suggests` names the answer that goes on, as a tour does; a drill does not.
+    """
     asked: set[tuple[str, int]] = set()
     note = codes = ""
     while True:
@@ -172,7 +182,7 @@ def follow(
                 _answer(room, view, people)
             elif (view.id, view.ask) not in asked:
                 asked.add((view.id, view.ask))
-                _explain(room, view, people, services)
+                _explain(room, view, people, services, suggests=suggests)
                 codes = people.all_shown()
             elif (fresh_codes := people.all_shown()) != codes:
                 codes = fresh_codes
@@ -208,20 +218,21 @@ def _answer(room: EngineRoom, view: GateView, people: DemoPeople) -> None:
     time.sleep(1)
 
 
-def _explain(room: EngineRoom, view: GateView, people: DemoPeople, services: Running) -> None:
+def _explain(room: EngineRoom, view: GateView, people: DemoPeople, services: Running, *, suggests: bool = True) -> None:
     run_id = str(room.store.values.get(view.incident, "flow_run"))
     done = {a.approver for a in view.approvals}
     name = next((n for n in people.seeds if n not in done), next(iter(people.seeds)))
     confirm = f"\n  Confirm       {view.confirm}" if view.confirm else ""
     again = f"\n[yellow]Asked again: {safe(view.last_problem, 300)}[/]" if view.last_problem else ""
     skip = " (or skip: go on without this)" if view.optional else ""
+    decision = f"approve{skip}" if suggests else f"yours: approve, reject{', skip' if view.optional else ''}"
     stderr.print(
         Panel(
             f"{safe(view.title)}{again}\n\n"
             f"1. Open {services.run_url(run_id)}\n"
             f"2. Click [bold]Resume[/] (top right; in the new UI: the menu with three dots, then Resume)\n"
             f"3. Read the plan and fill in:\n"
-            f"  Decision      approve{skip}\n"
+            f"  Decision      {decision}\n"
             f"  Approver      {safe(name)}\n"
             f"  Code          [bold]{people.shown(name)}[/]  (changes every 30 s; the newest is printed below)\n"
             f"  Leave Out     machines that should go on running, if any{confirm}\n"

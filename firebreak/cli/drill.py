@@ -87,7 +87,7 @@ def _run(
         say(f"An alert came in: {incident}. The clock runs.")
         run_id = str(room.store.values.get(incident, "flow_run"))
         say(f"Watch it: {services.run_url(run_id)}")
-        follow(processes, room, services, incident, people, headless=False)
+        follow(processes, room, services, incident, people, headless=False, suggests=False)
         ended = datetime.now(UTC)
         sheet = sheet_of(
             room.audit.records(incident),
