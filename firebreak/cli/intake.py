@@ -1,9 +1,11 @@
-"""`firebreak intake`: signed test deliveries, and webhooks for drills."""
+"""`firebreak intake`: what was delivered and what became of it; signed test deliveries, and webhooks for drills."""
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -14,15 +16,18 @@ from firebreak.cli.webhooks import own_intake, send, settled, signed_event
 from firebreak.engine.room import utc_now
 from firebreak.errors import AlertError, ContentError
 from firebreak.intake.alerts import parse_alert
+from firebreak.intake.inbox import DONE, KEPT, WAITING, Delivery, Inbox
 from firebreak.intake.signature import sign
 from firebreak.settings import Settings
 
-app = typer.Typer(help="Signed test deliveries to the intake, and webhooks for drills.", no_args_is_help=True)
+app = typer.Typer(
+    help="What was delivered to the intake; test deliveries, and webhooks for drills.", no_args_is_help=True
+)
 
 
 @app.callback()
 def _group() -> None:
-    """Signed test deliveries to the intake, and webhooks for drills."""
+    """What was delivered to the intake and what became of it; signed test deliveries, and webhooks for drills."""
 
 
 @app.command("sign")
@@ -76,3 +81,75 @@ def send_event(
         stdout.print("\n".join(f"{name:10} {safe(str(value))}" for name, value in result.items() if value != ""))
     if not 200 <= status < 300:
         raise typer.Exit(1)
+
+
+@app.command("list")
+def list_deliveries(
+    state: str = typer.Option("", help="Only these: waiting, done, or kept (authentic, without an incident)."),
+    limit: int = typer.Option(50, min=1, max=10_000, help="At most so many, the newest first."),
+    as_json: bool = Json,
+) -> None:
+    """List what was delivered and what became of it, the newest first."""
+    if state not in ("", WAITING, DONE, KEPT):
+        raise ContentError(f"{state!r} is no state of a delivery.", hint=f"There are {WAITING}, {DONE} and {KEPT}.")
+    with engine_room() as room:
+        rows = [_shown(one) for one in Inbox(room.store).newest(state, limit=limit)]
+    if as_json:
+        print_json({"deliveries": rows})
+        return
+    for row in rows:
+        became = row["incident"] or row["reason"]
+        line = f"{row['id'][:12]}  {row['received_at'][:19]}Z  {row['channel']:15} {row['state']:8} {became}"
+        stdout.print(safe(line, 300))
+
+
+@app.command("show")
+def show_delivery(delivery: str = typer.Argument(help="Its id, or how it begins.")) -> None:
+    """Write the raw bytes of a delivery to standard output, as they came. They are a stranger's: look at them with care."""
+    with engine_room() as room:
+        body = _delivery(Inbox(room.store), delivery).body
+    sys.stdout.buffer.write(body)
+
+
+@app.command("retry")
+def retry_delivery(
+    delivery: str = typer.Argument(help="Its id, or how it begins."),
+    as_json: bool = Json,
+) -> None:
+    """Have a kept delivery processed again, after what kept it was mended. The running intake does it, or the next that starts."""
+    with engine_room() as room:
+        inbox = Inbox(room.store)
+        found = _delivery(inbox, delivery)
+        if not inbox.retry(found.id):
+            raise ContentError(
+                f"The delivery {found.id[:12]} is {found.state}.",
+                hint="Only what was kept without an incident is tried again.",
+            )
+        shown = _shown(_delivery(inbox, found.id))
+    if as_json:
+        print_json(shown)
+    else:
+        stdout.print(f"{shown['id'][:12]} is processed again.")
+
+
+def _delivery(inbox: Inbox, beginning: str) -> Delivery:
+    found = inbox.find(beginning.lower()) if beginning else []
+    if len(found) != 1:
+        raise ContentError(
+            f"{'No' if not found else 'More than one'} delivery begins with {beginning!r:.80}.",
+            hint="See: firebreak intake list",
+        )
+    return found[0]
+
+
+def _shown(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "channel": delivery.channel,
+        "received_at": delivery.received_at.isoformat(),
+        "state": delivery.state,
+        "incident": delivery.incident,
+        "reason": delivery.reason,
+        "attempts": delivery.attempts,
+        "bytes": len(delivery.body),
+    }

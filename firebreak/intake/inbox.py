@@ -125,6 +125,24 @@ class Inbox:
         due = self._store.clock() + wait
         self._change(delivery.id, state=WAITING, reason=reason, attempts=delivery.attempts + 1, due_at=due)
 
+    def retry(self, delivery: str) -> bool:
+        """Process one that was kept without an incident again, now; False when it is in another state."""
+        with self._store.write() as tx:
+            changed = tx.execute(
+                update(deliveries)
+                .where(deliveries.c.id == delivery, deliveries.c.state == KEPT)
+                .values(state=WAITING, attempts=0, due_at=self._store.clock(), settled_at=None)
+            )
+        return changed.rowcount == 1
+
+    def find(self, beginning: str) -> list[Delivery]:
+        """Deliveries whose id begins so, at most two."""
+        wanted = (
+            _SELECT.where(deliveries.c.id.startswith(beginning, autoescape=True)).order_by(deliveries.c.id).limit(2)
+        )
+        with self._store.read() as tx:
+            return [Delivery(*row) for row in tx.execute(wanted)]
+
     def waiting(self) -> Waiting:
         """How many deliveries are not processed yet."""
         wanted = select(func.count(), func.min(deliveries.c.received_at)).where(deliveries.c.state == WAITING)
