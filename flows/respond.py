@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from prefect import flow, get_run_logger, runtime, task
@@ -31,7 +32,7 @@ from firebreak.settings import Settings
 from flows.course import respond_to
 from flows.gate_form import GATE_FIELDS, gate_form, left_out_ids
 from flows.notices import tell_people
-from flows.start import SUSPENDED_AT, PrefectError, answer_under, forget_answer, is_wake
+from flows.start import SUSPENDED_AT, PrefectError, answer_under, forget_answer, is_wake, time_of_answer
 from tasks.guidance import instructions
 from tasks.registry import load_steps
 
@@ -93,7 +94,8 @@ class PrefectRuntime:
             return self._unanswered(question, f"The run was resumed {_what_was_wrong(error)}.")
         if is_wake(given.model_dump()):
             return self._unanswered(question, "The run was woken, and yet the question stood.")
-        self._hand_in(view.id, view.ask, question.plan, given.model_dump())
+        run_id = str(runtime.flow_run.id)
+        self._hand_in(view.id, view.ask, question.plan, given.model_dump(), await self._given_at(run_id, key))
         return await self._forget(str(runtime.flow_run.id), key)
 
     async def hand_in_late(self) -> None:
@@ -112,7 +114,8 @@ class PrefectRuntime:
         except (ValueError, RecursionError):
             given = None  # written past the form, and no answer at all
         if given is not None:
-            self._hand_in(view.id, last["ask"], self._room.store.plans.load(view.plan_digest), given)
+            plan = self._room.store.plans.load(view.plan_digest)
+            self._hand_in(view.id, last["ask"], plan, given, await self._given_at(last["run"], last["key"]))
             await self._forget(last["run"], last["key"])
         self._room.store.values.set(self._incident, SUSPENDED_AT, None)
 
@@ -123,7 +126,17 @@ class PrefectRuntime:
         except PrefectError as error:
             self._log.warning("What was typed stays in Prefect's store: %s", error.message)
 
-    def _hand_in(self, gate: str, ask: int, plan: Plan, given: Mapping[str, Any]) -> None:
+    async def _given_at(self, run_id: str, key: str) -> datetime | None:
+        """When the answer was given; where the server does not say, its code is judged as of now."""
+        try:
+            return await time_of_answer(run_id, key)
+        except PrefectError as error:
+            self._log.warning("Prefect does not say when the answer was given: %s", error.message)
+            return None
+
+    def _hand_in(
+        self, gate: str, ask: int, plan: Plan, given: Mapping[str, Any], given_at: datetime | None = None
+    ) -> None:
         chosen = given.get("leave_out")
         labels = [str(label) for label in chosen] if isinstance(chosen, list) else []
         answer = Answer(
@@ -135,6 +148,7 @@ class PrefectRuntime:
             leave_out=left_out_ids(plan, labels),
             confirm=_text(given, "confirm"),
             channel="ui",
+            given_at=given_at,
         )
         self._room.store.values.set(self._incident, SUSPENDED_AT, None)
         try:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -227,6 +228,14 @@ async def answer_under(run_id: str, key: str) -> dict[str, Any] | None:
             return None
     given = json.loads(found)
     return None if not isinstance(given, dict) or is_wake(given) else given
+
+
+async def time_of_answer(run_id: str, key: str) -> datetime | None:
+    """When the server took what a person answered to the suspension of a run under this key, by its clock; None when it cannot say."""
+    name = f"suspended-{key}-response"
+    async with _prefect() as client:
+        found = await client.filter_flow_run_input(UUID(run_id), name, 10, set())
+    return next((one.created for one in found if one.key == name), None)
 
 
 async def forget_answer(run_id: str, key: str) -> None:

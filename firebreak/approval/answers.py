@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -12,13 +12,14 @@ from firebreak.model.approval import Approval
 
 _LONGEST_NAME: Final = 200
 _LONGEST_TEXT: Final = 2000
+_LATEST_READ: Final = timedelta(minutes=10)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """One answer as it came from a form or a command line: nothing in it is trusted yet.
 
     `decision` is approve, reject or skip; `leave_out` are action ids; `confirm` is the typed confirmation; `channel` is ui, cli or
-    demo. Its repr has no code.
+    demo. `given_at` is when the server that passed it on took it, by its own clock; None where nothing passed it on. Its repr has no code.
     """
 
     approver: str
@@ -29,9 +30,18 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     leave_out: tuple[str, ...] = ()
     confirm: str = ""
     channel: str = "ui"
+    given_at: datetime | None = None
 
     def __repr__(self) -> str:
         return f"Answer(approver={self.approver!r}, decision={self.decision!r}, channel={self.channel!r})"
+
+
+def code_time(answer: Answer, now: datetime) -> datetime:
+    """When a code has to have been right: when the person gave it. A form's answer lies on the server until a process has started to read it,
+    which takes longer than a code lives where a host is busy. Never later than `now`, nor older than ten minutes.
+    """
+    given = answer.given_at
+    return given if given is not None and now - _LATEST_READ <= given <= now else now
 
 
 class GateView(msgspec.Struct, frozen=True, kw_only=True):

@@ -180,8 +180,12 @@ class Approvers:
         found = self._load(person_key(name), tx)
         return found[0] if found else None
 
-    def check(self, tx: Connection, name: str, code: str, now: datetime) -> Approver:
+    def check(
+        self, tx: Connection, name: str, code: str, now: datetime, *, given_at: datetime | None = None
+    ) -> Approver:
         """Check a person's code inside the caller's transaction and use it up. The caller commits even when this raises.
+
+        `given_at` is when the code has to have been right, if not `now`.
 
         Raises:
             ApprovalError: unknown_person, locked_out, wrong_code or reused_code.
@@ -203,7 +207,7 @@ class Approvers:
                 reason="locked_out",
                 hint="Wait, or let another approver answer.",
             )
-        step = _matching_step(seed, code, now)
+        step = _matching_step(seed, code, given_at or now)
         if step is not None and insert_once(tx, used_codes, {"person": person, "step": step, "used_at": now}):
             tx.execute(update(code_failures).where(mine).values(failures=0, locked_until=None))
             return approver
@@ -220,10 +224,10 @@ class Approvers:
             raise ApprovalError(f"The code is wrong.{out}", reason="wrong_code", hint=hint)
         raise ApprovalError(f"The code was used before.{out}", reason="reused_code", hint="Wait for the next code.")
 
-    def burn(self, tx: Connection, name: str, code: str, now: datetime) -> None:
+    def burn(self, tx: Connection, name: str, code: str, now: datetime, *, given_at: datetime | None = None) -> None:
         """Use up a right code that came with an answer nobody will count, so that no one who saw it can use it."""
         found = self._load(person_key(name), tx)
-        step = _matching_step(found[1], code, now) if found else None
+        step = _matching_step(found[1], code, given_at or now) if found else None
         if step is not None:
             insert_once(tx, used_codes, {"person": person_key(name), "step": step, "used_at": now})
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from firebreak.approval import gate_rows, notices
-from firebreak.approval.answers import Answer, GateView, readable
+from firebreak.approval.answers import Answer, GateView, code_time, readable
 from firebreak.approval.approvers import Approvers, person_key
 from firebreak.approval.checks import check_answer, may_be_gated, people_required, roles_at
 from firebreak.approval.gate_rows import GateRow, SealedApproval
@@ -229,18 +229,18 @@ class GateDesk:
         self, tx: Connection, row: GateRow, answer: Answer, ask: int, plan: Plan, incident: Incident, now: datetime
     ) -> None:
         if row.state != "open" or ask != row.ask:
-            self._approvers.burn(tx, answer.approver, answer.code, now)
+            self._approvers.burn(tx, answer.approver, answer.code, now, given_at=code_time(answer, now))
             raise ApprovalError(
                 f"Question {ask} of {row.id} is no longer asked.", reason="old_ask", hint="Look at the gate again."
             )
         if row.expires_at <= now:
-            self._approvers.burn(tx, answer.approver, answer.code, now)
+            self._approvers.burn(tx, answer.approver, answer.code, now, given_at=code_time(answer, now))
             raise ApprovalError(
                 f"The question expired at {row.expires_at:%Y-%m-%d %H:%M} UTC.",
                 reason="expired",
                 hint="It is asked again.",
             )
-        approver = self._approvers.check(tx, answer.approver, answer.code, now)
+        approver = self._approvers.check(tx, answer.approver, answer.code, now, given_at=code_time(answer, now))
         given = [self._unsealed(row, sealed) for sealed in gate_rows.load_approvals(tx, row.id)]
         for late in [a for a in given if a.expires_at <= now]:
             gate_rows.void(tx, row.id, late.ask, "expired")

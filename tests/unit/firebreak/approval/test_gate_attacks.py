@@ -6,6 +6,7 @@ import pickle
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -140,6 +141,34 @@ def test_a_code_of_a_minute_ago_is_wrong_and_one_of_the_step_before_is_right(off
     office.clock.forward(seconds=30)
     answer = Answer(approver="Ann", code=code, decision="approve", plan_digest=view.plan_digest)
     assert office.desk.answer(view.id, answer, view.ask).state == "approved"
+
+
+def test_a_code_counts_as_of_when_the_answer_was_given_however_late_it_is_read(office: Office) -> None:
+    view, code, given_at = open_gate(office), office.code("Ann"), office.clock()
+    office.clock.forward(minutes=9)
+    answer = Answer(approver="Ann", code=code, decision="approve", plan_digest=view.plan_digest, given_at=given_at)
+    assert office.desk.answer(view.id, answer, view.ask).state == "approved"
+    second = open_gate(office, incident=make_incident("INC-2"))
+    refused(office, second, "reused_code", code=code, given_at=given_at)
+
+
+@pytest.mark.parametrize(("read_after", "given_after"), [(11, 0), (2, 2), (2, 30), (0, 5)])
+def test_no_word_of_a_server_makes_a_code_right_that_was_not(office: Office, read_after: int, given_after: int) -> None:
+    """Read after more than ten minutes, given when the code was over, given in the future."""
+    view, code, then = open_gate(office), office.code("Ann"), office.clock()
+    if read_after == 0:  # a code of five minutes from now
+        office.clock.forward(minutes=-5)
+    office.clock.forward(minutes=read_after)
+    given_at = then if read_after == 0 else then + timedelta(minutes=given_after)
+    refused(office, view, "wrong_code", code=code, given_at=given_at)
+
+
+def test_a_code_read_late_at_an_old_question_is_used_up(office: Office) -> None:
+    view = refused(office, open_gate(office), "wrong_code", code="000000")
+    code, given_at = office.code("Ann"), office.clock()
+    office.clock.forward(minutes=3)
+    view = refused(office, view, "old_ask", ask=1, code=code, given_at=given_at)
+    refused(office, view, "reused_code", code=code, given_at=given_at)
 
 
 def test_five_wrong_codes_lock_a_person_out_for_ten_minutes(office: Office) -> None:
