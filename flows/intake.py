@@ -125,8 +125,12 @@ class Intake:
 
     async def health(self, _: Request) -> Response:
         """Whether it answers and reads its store; how much waits."""
-        waiting = await asyncio.to_thread(self.deliveries.inbox.waiting)
-        oldest = await asyncio.to_thread(self.deliveries.inbox.oldest_seconds)
+        try:
+            waiting = await asyncio.to_thread(self.deliveries.inbox.waiting)
+            oldest = await asyncio.to_thread(self.deliveries.inbox.oldest_seconds)
+        except SQLAlchemyError:
+            LOG.exception("The store cannot be read.")
+            return JSONResponse({"status": "the store cannot be read"}, 503)
         return JSONResponse({"status": "ok", "waiting": waiting.number, "oldest_waiting_seconds": round(oldest, 1)})
 
     async def prometheus(self, _: Request) -> Response:

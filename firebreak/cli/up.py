@@ -28,11 +28,13 @@ def up(
     with Processes(settings.home / "logs") as processes:
         say("Starting the Prefect server, the runner and the intake (about half a minute) ...")
         running = start_services(processes, settings.home, {}, port=port, intake_port=intake_port)
+        hooks = f"{running.intake_url.removesuffix('/alerts')}/hooks"
         if as_json:
-            print_line({"ui_url": running.ui_url, "api_url": running.api_url, "intake_url": running.intake_url})
+            urls = {"ui_url": running.ui_url, "api_url": running.api_url, "intake_url": running.intake_url}
+            print_line({**urls, "hooks_url": hooks})
         else:
             stdout.print(
-                f"Prefect UI   {running.ui_url}\nPrefect API  {running.api_url}\nIntake       {running.intake_url}\nStop with Ctrl-C."
+                f"Prefect UI   {running.ui_url}\nPrefect API  {running.api_url}\nIntake       {running.intake_url}\nWebhooks     {hooks}\nStop with Ctrl-C."
             )
         try:
             while not (dead := processes.dead()):

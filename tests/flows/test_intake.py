@@ -111,6 +111,7 @@ async def test_what_cannot_be_kept_is_to_be_delivered_again(settings: Settings) 
         answer = await client.post("/alerts", content=BODY, headers=headers)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
         assert "no such table" not in answer.text
+        assert (await client.get("/health")).status_code == 503
         with sqlite3.connect(settings.home / "firebreak.db") as store:
             store.execute("ALTER TABLE gone RENAME TO deliveries")
         answer = await client.post("/alerts", content=BODY, headers=headers)
