@@ -5,37 +5,42 @@
 
 Seeded. An attack counts as found when one of its days is flagged (steady bills: one of its first two days); a false alarm is a flagged day
 outside of attacks. Precision is found attacks over found attacks and false alarms. Days under 14 days of history are not counted.
+The bursty bills are those of `spend_families`: `development` is what the check was made with, `hold_out` what it is told by. With
+`--labelled` the stretches of those series without a label are one more family, every other one in each group.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
+from benchmarks.spend_families import (
+    DEVELOPMENT,
+    FACTORS,
+    FIRST,
+    HOLD_OUT,
+    LENGTHS,
+    Bill,
+    Family,
+    attacked_bill,
+    labelled,
+    quiet_windows,
+)
 from firebreak.analysis.spend import Row, review
 
-_FIRST = date(2026, 1, 5)
 _HISTORY = 14
-
-
-class Bill(NamedTuple):
-    """Daily amounts by service; `attacked` are the places of the days of attacks, `extra` what they cost."""
-
-    first: date
-    amounts: dict[str, list[float]]
-    attacked: frozenset[int]
-    extra: float = 0.0
 
 
 Detector = Callable[[Bill], set[int]]
@@ -44,7 +49,7 @@ Detector = Callable[[Bill], set[int]]
 def steady(chance: random.Random, factor: float, length: int, *, running: bool) -> Bill:
     """75 days of one to five services: weekdays, noise of 3 to 15 %, trend, monthly charges; the newest day of a running attack is incomplete."""
     days = 75
-    first = _FIRST + timedelta(days=chance.randrange(60))
+    first = FIRST + timedelta(days=chance.randrange(60))
     bill: dict[str, list[float]] = {}
     noise = chance.uniform(0.03, 0.15)
     for number in range(chance.choice([1, 3, 5])):
@@ -71,45 +76,6 @@ def steady(chance: random.Random, factor: float, length: int, *, running: bool) 
     return Bill(first, bill, frozenset(range(start, start + length)), extra)
 
 
-def restless(chance: random.Random, kind: str, factor: float) -> Bill:
-    """90 days of one series that varies much, and an attack of one to eight days in it; bursts of its own are no attacks."""
-    days = 90
-    level = 100.0
-    amounts: list[float] = []
-    wave = 0.0
-    for _ in range(days):
-        if kind == "waves":
-            wave = 0.5 * wave + chance.gauss(0, 0.35)
-            amounts.append(level * math.exp(wave))
-        elif kind == "heavy tails":
-            amounts.append(level * math.exp(0.25 * chance.gauss(0, 1) / math.sqrt(chance.gammavariate(1.5, 1 / 1.5))))
-        elif kind == "level shifts":
-            level *= math.exp(chance.gauss(0, 0.5)) if chance.random() < 0.02 else 1
-            amounts.append(level * math.exp(chance.gauss(0, 0.25)))
-        elif kind == "resting":
-            amounts.append(level * math.exp(chance.gauss(0, 0.5)) if chance.random() < 0.5 else 0.0)
-        else:
-            amounts.append(level * chance.gammavariate(2, 0.5))
-    length = chance.choice([1, 2, 3, 5, 8])
-    start = chance.randrange(30, days - length - 2)
-    usual = sum(amounts) / days
-    for n in range(start, start + length):
-        amounts[n] = max(amounts[n], usual * 0.5) * factor
-    return Bill(_FIRST, {"": amounts}, frozenset(range(start, start + length)))
-
-
-KINDS = ("waves", "heavy tails", "level shifts", "resting", "gamma")
-
-
-def labelled(folder: Path) -> Iterator[Bill]:
-    """Each series of the folder as it is: a step counts as a day, a missing value as nothing."""
-    for file in sorted(folder.glob("*.csv")):
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-        attacked = frozenset(n for n, row in enumerate(rows) if row["Label"] == "1")
-        yield Bill(_FIRST, {"": [float(row["Value"] or 0) for row in rows]}, attacked)
-
-
 def ours(bill: Bill) -> set[int]:
     return {(flag.day - bill.first).days for flag in review(_rows(bill)).flagged}
 
@@ -133,26 +99,32 @@ def ewma(bill: Bill) -> set[int]:
     return _simple(bill, course)
 
 
-def quality(bills: Sequence[Bill], detector: Detector) -> dict[str, float]:
-    """Recall, false alarms in 30 quiet days, F1, with the counts they come from."""
-    found = attacks = alarms = quiet = 0
-    for bill in bills:
-        flagged = detector(bill)
+def quality(judged: Sequence[tuple[Bill, set[int]]]) -> dict[str, float]:
+    """Recall, false alarms in 30 quiet days, F1, with the counts they come from, of bills and the places of their flagged days."""
+    found = attacks = alarms = episodes = quiet = days_found = days_attacked = 0
+    for bill, flagged in judged:
         days = range(_HISTORY, len(next(iter(bill.amounts.values()))))
         for first, last in _events(bill.attacked):
             if last >= _HISTORY:
                 attacks += 1
                 found += any(first <= n <= last for n in flagged)
         quiet += sum(1 for n in days if n not in bill.attacked)
-        alarms += sum(1 for n in flagged if n >= _HISTORY and n not in bill.attacked)
+        false = frozenset(n for n in flagged if n >= _HISTORY and n not in bill.attacked)
+        alarms += len(false)
+        episodes += len(_events(false))
+        days_found += len(flagged & bill.attacked)
+        days_attacked += len(bill.attacked)
     recall, precision = found / max(1, attacks), found / max(1, found + alarms)
     return {
         "attacks": attacks,
         "found": found,
         "recall": round(recall, 3),
+        "recall_of_days": round(days_found / max(1, days_attacked), 3),
         "false_alarms": alarms,
         "quiet_days": quiet,
         "false_alarms_in_30_days": round(alarms / max(1, quiet) * 30, 3),
+        "false_episodes_in_30_days": round(episodes / max(1, quiet) * 30, 3),
+        "precision": round(precision, 3),
         "f1": round(2 * recall * precision / max(1e-9, recall + precision), 3),
     }
 
@@ -183,21 +155,61 @@ def steady_quality(seeds: int) -> dict[str, Any]:
     }
 
 
-def restless_quality(seeds: int, factor: float, detector: Detector) -> dict[str, dict[str, float]]:
-    """By kind of restlessness, and over all of them."""
-    bills = {
-        kind: [restless(random.Random(f"{kind} {seed} {factor}"), kind, factor) for seed in range(seeds)]
-        for kind in KINDS
+def families(folder: Path | None = None) -> dict[str, dict[str, Family]]:
+    """Both groups; with a folder of labelled series also real courses, divided between them."""
+    groups = {"development": dict(DEVELOPMENT), "hold_out": dict(HOLD_OUT)}
+    windows = quiet_windows(folder) if folder else []
+    for half, group in enumerate(groups.values()):
+        if mine := [_around_100(window) for window in windows[half::2]]:
+            group["real courses"] = partial(_one_of, mine)
+    return groups
+
+
+def bursty_quality(
+    group: Mapping[str, Family], detector: Detector, seeds: int, factors: Sequence[int] = FACTORS
+) -> dict[str, Any]:
+    """Over all, by factor, by length of twofold attacks, and by family."""
+    judged: dict[tuple[str, int, int], list[tuple[Bill, set[int]]]] = {}
+    for which in product(group, factors, LENGTHS):
+        name, factor, length = which
+        bills = [attacked_bill(name, group[name], seed, factor, length) for seed in range(seeds)]
+        judged[which] = [(bill, detector(bill)) for bill in bills]
+
+    def of(*, name: str = "", factor: int = 0, length: int = 0) -> dict[str, float]:
+        return quality(
+            [
+                pair
+                for which, pairs in judged.items()
+                for pair in pairs
+                if all(not wanted or wanted == part for wanted, part in zip((name, factor, length), which, strict=True))
+            ]
+        )
+
+    return {
+        "all": of(),
+        **{f"{factor}-fold": of(factor=factor) for factor in factors},
+        "recall of 2-fold by length": {str(length): of(factor=2, length=length)["recall"] for length in LENGTHS},
+        "families": {
+            name: of(name=name) | {f"recall {n}-fold": of(name=name, factor=n)["recall"] for n in factors}
+            for name in group
+        },
     }
-    each = {kind: quality(some, detector) for kind, some in bills.items()}
-    return each | {"all": quality([bill for some in bills.values() for bill in some], detector)}
+
+
+def _one_of(courses: Sequence[list[float]], chance: random.Random, _: date) -> list[float]:
+    return list(chance.choice(courses))
+
+
+def _around_100(amounts: Sequence[float]) -> list[float]:
+    usual = median(amount for amount in amounts if amount > 0)
+    return [amount * 100 / usual for amount in amounts]
 
 
 def seconds_for(series: int, days: int = 90) -> float:
     """Processor time for so many series of one subscription."""
     chance = random.Random(1)
     rows = [
-        Row(_FIRST + timedelta(days=n), (f"service {s}",), Decimal(str(round(chance.lognormvariate(3, 0.2), 2))), "EUR")
+        Row(FIRST + timedelta(days=n), (f"service {s}",), Decimal(str(round(chance.lognormvariate(3, 0.2), 2))), "EUR")
         for s in range(series)
         for n in range(days)
     ]
@@ -239,15 +251,17 @@ def measure(seeds: int, folder: Path | None) -> dict[str, Any]:
     detectors: dict[str, Detector] = {"ours": ours, "rolling_mad": rolling_mad, "ewma": ewma}
     found: dict[str, Any] = {
         "steady": steady_quality(seeds),
-        "restless": {
-            f"{factor}-fold": {name: restless_quality(seeds, factor, detector) for name, detector in detectors.items()}
-            for factor in (2, 5)
+        "bursty": {
+            name: {which: bursty_quality(group, detector, max(1, seeds // 5)) for which, detector in detectors.items()}
+            for name, group in families(folder).items()
         },
         "seconds_for_1000_series_of_90_days": round(seconds_for(1000), 2),
     }
     if folder:
         bills = list(labelled(folder))
-        found["labelled"] = {name: quality(bills, detector) for name, detector in detectors.items()}
+        found["labelled"] = {
+            name: quality([(bill, detector(bill)) for bill in bills]) for name, detector in detectors.items()
+        }
     return found
 
 

@@ -189,7 +189,15 @@ def _money(amount: float) -> Decimal:
 
 def _flags(series: SpendSeries, course: Sequence[Judged], by: str) -> list[SpendFlag]:
     return [
-        SpendFlag(key=series.key, day=day, amount=amount, expected=_money(one.expected or 0.0), by=by)
+        SpendFlag(
+            key=series.key,
+            day=day,
+            amount=amount,
+            expected=_money(one.expected or 0.0),
+            by=by,
+            together=one.together,
+            past=one.past,
+        )
         for day, amount, one in zip(series.days, series.amounts, course, strict=True)
         if one.high
     ]

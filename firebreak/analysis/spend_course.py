@@ -1,9 +1,9 @@
 """The usual course of one daily series, and the days that leave it upwards. Causal: each day is judged only by the days before it.
 
 The method, in the order of the code: robust forecasts (a level; the kind of day; the weekday), of which the one that forecast best so far
-is used; the distance of a day from its forecast in robust deviations, after a power transform that evens out small and large days; days
-that stand out are left out of everything that later days are judged by, until a rise has lasted so long that it is the new course.
-How long that is, and how many deviations are needed, follows the restlessness of the series. docs/guide/spend.md tells it in plain words.
+is used; how high the day stands above its forecast, beside all the days before (see `spend_news`); days that stand out are left out of
+everything that later days are judged by, until a rise has lasted so long that it is the new course. How long that is, and how many robust
+deviations are needed, follows the restlessness of the series. docs/guide/spend.md tells it in plain words.
 """
 
 from __future__ import annotations
@@ -15,19 +15,22 @@ from datetime import date
 
 import msgspec
 
+from firebreak.analysis.spend_news import Heights, News
+
 _POWER = 0.6  # between square root (counts) and none: evens the deviations of small and large days
 _WINDOW = 84  # trusted days that a deviation is taken from
 _LEVEL = 28  # trusted days that the level is taken from
 _WEEKS = 35  # trusted days that the shape of a week is taken from
 _CORRECTION = 14  # trusted days that tell how the present stands to that shape
-_CALM, _RESTLESS = 0.2, 0.4  # relative deviation below which a series is calm, above which it is restless
+_CALM, _RESTLESS = 0.1, 0.4  # relative deviation below which a series is calm, above which it is restless
 _LEAST_DEVIATION = 0.05
-_RESTLESS_DEVIATIONS = 1.05  # share of `deviations` that is asked of a restless series
-_TWO_DAYS = 0.75  # share of `deviations` that two days in a row need on average
-_GOING_ON = 0.6  # share of what is needed that keeps a rise of the day before going
+_RESTLESS_DEVIATIONS = 0.675  # share of `deviations` that is asked of a restless series
 _BETTER = 0.8  # the shape of a week is believed when it forecasts this much better than a plain level
-_OCCASIONS, _OCCASION_DAYS = 6, 60  # a height that a restless series reached so often in so many days is no news
+_PATIENT = 0.2  # relative deviation up to which a rise lasts `adopt_after_days` until it is the new course
 _LEAST_PATIENCE = 3
+_WILD = 0.5  # relative deviation above which single days alone are judged, and each of them by ...
+_WILD_DEVIATIONS = 1.05  # ... this share of `deviations`
+_OCCASIONS, _OCCASION_DAYS = 6, 60  # a height that such a series reached so often in so many days is no news
 _MONTHS = 63  # days in which an earlier month's charge is looked for
 _CHARGING = 0.35  # relative deviation up to which a series is calm enough to tell a monthly charge
 
@@ -44,13 +47,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Judged(msgspec.Struct, frozen=True):
     """One day: what was expected (None without history), whether it stands out, and from where on it would.
 
-    `held` is a rise that looks like a monthly charge: neither flagged nor learned from.
+    `bound` is for the day alone. `high` may come from several days: `together` says how many, `past` with how many earlier days they
+    were compared. `held` is a rise that looks like a monthly charge: neither flagged nor learned from.
     """
 
     expected: float | None
     bound: float | None
     high: bool = False
     held: bool = False
+    together: int = 0
+    past: int = 0
 
 
 def judge(days: Sequence[date], amounts: Sequence[float], floors: Sequence[float], limits: Limits) -> list[Judged]:
@@ -78,7 +84,7 @@ class _Course:
         self.errors: tuple[list[float], list[float], list[float]] = ([], [], [])
         self.sizes: tuple[list[float], list[float], list[float]] = ([], [], [])  # of the errors, at most 1
         self.shapes: tuple[list[float | None], list[float | None]] = ([], [])
-        self.distance: list[float | None] = []  # None: not known, or a monthly charge
+        self.heights = Heights()
         self.expected: list[float] = []
         self.run: list[int] = []
         self.since = 0  # the course before this day is over
@@ -88,45 +94,51 @@ class _Course:
         if len(self.trusted) < 3:
             self.shapes[0].append(None)
             self.shapes[1].append(None)
-            self.distance.append(None)
+            self.heights.add(1.0)
             self.expected.append(amount)
             self._trust(at)
             return Judged(None, None)
         forecast = self._forecast(at)
         self.expected.append(forecast.expected)
+        centre = self._centre(forecast) + forecast.small
+        self.heights.add(math.pow((amount + forecast.small) / centre, _POWER))
         errors = [(((amount + forecast.small) / (one + forecast.small)) ** _POWER - 1) / _POWER for one in forecast.all]
         if len(self.errors[0]) < 4:
-            self.distance.append(None)
             self._trust(at, errors)
             return Judged(forecast.expected, None)
         deviation, unit = self._deviation(forecast)
-        distance = self._distance(amount, forecast, unit)
-        self.distance.append(distance)
-        needed = self._needed(deviation)
-        if deviation < _CALM and self.run and self.run[-1] == at - 1:
-            needed *= _GOING_ON
-        bound = max(
-            self._amount_at(needed, forecast, unit),
-            forecast.expected + max(floor, self.limits.share * forecast.expected),
+        restless = min(1.0, max(0.0, (deviation - _CALM) / (_RESTLESS - _CALM)))
+        needed = self.limits.deviations * (1 - restless * (1 - _RESTLESS_DEVIATIONS))
+        if self.run and at - self.run[-1] > 2:
+            self.run = []
+        least = max(floor, self.limits.share * forecast.expected)
+        rises = amount - forecast.expected > least
+        news = self.heights.news(self.run[0] if self.run else at, needed, restless, rises=rises)
+        alone = math.pow(news.alone, 1 / _POWER) * centre - forecast.small
+        if deviation > _WILD and not self._resting():
+            distance, enough = self._distance(amount, forecast, unit), self.limits.deviations * _WILD_DEVIATIONS
+            far = distance > enough and (bool(self.run) or not self._happens_often(at))
+            news, alone = News(int(far), min(at, _WINDOW), math.inf), self._amount_at(enough, forecast, unit)
+        bound = max(alone, forecast.expected + least)
+        held = (news.days > 0 or self._distance(amount, forecast, unit) > 2) and self._is_monthly(
+            at, forecast, deviation
         )
-        high = self._stands_out(at, distance, needed, deviation)
-        held = (high or distance > 2) and self._is_monthly(at, forecast, deviation)
+        high = news.days > 0 and rises and not held and at >= self.limits.first_judged
         if held:
-            self.distance[at] = None
-        extra = amount - forecast.expected
-        high = (
-            high
-            and not held
-            and at >= self.limits.first_judged
-            and extra > max(floor, self.limits.share * forecast.expected)
-        )
+            self.heights.forget(at)
         if high:
+            self.heights.flag(at)
             self._suspect(at, deviation)
         elif not held:
-            if self.run and at - self.run[-1] > 1:
-                self.run = []
             self._trust(at, errors)
-        return Judged(forecast.expected, bound, high, held)
+        return Judged(
+            forecast.expected,
+            bound if bound < math.inf else None,
+            high,
+            held,
+            news.days if high else 0,
+            news.past if high else 0,
+        )
 
     def _forecast(self, at: int) -> _Forecast:
         newest = self.trusted[-_WINDOW:]
@@ -212,19 +224,6 @@ class _Course:
             return ratio * (forecast.expected + forecast.small) - forecast.small
         return float((self._centre(forecast) ** _POWER + distance * unit) ** (1 / _POWER))
 
-    def _needed(self, deviation: float) -> float:
-        restless = min(1.0, max(0.0, (deviation - _CALM) / (_RESTLESS - _CALM)))
-        return self.limits.deviations * (1 - restless * (1 - _RESTLESS_DEVIATIONS))
-
-    def _stands_out(self, at: int, distance: float, needed: float, deviation: float) -> bool:
-        if distance > needed:
-            return bool(self.run) or not (deviation > _CALM and self._happens_often(at))
-        before = self.distance[at - 1]
-        if self.run or before is None or deviation >= _RESTLESS:
-            return False
-        low, high = sorted((distance, before))
-        return low > 0.6 * high and (low + high) / 2 > self.limits.deviations * _TWO_DAYS
-
     def _happens_often(self, at: int) -> bool:
         last, occasions = -9, 0
         for j in range(max(0, at - _OCCASION_DAYS), at):
@@ -257,7 +256,7 @@ class _Course:
     def _suspect(self, at: int, deviation: float) -> None:
         """Leave the day out of the course, and give the course up when the rise has lasted."""
         self.run.append(at)
-        patience = round(self.limits.adopt_after_days * (_RESTLESS / max(deviation, 0.01)) ** 2)
+        patience = round(self.limits.adopt_after_days * (_PATIENT / max(deviation, 0.01)) ** 2)
         if len(self.run) >= max(_LEAST_PATIENCE, min(self.limits.adopt_after_days, patience)):
             self.since = self.run[0]
             for day in self.run:

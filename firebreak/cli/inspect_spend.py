@@ -103,6 +103,9 @@ def _document(facts: SpendFacts, as_of: date | None) -> dict[str, Any]:
                 "key": flag.key,
                 "amount": _number(flag.amount),
                 "expected": _number(flag.expected),
+                "together": flag.together,
+                "past": flag.past,
+                "why": flag.why,
             }
             for flag in facts.flagged
         ],
@@ -140,10 +143,10 @@ def _show(facts: SpendFacts) -> None:
             stdout.print(f"{'':10} [red]{marks}[/]  ^ flagged", no_wrap=True)
         stdout.print(f"The newest day, {total.days[-1]}, may not be complete.")
     if facts.flagged:
-        table = TextTable("day", "what", "cost", "expected", box=None)
+        table = TextTable("day", "what", "cost", "expected", "why", box=None)
         for flag in facts.flagged[-_SHOWN:]:
             what = " in ".join(part for part in flag.key if part) or "all"
-            table.add_row(str(flag.day), safe(what, 80), f"{flag.amount:,.2f}", f"{flag.expected:,.2f}")
+            table.add_row(str(flag.day), safe(what, 80), f"{flag.amount:,.2f}", f"{flag.expected:,.2f}", flag.why)
         stdout.print()
         stdout.print(table)
         if len(facts.flagged) > _SHOWN:

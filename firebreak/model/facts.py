@@ -375,13 +375,24 @@ class SpendSeries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SpendFlag(msgspec.Struct, frozen=True, kw_only=True):
-    """A flagged day of a series with the baseline it was judged against; `by` names what the parts of `key` are."""
+    """A flagged day of a series with the baseline it was judged against; `by` names what the parts of `key` are.
+
+    The day is news alone, or `together` with the days just before it: higher than in the `past` earlier days that were looked at.
+    """
 
     key: tuple[str, ...]
     day: date
     amount: Decimal
     expected: Decimal
     by: str = ""
+    together: int = 1
+    past: int = 0
+
+    @property
+    def why(self) -> str:
+        """Which comparison the day failed, in words."""
+        days = "alone" if self.together <= 1 else f"{self.together} days together"
+        return f"{days} beyond what {self.past} earlier days showed"
 
 
 class SpendDriver(msgspec.Struct, frozen=True, kw_only=True):

@@ -128,7 +128,7 @@ def assess(facts: SpendFacts, case: Case) -> list[Finding]:  # noqa: ARG001 - th
                     *(_driven(driver, facts.currency) for driver in first_of_each(facts.drivers)),
                     *(
                         f"{flag.day} {doc.shown(' in '.join(part for part in flag.key if part))}: {flag.amount:.2f} "
-                        f"against {flag.expected:.2f} expected."
+                        f"against {flag.expected:.2f} expected; {flag.why}."
                         for flag in worst
                     ),
                 ),

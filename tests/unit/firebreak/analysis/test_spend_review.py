@@ -168,3 +168,36 @@ def test_columns_are_read_by_name_not_by_place() -> None:
 def test_an_empty_reply_has_no_rows(junk: dict[str, object] | None) -> None:
     assert read_rows(junk) == []
     assert review(read_rows(junk)).status == "too_little_history"
+
+
+def restless(days: int, seed: int = 7) -> list[float]:
+    chance = random.Random(seed)  # noqa: S311
+    return [round(100 * chance.lognormvariate(0, 0.3), 2) for _ in range(days)]
+
+
+def test_bursts_that_come_again_and_again_are_news_no_more() -> None:
+    amounts = [100.0 + n % 7 for n in range(84)]
+    for n in range(20, 84, 9):
+        amounts[n] = 300.0
+    flagged = [(flag.day - FIRST).days for flag in review(rows(amounts)).flagged]
+    assert 20 in flagged
+    assert [n for n in flagged if n > 47] == []
+
+
+def test_several_days_that_are_no_news_alone_are_news_together_and_the_flag_says_so() -> None:
+    amounts = restless(70)
+    highest = max(amounts)
+    for n in range(62, 70):
+        amounts[n] = 0.95 * highest
+    flags = [flag for flag in review(rows(amounts)).flagged if flag.day >= FIRST + timedelta(days=62)]
+    assert flags
+    assert flags[0].together > 1
+    assert flags[0].past > 40
+    assert flags[0].why == f"{flags[0].together} days together beyond what {flags[0].past} earlier days showed"
+
+
+def test_a_new_level_of_a_restless_series_is_told_for_days_not_for_weeks() -> None:
+    amounts = [*restless(50), *(5 * amount for amount in restless(40, 8))]
+    flagged = [(flag.day - FIRST).days for flag in review(rows(amounts)).flagged]
+    assert flagged[0] in (50, 51)
+    assert len(flagged) <= 15
