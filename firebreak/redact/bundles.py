@@ -40,6 +40,7 @@ from firebreak.intake.alerts import case_of
 from firebreak.model.canonical import canonical_bytes, digest_of
 from firebreak.model.plan import Plan
 from firebreak.model.playbook import Playbook
+from firebreak.playbook import find_playbooks
 from firebreak.redact import public
 from firebreak.redact.documents import Documents
 from firebreak.redact.pseudonyms import Pseudonyms
@@ -59,6 +60,7 @@ class Redaction:
         self.texts = Documents(self.names)
         self.renamed = Renamed()
         self.unreadable = 0
+        self._shipped = {book.digest for book in find_playbooks().values()}
         chain = bundle.verify()
         if chain.records != bundle.head.audit.records:
             raise BundleError(f"{bundle.place}: audit.jsonl is not whole.", hint="Get the bundle again, whole.")
@@ -178,7 +180,7 @@ class Redaction:
                 raw_digest=hashlib.sha256(alert).hexdigest(),
                 redacted=True,
             ),
-            playbook=msgspec.structs.replace(head.playbook, digest=playbook.digest),
+            playbook=msgspec.structs.replace(head.playbook, title=playbook.title, digest=playbook.digest),
             own_principal_ids=tuple(map(texts.guid, head.own_principal_ids)),
             rounds=tuple(settings),
             plans=tuple(
@@ -262,8 +264,20 @@ class Redaction:
             step: {name: texts.document(value, "parameters", name) for name, value in values.items()}
             for step, values in book.parameters.items()
         }
-        return msgspec.structs.replace(
+        new = msgspec.structs.replace(
             book, guard_rails=msgspec.structs.replace(rails, **named), gates=gates, parameters=parameters
+        )
+        return new if book.digest in self._shipped else self._without_texts(new)
+
+    def _without_texts(self, book: Playbook) -> Playbook:
+        """A playbook of the operator's: what it says of itself may name somebody."""
+        prose = self.texts.prose
+        return msgspec.structs.replace(
+            book,
+            title=prose(book.title),
+            description=prose(book.description),
+            stages=tuple(msgspec.structs.replace(stage, title=prose(stage.title)) for stage in book.stages),
+            gates={name: msgspec.structs.replace(gate, title=prose(gate.title)) for name, gate in book.gates.items()},
         )
 
     def _expected(self, expected: Expected) -> Expected:

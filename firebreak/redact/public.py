@@ -28,7 +28,7 @@ _KEYS = """
 armRegionName armSkuName assignmentType attestationLevel aud authenticationMethod authenticationMethodDetail authenticationProtocol
 authenticationRequirement authenticationStepRequirement authenticationStepResultDetail authorizationSource billingCurrency billingCycle
 billingType browser builtInControls caching capabilityStatus catalogOfferId category channels clientAppTypes clientAppUsed clientCredentialType
-code conditionalAccessStatus conditionsNotSatisfied conditionsSatisfied confidenceLevel consentType cooldown countryLookupMethod countryOrRegion
+code conditionalAccessStatus conditionsNotSatisfied conditionsSatisfied confidenceLevel consentType cooldown countryLookupMethod
 createOption creationType crossTenantAccessType currency currencyCode customerEntityType dataActions deleteOption destinationPortRange
 destinationPortRanges detectionTimingType diskState displayStatus duration enforcedGrantControls enforcementMode eventCategory evictionPolicy
 externalUserState failureReason fieldsOrder geography geographyGroup grantType groupType guestOrExternalUserTypes hyperVGeneration idtyp
@@ -47,9 +47,9 @@ BlobType LeaseStatus LeaseState AccessTier Last-Modified Creation-Time Content-T
 """
 # The same, where only the pair is certain: the key's parent and the key.
 _PAIRS = """
-category.value eventName.value operationName.value resourceProviderName.value resourceType.value status.value subStatus.value name.value
+category.value location.countryOrRegion eventName.value operationName.value resourceProviderName.value resourceType.value status.value subStatus.value name.value
 category.localizedValue operationName.localizedValue resourceProviderName.localizedValue resourceType.localizedValue status.localizedValue
-subStatus.localizedValue name.localizedValue sku.name sku.family columns.name appRoles.value oauth2PermissionScopes.value imageReference.sku
+subStatus.localizedValue name.localizedValue modifiedProperties.displayName sku.name sku.family columns.name appRoles.value oauth2PermissionScopes.value imageReference.sku
 imageReference.version imageReference.exactVersion listOfResourceTypesNotAllowed.value listOfAllowedLocations.value scaleAction.direction
 scaleAction.type scaleAction.value properties.direction properties.access attributes.type columns.type contactRoles.value effect.value
 upgradePolicy.mode encryption.type identity.type vmAgent.vmAgentVersion imageReference.id
@@ -92,6 +92,9 @@ localhost microsoft.com azure.com azure.net windows.net microsoftonline.com azur
 chinacloudapi.cn partner.microsoftonline.cn githubusercontent.com github.com visualstudio.com dev.azure.com xmlsoap.org w3.org
 """
 KEPT_HOSTS: Final = tuple(_KEPT_HOSTS_TEXT.split())
+PLACES: Final = frozenset(
+    {"location", "address", "defaultaddress", "billingaddress"}
+)  # where somebody lives: "state" is one there
 TAKES_NAMES_AS_KEYS: Final = frozenset(
     {"tags", "parameters", "outputs", "variables", "labels", "annotations", "nodelabels"}
 )

@@ -73,6 +73,8 @@ def _action(action: Action, texts: Documents, renamed: Renamed) -> Action:
     name = action_id(action.step, action.kind, about)
     renamed.add(action.id, name)
     params = texts.document(action.params, "params")
+    if about.endswith(f"/{action.params.get('name')}"):
+        params["name"] = action.params["name"]  # of a limit: public where its id says so
     return msgspec.structs.replace(
         action,
         id=name,

@@ -149,7 +149,7 @@ class Texts:
         if key in _TOKEN_KEYS:
             return self._token_id(text)
         keys, pairs = public.kept_keys()
-        if key in keys or pair in pairs:
+        if (key in keys and parent.lower() not in public.PLACES) or pair in pairs:
             return self.kept(text)
         if (_NUMBER.fullmatch(text) and len(text) <= _LONGEST_NUMBER) or _DURATION.fullmatch(text):
             return text
@@ -161,7 +161,7 @@ class Texts:
         if (text[:1] in "[{" or (text[:1] == text[-1:] == '"' and len(text) > 2)) and (
             inner := _json(text)
         ) is not None:
-            return json.dumps(self.document(inner, parent, key), ensure_ascii=False)
+            return _dumped(self.document(inner, parent, key), text)
         if lowered.startswith(("/subscriptions/", "subscriptions/", "/providers/")):
             return self.resource_id(text)
         if lowered.startswith(("https://", "http://")) and not re.search(r"[\s<>]", text):
@@ -297,13 +297,19 @@ class Texts:
                 inner = ""
             if inner.isprintable() and inner:
                 document = _json(inner)
-                new = self.text(inner) if document is None else json.dumps(self.document(document), ensure_ascii=False)
+                new = self.text(inner) if document is None else _dumped(self.document(document), inner)
                 return text if new == inner else base64.b64encode(new.encode()).decode()
         return self.text(text)
 
 
 def _own_hosts() -> frozenset[str]:
     return frozenset(text for text in public.own_texts() if text.startswith("https://"))
+
+
+def _dumped(value: Any, like: str) -> str:
+    """JSON with white space as the original has it: detections look for pieces of it as text."""
+    tight = '": ' not in like and '", ' not in like
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":") if tight else None)
 
 
 def _json(text: str) -> Any:

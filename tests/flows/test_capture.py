@@ -155,6 +155,11 @@ def test_under_azures_own_limits_nothing_is_missed_and_the_plans_are_those_of_a_
         assert code == 2, said
         code, _, said = firebreak("incidents", "export", bundle.incident.id, "--out", tmp_path / "dry.zip")
         assert code == 0, said
+        shared = tmp_path / "shared.zip"
+        code, told, said = firebreak("incidents", "export", bundle.incident.id, "--out", shared, "--redact", "--json")
+        assert (code, json.loads(told)["same_plans"]) == (0, True), said
+        with open_bundle(shared) as derived:
+            assert derived.incident.subscription_id != bundle.incident.subscription_id
         with open_bundle(tmp_path / "dry.zip") as dry:
             then, now = past_of(bundle).plans, past_of(dry).plans
             assert {point: timeless(plan) for point, plan in then.items()} == {

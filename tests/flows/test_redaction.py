@@ -128,7 +128,7 @@ def found_again(original: dict[str, bytes], redacted: dict[str, bytes], allowed:
 
 def public(name: str) -> bool:
     """What may be left: Microsoft's own names for rights, providers, machine extensions and the like, which somebody's things bear too."""
-    return re.fullmatch(r"[a-z]+(\.[a-z]+)*\.all|microsoft\.[a-z/]+|[a-z]*(agent|driver)[a-z]*", name) is not None or name in (
+    return re.fullmatch(r"[a-z]+(\.[a-z]+)*\.all|microsoft\.[a-z/]+|standard[a-z0-9_ ]+family|[a-z]*(agent|driver)[a-z]*", name) is not None or name in (
         "core directory", "customscript", "jobtitle", "kubernetes", "batch", "default",
     )  # fmt: skip
 
