@@ -36,7 +36,7 @@ def identity(work: Conduct, history: History, limits: Thresholds) -> Iterable[Fi
         usual = ", ".join(history.usual_addresses(work.session.caller)[:5]) or "other addresses"
         reasons = [f"{caller} worked from {usual} before, and now from {work.session.address}.", *thin]
         if all(operation.mfa for operation in work.operations):
-            severity = lower(severity)
+            severity = severity if thin else lower(severity)
             reasons.append("With multi-factor authentication, as a traveller would.")
         if history.roams(work.session.caller):
             severity = Severity.LOW
