@@ -79,8 +79,9 @@ class Trainee:
         seeds = {p["name"]: p["totp_secret"] for p in json.loads((self.home / "azure" / "approvers.json").read_text())}
 
         def fresh() -> int:
+            # The newest that is taken lives the longest: a busy machine reads an answer a minute after it was sent.
             now = int(time.time()) // 30
-            return next((s for s in (now, now + 1) if s > self.used.get(name, 0)), 0)
+            return next((s for s in (now + 1, now) if s > self.used.get(name, 0)), 0)
 
         step = until("a fresh code", fresh, seconds=60)
         self.used[name] = step
@@ -169,13 +170,11 @@ def test_a_scripted_person_works_through_a_drill_and_the_sheet_says_what_they_di
         assert answer.status_code == 403
         assert SCENARIO not in answer.text
 
-    # A wrong code first; then one machine is left out that is the attacker's, and the rest is approved.
+    # One machine is left out that is the attacker's, and the rest is approved.
     labels = asked["fields"]["leave_out"]["items"]["enum"]
     machine = next(label for label in labels if "deallocate machine" in label)
-    first = asked["fields"]["question"]["const"]
-    trainee.used["alice@partner.example"] = 0
     trainee.answer(asked, "alice@partner.example", "approve", [machine])
-    last, people = first, ["bob@partner.example", "alice@partner.example"]
+    last, people = asked["fields"]["question"]["const"], ["bob@partner.example", "alice@partner.example"]
     while asked := trainee.form(last):
         last = asked["fields"]["question"]["const"]
         choices = asked["fields"]["decision"]["enum"]
