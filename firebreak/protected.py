@@ -6,6 +6,7 @@ take for the protected name counts as it.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -24,6 +25,9 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     tagged: dict[str, str]
     holds_tagged: dict[str, str]
     alike: dict[str, str]
+
+
+_LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 
 
 def named(target: ResourceId, case: Case) -> str:
@@ -102,4 +106,4 @@ def _scopes(resource_id: str) -> tuple[str, ...]:
 
 def _ascii_lower(text: str) -> str:
     """Lower case of A to Z alone: other letters that lower to them stay apart."""
-    return "".join(c.lower() if c.isascii() else c for c in text)
+    return text.lower() if text.isascii() else text.translate(_LOWER)

@@ -52,6 +52,13 @@ class Removal:
         self._inventory = case[Inventory]
         self._disks = sorted(case[DiskFacts].disks, key=lambda d: d.id.lower())
         self._by_id = {disk.id.lower(): disk for disk in self._disks}
+        # Lower-case ids of disks by what they are attached to, or to a part of.
+        self._by_owner: dict[str, set[str]] = {}
+        for disk in self._disks:
+            for owner in disk.attached_to:
+                parts = owner.lower().split("/")
+                for length in range(1, len(parts) + 1):
+                    self._by_owner.setdefault("/".join(parts[:length]), set()).add(disk.id.lower())
         self._going: dict[str, str] = {}  # lower-case id of what is deleted -> action id
         self._nic_after: dict[str, list[str]] = {}
         self._staying_nics: set[str] = set()
@@ -138,14 +145,8 @@ class Removal:
         return sorted({i.lower() for i in everything if i.lower().startswith(outer)})
 
     def _attached(self, owner: str, listed: Iterable[str]) -> list[Disk]:
-        named = {disk.lower() for disk in listed}
-        outer = owner.lower()
-        return [
-            d
-            for d in self._disks
-            if d.id.lower() in named
-            or any(a.lower() == outer or a.lower().startswith(outer + "/") for a in d.attached_to)
-        ]
+        named = {disk.lower() for disk in listed} | self._by_owner.get(owner.lower(), set())
+        return [self._by_id[name] for name in sorted(named & self._by_id.keys())]
 
     def _stays_on(self, machine: Machine, attached: Sequence[Disk]) -> str:
         unknown = [disk for disk in machine.disk_ids if disk.lower() not in self._by_id]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Final, Literal
 
 import msgspec
@@ -32,7 +33,8 @@ class AcceptedPlan(msgspec.Struct, frozen=True, kw_only=True):
 class Concluded(msgspec.Struct, frozen=True, kw_only=True):
     """What the first look concluded, in counts: findings by step, kind and severity; identities and resources by how they were judged.
 
-    `points` sums the points of the identities' reasons, by how they were judged. `days_of_spend` counts days of unusual spend.
+    `points` sums the points of the identities' reasons, by how they were judged. `days_of_spend` counts days of unusual spend,
+    `extra_spend` is what was spent too much, in the currency of the bill.
     """
 
     verdict: str
@@ -41,6 +43,7 @@ class Concluded(msgspec.Struct, frozen=True, kw_only=True):
     resources: dict[str, int] = {}
     points: dict[str, int] = {}
     days_of_spend: int = 0
+    extra_spend: Decimal = Decimal(0)
 
 
 class Acceptance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from decimal import Decimal
 
 import msgspec
 
@@ -39,6 +40,7 @@ def concluded_from(findings: Iterable[Finding], found: Attribution | None, spend
         resources=_counted(one.cls.value for one in resources),
         points=dict(sorted(points.items())),
         days_of_spend=len({flag.day for flag in spend.flagged}) if spend else 0,
+        extra_spend=spend.extra_spend if spend else Decimal(0),
     )
 
 
@@ -62,6 +64,7 @@ def _flat(one: Concluded) -> dict[str, str]:
     return {
         "verdict": one.verdict,
         "days of unusual spend": str(one.days_of_spend),
+        "extra spend": str(one.extra_spend),
         **{f"finding {name}": str(count) for name, count in one.findings.items()},
         **{f"actors judged {name}": str(count) for name, count in one.actors.items()},
         **{f"resources judged {name}": str(count) for name, count in one.resources.items()},

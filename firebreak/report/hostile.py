@@ -27,8 +27,11 @@ def plain(text: object, longest: int = _LONGEST) -> str:
     >>> plain("a\\x1b[31mb\\n")
     'a[31mb'
     """
-    spaced = "".join(" " if c.isspace() else c for c in str(text))
-    kept = " ".join("".join(c for c in spaced if unicodedata.category(c) not in _FORBIDDEN_CATEGORIES).split())
+    kept = str(text)
+    if not (kept.isascii() and kept.isprintable()):  # nearly every name is, and there are hundreds of thousands
+        spaced = "".join(" " if c.isspace() else c for c in kept)
+        kept = "".join(c for c in spaced if unicodedata.category(c) not in _FORBIDDEN_CATEGORIES)
+    kept = " ".join(kept.split())
     if len(kept) <= longest:
         return kept
     half = (longest - 1) // 2

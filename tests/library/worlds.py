@@ -5,7 +5,7 @@ scenario has the attack.
 from __future__ import annotations
 
 import zlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from azure_simulator import build, call_as
@@ -16,31 +16,39 @@ from azure_simulator.world import World
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 _RECENT = timedelta(days=2)
+_DAYS = 3
+_SIGN_INS = 30  # of those before, one in so many stays
 _EARLIER = timedelta(hours=4)  # before the alert, when what no scenario has begins
 
 
-def thinned(scenario: str, *, seed: int, one_in: int = 6, now: datetime = NOW, scale: int = 1) -> World:
-    """A scenario that keeps its last two days, and of the months before few operations and sign-ins."""
+def thinned(scenario: str, *, seed: int, now: datetime = NOW, scale: int = 1) -> World:
+    """A scenario that keeps its last two days whole, and of every third day before one operation of each caller at each address.
+
+    So who worked from where and what they do stays as it was: that is what an investigation asks of the past. Of sign-ins few are kept.
+    """
     world = build(scenario, seed=seed, now=now, scale=scale)
     recent = (now - _RECENT).isoformat()[:19]
-    world.events[:] = [
-        event
-        for event in world.events
-        if str(event["eventTimestamp"])[:19] >= recent or _is_kept(str(event["correlationId"]), one_in)
-    ]
+    kept: set[str] = set()
+    seen: set[tuple[str, ...]] = set()
+    for event in world.events:
+        at, correlation = str(event["eventTimestamp"]), str(event["correlationId"])
+        caller, address = str(event["caller"]), str(event["claims"].get("ipaddr", ""))
+        once: set[tuple[str, ...]] = {(caller, str(event["operationName"]["value"]))}
+        if date.fromisoformat(at[:10]).toordinal() % _DAYS == 0:
+            once.add((at[:10], caller, address))
+        if at[:19] >= recent or once - seen:
+            kept.add(correlation)
+        seen |= once
+    world.events[:] = [event for event in world.events if str(event["correlationId"]) in kept]
     world.fill("graph.signIns")
     attackers = {row["principal_id"] for row in world.truth["attackers"]}
     rows = table(world, "signIns")
     for name in list(rows):
         row = rows[name]
         is_old = row["createdDateTime"][:19] < recent and row.get("userId") not in attackers
-        if is_old and not _is_kept(name, one_in):
+        if is_old and zlib.crc32(name.encode()) % _SIGN_INS:
             del rows[name]
     return world
-
-
-def _is_kept(name: str, one_in: int) -> bool:
-    return zlib.crc32(name.encode()) % one_in == 0
 
 
 def batch_and_machine_learning(seed: int) -> World:
@@ -102,6 +110,27 @@ def batch_and_machine_learning(seed: int) -> World:
         lastObservedDateTime=stamp(NOW - timedelta(hours=2)),
         detectedDateTime=stamp(NOW - timedelta(minutes=90)),
     )
+    return world
+
+
+def hidden_behind_tags(seed: int) -> World:
+    """A hijacked Owner who copies the tags that the playbook protects onto two of the own machines."""
+    world = thinned("hijacked-owner", seed=seed)
+    machines = [name for name in world.truth["rogue_compute"] if "/virtualmachines/" in name.lower()]
+    for name, tags in zip(sorted(machines), ({"firebreak": "protected"}, {"do-not-touch": "finance"}), strict=False):
+        world.resources[name]["tags"] = tags
+    return world
+
+
+def inside_a_locked_group(seed: int) -> World:
+    """A leaked pipeline secret; what the thief built in a group of the company's lies under a lock that the company put there a year ago."""
+    world = thinned("service-principal-abuse", seed=seed)
+    own = {name.lower() for name in world.truth["rogue_groups"]}
+    groups = ["/".join(name.split("/")[:5]) for name in world.truth["rogue_compute"]]
+    group = next(name for name in groups if name.lower() not in own)
+    lock = f"{group}/providers/Microsoft.Authorization/locks/do-not-delete"
+    model = next(iter(world.locks.values()))
+    world.locks[lock] = {**model, "id": lock, "name": "do-not-delete"}
     return world
 
 

@@ -1,0 +1,207 @@
+"""Every threshold of a detection and every guard rail of the shipped playbooks is guarded: a change of it shows in the replay of a shipped incident.
+
+A parameter that nothing shows is a finding: find an incident that does, or list it in UNGUARDED with the reason.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from firebreak.analysis.conduct import Thresholds
+from firebreak.analysis.evidence import Weights
+from firebreak.analysis.identity.guesses import Limits as GuessLimits
+from firebreak.analysis.identity.seeds import IdentityWeights
+from firebreak.analysis.spend import Sensitivity
+from firebreak.model.plan import Limits
+from firebreak.model.playbook import GuardRails, Playbook
+from firebreak.playbook import find_playbooks
+from tasks.registry import load_steps
+from tests.flows.test_library import LIBRARY, TOP
+from tests.support.rehearsal import Rehearsal, rehearsal
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+
+# Parameters by step: those that are fields of a struct, with their defaults.
+STRUCTS: Mapping[str, tuple[type[msgspec.Struct], ...]] = {
+    "investigate.activity_log": (Thresholds,),
+    "investigate.attribution": (Weights, IdentityWeights),
+    "investigate.sign_ins": (GuessLimits,),
+    "investigate.spend": (Sensitivity,),
+}
+# Those that a step asks for by name, with the default it falls back to.
+NAMED: Mapping[str, Mapping[str, Any]] = {
+    "investigate.activity_log": {"window_days_before": 7},
+    "investigate.spend": {"days": 90},
+    "harden.reduce_quota": {"head_room": 10, "unused_from": 100},
+    "eradicate.delete_resources": {"scale_set_snapshots": 2},
+}
+# No threshold and no guard rail: what the parameter is instead.
+NOT_A_THRESHOLD: Mapping[str, str] = {
+    "api": "an address",
+    "contact": "whom Microsoft calls back",
+    "detections": "a folder",
+    "evidence_group": "where snapshots lie",
+    "handled_types": "which kinds of compute a playbook of one's own takes care of",
+    "lift": "asks for an action",
+    "most_issuers": "how much is read",
+    "most_pages": "how much is read",
+    "most_people": "how much is read",
+    "needed_permissions": "made by the engine",
+    "reactivate": "asks for an action",
+    "reactivation_days": "a rule of Microsoft's, and a setting",
+    "regions": "which regions are read",
+    "resource_types": "what is denied",
+    "severity": "of a ticket",
+    "snapshot_sku": "storage of snapshots",
+}
+# A change of these shows in no shipped incident: why.
+_NOBODY = "nobody in a shipped incident"
+UNGUARDED: Mapping[str, str] = {
+    "investigate.activity_log.sprayed_accounts": "a subscription's activity log has no sign-ins; exported logs, which no bundle holds, do",
+    "investigate.attribution.attackers_address": f"{_NOBODY} shares an address with an attacker's session and nothing else",
+    "investigate.attribution.borrowed_token": f"{_NOBODY} works with a token from an address where it was not issued",
+    "investigate.attribution.hallmark": "the past of every shipped incident is dense enough to ask it",
+    "investigate.attribution.one_factor": f"{_NOBODY} comes with one factor alone where sign-ins say so",
+    "investigate.attribution.refused": f"{_NOBODY} is refused so often within an hour that it counts",
+    "investigate.attribution.same_token": f"{_NOBODY} uses one token from two addresses",
+    "investigate.attribution.stolen_elsewhere": f"{_NOBODY} whose identity is stolen works from an address seldom used",
+    "investigate.attribution.strange_device": f"{_NOBODY} is known by a device, so that another would be strange",
+    "investigate.attribution.thin_history": "the past of every shipped incident is dense enough to ask it",
+    "investigate.attribution.worrying_from": "no session's points lie between the thresholds",
+    "investigate.sign_ins.refused_factors": f"{_NOBODY} wears out somebody's second factor",
+    "investigate.spend.incomplete_days": "it marks the newest days, and no shipped bill has an unusual amount there",
+    "eradicate.delete_resources.scale_set_snapshots": "the instances of the shipped scale sets have no disks of their own",
+}
+
+_COLLECTING = {"investigate.activity_log", "investigate.sign_ins", "investigate.spend"}
+_ORDER = ("stolen-token-mining", "hijacked-owner", "quiet-persistence", "leaked-pipeline-secret", "throttled-cloud")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: of a step, or with step "" a guard rail."""
+
+    step: str
+    name: str
+    default: Any
+
+    def __str__(self) -> str:
+        return f"{self.step}.{self.name}" if self.step else f"guard_rails.{self.name}"
+
+
+def parameters() -> list[Parameter]:
+    found = [Parameter("", field.name, None) for field in msgspec.structs.fields(Limits)]
+    found += [Parameter("", field.name, None) for field in msgspec.structs.fields(GuardRails) if field.name != "limits"]
+    for step, kinds in STRUCTS.items():
+        found += [
+            Parameter(step, field.name, field.default) for kind in kinds for field in msgspec.structs.fields(kind)
+        ]
+    return found + [Parameter(step, name, value) for step, named in NAMED.items() for name, value in named.items()]
+
+
+def changes(book: Playbook, one: Parameter) -> Iterator[Playbook]:
+    """The playbook with other values of one parameter, the likeliest to show first."""
+    if not one.step:
+        yield from (msgspec.structs.replace(book, guard_rails=rails) for rails in _rails(book.guard_rails, one.name))
+        return
+    given = book.parameters.get(one.step, {})
+    usual = given.get(one.name, one.default)
+    kind = type(usual)
+    for value in (usual + 1, usual * 3 + 1, kind(1), kind(0), kind(10**4), kind(-(10**4))):
+        if value != usual:
+            yield msgspec.structs.replace(book, parameters={**book.parameters, one.step: {**given, one.name: value}})
+
+
+def _rails(rails: GuardRails, name: str) -> Iterator[GuardRails]:
+    limits: dict[str, Any] = {
+        "max_actions": 3, "max_share": Decimal("0.0001"), "max_per_hour": Decimal("0.01"), "max_regions": 1
+    }  # fmt: skip
+    if name in limits:
+        yield msgspec.structs.replace(rails, limits=msgspec.structs.replace(rails.limits, **{name: limits[name]}))
+    elif name == "respect_locks":
+        yield msgspec.structs.replace(rails, respect_locks=not rails.respect_locks)
+    elif name == "protected_tags":
+        yield msgspec.structs.replace(rails, protected_tags=())
+
+
+def naming(book: Playbook, name: str, targets: tuple[str, ...], principals: tuple[str, ...]) -> Playbook:
+    """The playbook that protects what an incident's own plan acts on."""
+    values = {
+        "protected_groups": tuple(sorted({target.split("/")[4] for target in targets if target.count("/") > 4})),
+        "protected_resources": targets,
+        "protected_principals": principals,
+    }
+    return msgspec.structs.replace(book, guard_rails=msgspec.structs.replace(book.guard_rails, **{name: values[name]}))
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[_Opened]:
+    names = [*_ORDER, *(path.stem for path in sorted(LIBRARY.glob("*.zip")) if path.stem not in _ORDER)]
+    with ExitStack() as stack:
+        yield _Opened(stack, names)
+
+
+class _Opened(dict[str, Rehearsal]):
+    """Bundles, opened when they are first asked for."""
+
+    def __init__(self, stack: ExitStack, names: list[str]) -> None:
+        super().__init__()
+        self.names, self._stack = names, stack
+
+    def __missing__(self, name: str) -> Rehearsal:
+        self[name] = self._stack.enter_context(rehearsal(LIBRARY / f"{name}.zip"))
+        return self[name]
+
+
+@pytest.mark.parametrize("one", parameters(), ids=str)
+def test_a_change_shows_in_a_shipped_incident(one: Parameter, opened: _Opened) -> None:
+    if str(one) in UNGUARDED:
+        pytest.skip(UNGUARDED[str(one)])
+    seen = ""
+    for name in opened.names:
+        tried = opened[name]
+        seen = next(filter(None, (tried.differs(book, _COLLECTING & {one.step}) for book in _books(tried, one))), "")
+        if seen:
+            break
+    assert seen, f"No shipped incident shows a change of {one}."
+
+
+def _books(tried: Rehearsal, one: Parameter) -> Iterator[Playbook]:
+    if one.name in ("protected_groups", "protected_resources", "protected_principals"):
+        yield naming(tried.playbook, one.name, *tried.acted_on())
+    else:
+        yield from changes(tried.playbook, one)
+
+
+def test_the_list_of_the_unguarded_names_parameters_that_there_are() -> None:
+    assert set(UNGUARDED) <= {str(one) for one in parameters()}
+
+
+def test_every_parameter_that_a_step_asks_for_is_known_here() -> None:
+    known = {one.name for one in parameters()} | set(NOT_A_THRESHOLD)
+    asked = set()
+    for path in (TOP / "tasks").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            if is_call and node.func.attr == "parameter" and isinstance(node.args[1], ast.Constant):
+                asked.add(str(node.args[1].value))
+    assert asked
+    assert asked - known == set()
+    declared = {name for loaded in load_steps().values() for name in loaded.step.parameters}
+    assert declared - known == set()
+
+
+def test_the_shipped_playbooks_set_no_parameter_of_another_name() -> None:
+    steps = {name: loaded.step for name, loaded in load_steps().items()}
+    known = {one.name for one in parameters()} | set(NOT_A_THRESHOLD)
+    for book in find_playbooks(Path("/nowhere"), steps=steps).values():
+        assert {name for given in book.parameters.values() for name in given} <= known, book.id
