@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +72,12 @@ def test_three_small_ones_are_planned_as_accepted() -> None:
 
 
 @pytest.mark.slow
-def test_all_are_planned_as_accepted_within_a_minute() -> None:
-    begun = time.monotonic()
+def test_all_are_planned_as_accepted_within_a_minute_of_two_processors() -> None:
+    begun = resource.getrusage(resource.RUSAGE_CHILDREN)
     code, told = replayed(LIBRARY)
-    took = time.monotonic() - begun
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime
     assert (code, len(told)) == (0, len(RECIPES))
     for one in told:
         check(one)
-    assert took < 60, took
+    assert took < 100, took  # seconds of the processor; a fifth is left for the end, when one of two has nothing to do
