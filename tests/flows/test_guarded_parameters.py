@@ -116,7 +116,7 @@ def changes(book: Playbook, one: Parameter) -> Iterator[Playbook]:
     given = book.parameters.get(one.step, {})
     usual = given.get(one.name, one.default)
     kind = type(usual)
-    for value in (usual + 1, usual * 3 + 1, kind(1), kind(0), kind(10**4), kind(-(10**4))):
+    for value in (usual + 1, usual * 3 + 1, kind(1), kind(10**4), kind(0), kind(-(10**4))):
         if value != usual:
             yield msgspec.structs.replace(book, parameters={**book.parameters, one.step: {**given, one.name: value}})
 
