@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 3
 
 .PHONY: demo test test-slow replay library torture lint format types imports bench docs clean help
 

@@ -89,7 +89,9 @@ class Intake:
         taken = await self.deliveries.take(ALERTS, body)
         result = await self.deliveries.process(taken.id)
         if result.state == DONE:
-            answer = {"incident": result.incident, "new": result.is_new, "flow_run": result.flow_run}
+            # The same bytes twice at the same moment are processed once, and one of the two answers is told of the new incident.
+            is_new = result.is_new and taken.is_new
+            answer = {"incident": result.incident, "new": is_new, "flow_run": result.flow_run}
             return JSONResponse(answer, 202)
         # Not the sender's fault when it is only put off: whoever delivers again later finds the same incident.
         raise RefusedError(422 if result.state == KEPT else 503, result.reason, hint=result.hint)

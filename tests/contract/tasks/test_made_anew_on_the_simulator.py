@@ -201,7 +201,7 @@ async def prepared(world: World, kind: str) -> Case:
     if kind == "lock.remove":
         return await with_attackers_lock(world, case)
     if kind == "alert.resolve":
-        return case.with_facts(msgspec.structs.replace(case[Inventory], machines=()))
+        return case.with_facts(msgspec.structs.replace(case[Inventory], machines=(), scale_sets=()))
     if kind == "group.delete":
         return with_empty_group(world, case)
     return case
