@@ -13,6 +13,10 @@ import pytest
 hypothesis.settings.register_profile("firebreak", deadline=None)
 hypothesis.settings.load_profile("firebreak")
 
+# Without an address Prefect starts a server of its own in the background, which outlives the test and slows the next ones.
+_NO_SERVER_UNASKED = ("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "false")
+os.environ[_NO_SERVER_UNASKED[0]] = _NO_SERVER_UNASKED[1]
+
 _PREFIXES = ("FIREBREAK_", "PREFECT_", "AZURE_", "IDENTITY_", "MSI_", "APP_SECRET")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -24,6 +28,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
             monkeypatch.delenv(name)
     monkeypatch.setenv("FIREBREAK_HOME", str(tmp_path_factory.mktemp("home")))
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+    monkeypatch.setenv(*_NO_SERVER_UNASKED)
 
 
 @pytest.fixture(autouse=True)
