@@ -10,6 +10,7 @@ import msgspec
 
 from firebreak.analysis import documents as doc
 from firebreak.analysis.spend import ZERO, Row, Sensitivity, drivers, read_rows, review, series_of
+from firebreak.errors import ContentError
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
 from firebreak.model.facts import SpendDriver, SpendFacts
@@ -201,13 +202,34 @@ def _severity(facts: SpendFacts) -> Severity:
 
 
 def sensitivity(case: Case) -> Sensitivity:
-    """The playbook's parameters over the defaults."""
+    """The playbook's parameters over the defaults.
+
+    Raises:
+        ContentError: a value is no number, or one that judges nothing (negative, or more days than Cost Management looks back).
+    """
     defaults = Sensitivity()
-    chosen: dict[str, Any] = {}
-    for name in Sensitivity.__struct_fields__:
-        default = getattr(defaults, name)
-        chosen[name] = type(default)(str(case.parameter(STEP.id, name, default)))
-    return Sensitivity(**chosen)
+    return Sensitivity(**{name: _number(case, name, getattr(defaults, name)) for name in Sensitivity.__struct_fields__})
+
+
+def _number(case: Case, name: str, default: Any) -> Any:
+    given = case.parameter(STEP.id, name, default)
+    least, most = (_FEWEST.get(name, 0), _MOST_DAYS) if isinstance(default, int) else (0, _LARGEST)
+    try:
+        value = type(default)(str(given))
+        if least <= value <= most:  # False for what is no number, too
+            return value
+    except (ValueError, ArithmeticError):
+        pass
+    kind = "a whole number" if isinstance(default, int) else "a number"
+    raise ContentError(
+        f"The playbook's parameter {name} of {STEP.id} is {given!r}, which is not {kind} from {least} to {most:,}.",
+        hint=f"The default is {default}; leave it out to take that.",
+    )
+
+
+_FEWEST = {"least_days": 2, "adopt_after_days": 2}
+_MOST_DAYS = 366
+_LARGEST = 1_000_000_000
 
 
 _SERVICE_AND_REGION = ("ServiceName", "ResourceLocation")
