@@ -119,7 +119,8 @@ def _here(room: EngineRoom, incident: str, wanted: Undo, *, wait: bool, as_json:
 async def _in_prefect(
     room: EngineRoom, incident: str, wanted: Undo, services: Running, *, wait: bool, quiet: bool
 ) -> None:
-    from flows.start import run_state, start_undo
+    from flows.alive import who_is_at
+    from flows.start import is_at_it, run_state, start_undo
 
     asked = begin_undo(Engine(room, incident, None, run_id=""), wanted)
     run_id, is_new = await start_undo(room, incident, asked.number)
@@ -127,9 +128,14 @@ async def _in_prefect(
         at_it = "" if is_new else " This run is at it already; no second one was started."
         say(f"Undo {asked.number} of {incident}: {services.run_url(run_id)}{at_it}")
     while wait:
-        _, ended = await run_state(run_id)
+        state, ended = await run_state(run_id)
         if ended or undos_of(room.store, incident)[-1].has_ended:
             return
+        if not is_at_it(state, ended=ended, lives=who_is_at(room, incident, f"undo-{asked.number}") is not None):
+            # It was at it when we came, and has died since with its host: Prefect may call it running for ever.
+            run_id, is_new = await start_undo(room, incident, asked.number)
+            if is_new and not quiet:
+                say(f"That run fell silent; another one goes on with it: {services.run_url(run_id)}")
         time.sleep(_POLL_SECONDS)  # noqa: ASYNC251 - nothing else runs in this loop
 
 

@@ -137,7 +137,14 @@ def begin(stack: Stack, parameters: dict[str, Any]) -> str:
     api = stack.running.api_url
     deployment = httpx.get(f"{api}/deployments/name/undo/undo", timeout=60).raise_for_status().json()["id"]
     url = f"{api}/deployments/{deployment}/create_flow_run"
-    run = str(httpx.post(url, json={"parameters": parameters}, timeout=60).raise_for_status().json()["id"])
+    asked = {"parameters": parameters, "idempotency_key": "by-hand"}
+
+    def create() -> dict[str, Any] | None:
+        answer = httpx.post(url, json=asked, timeout=60)
+        # A busy Prefect on SQLite says 503 (its database is locked) now and then; it is asked for the same run again.
+        return None if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else answer.raise_for_status().json()
+
+    run = str(until("Prefect to take the run", create, seconds=60)["id"])
     until("the run to begin", lambda: stack.flow_run(str(parameters["incident"])) == run, seconds=90)
     return run
 
