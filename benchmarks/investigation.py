@@ -9,13 +9,13 @@ No socket, no store, no Prefect. What the question does not need is not read: by
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
-from azure_simulator import AsgiApp, endpoints
+from azure_simulator import AsgiApp
 from azure_simulator.world import World
+from benchmarks.simulated import settings_of, sleeping
 from firebreak.clients import connect
 from firebreak.clients.inprocess import in_process
 from firebreak.intake.alerts import open_incident, parse_alert
@@ -24,7 +24,6 @@ from firebreak.model.mode import Mode
 from firebreak.model.plan import Plan
 from firebreak.planning import make_plan
 from firebreak.playbook import choose_playbook, find_playbooks
-from firebreak.settings import Settings
 from tasks.registry import load_steps
 
 NOT_READ = frozenset(
@@ -59,13 +58,13 @@ async def look(world: World, *, leave_out: Collection[str] = NOT_READ) -> Case:
     incident = open_incident(alert, playbook=playbook.id, mode=Mode.DRY_RUN, now=now, requested_by="benchmark")
     case = Case(incident=incident, playbook=playbook, now=now, facts={})
     async with connect(
-        _settings(world),
+        settings_of(world),
         subscription_id=incident.subscription_id,
         mode=Mode.DRY_RUN,
         correlation_id=incident.id,
         transport=in_process(AsgiApp(world)),
         clock=world.clock.now,
-        sleep=_sleep(world),
+        sleep=sleeping(world),
         monotonic=lambda: world.clock.now().timestamp(),
     ) as connection:
         for stage in playbook.stages:
@@ -87,28 +86,3 @@ def plans_of(case: Case) -> dict[str, Plan]:
         if changing:
             found[stage.id] = make_plan(case, stage=stage.id, steps=changing, round=1, engine_version="benchmark")
     return found
-
-
-def _settings(world: World) -> Settings:
-    """Settings that point at the world and sign in as its responder."""
-    acting = next(p for p in world.principals.values() if p.kind == "ServicePrincipal" and p.secrets)
-    return Settings.load(
-        cloud={"preset": "simulator", **endpoints(world)},
-        credential={
-            "kind": "client_secret",
-            "tenant_id": world.tenant_id,
-            "partner_tenant_id": world.partner_tenant_id,
-            "client_id": acting.app_id,
-            "client_secret": acting.secrets[0],
-        },
-    )
-
-
-def _sleep(world: World) -> Callable[[float], Awaitable[None]]:
-    """A sleep that moves the world's clock instead of waiting."""
-
-    async def sleep(seconds: float) -> None:
-        world.clock.advance(seconds)
-        await asyncio.sleep(0)
-
-    return sleep

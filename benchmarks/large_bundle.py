@@ -8,20 +8,19 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from azure_simulator import AsgiApp, build, endpoints
+from azure_simulator import AsgiApp, build
 from azure_simulator.clock import stamp
 from azure_simulator.world import Document, World
+from benchmarks.simulated import settings_of, sleeping
 from firebreak.bundle import contents_of, write_bundle
 from firebreak.clients.inprocess import in_process
 from firebreak.engine import Engine, open_engine_room
 from firebreak.model.mode import Mode
-from firebreak.settings import Settings
 from flows.course import respond_to
 from flows.replay import QuietRuntime
 from tasks.registry import load_steps
@@ -34,12 +33,12 @@ def large_bundle(place: Path, *, resources: int, events: int) -> Path:
     """Record the incident and write its bundle."""
     world = large_world(resources, events)
     with tempfile.TemporaryDirectory(prefix="firebreak-benchmark-") as folder:
-        settings = _settings(world, Path(folder))
+        settings = settings_of(world, home=Path(folder))
         with open_engine_room(settings, load_steps(), clock=world.clock.now) as opened:
             room = replace(
                 opened,
                 transport=in_process(AsgiApp(world)),
-                sleep=_sleep(world),
+                sleep=sleeping(world),
                 monotonic=lambda: world.clock.now().timestamp(),
             )
             alert = json.dumps(next(iter(world.alerts.values()))).encode()
@@ -88,26 +87,3 @@ def _again(event: Document, number: int, moment: datetime, chance: Random) -> Do
         "eventTimestamp": stamp(moment),
         "submissionTimestamp": stamp(moment + timedelta(minutes=2)),
     }
-
-
-def _settings(world: World, home: Path) -> Settings:
-    acting = next(p for p in world.principals.values() if p.kind == "ServicePrincipal" and p.secrets)
-    return Settings.load(
-        home=home,
-        cloud={"preset": "simulator", **endpoints(world)},
-        credential={
-            "kind": "client_secret",
-            "tenant_id": world.tenant_id,
-            "partner_tenant_id": world.partner_tenant_id,
-            "client_id": acting.app_id,
-            "client_secret": acting.secrets[0],
-        },
-    )
-
-
-def _sleep(world: World) -> Callable[[float], Awaitable[None]]:
-    async def sleep(seconds: float) -> None:
-        world.clock.advance(seconds)
-        await asyncio.sleep(0)
-
-    return sleep

@@ -12,6 +12,8 @@ import signal
 import ssl
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,16 +92,8 @@ def demo(
     with Processes(folder / "logs") as processes:
         say(f"Starting the embedded Azure with the scenario {scenario} ...")
         azure = start_simulator(processes, folder / "azure", scenario=scenario, seed=seed, scale=scale)
-        os.environ.update({name: str(value) for name, value in azure["env"].items()})
-        os.environ["FIREBREAK_HOME"] = str(folder)
-        os.environ.update(CONTACT)
-        say("Starting the Prefect server, the runner and the intake ...")
-        services = start_services(processes, folder, {}, port=port)
-        use_services(services)
-        try:
+        with services_on(processes, azure, folder, port=port) as services:
             result = _run(processes, services, azure, headless=headless, quiet=as_json)
-        finally:
-            forget_services(folder, services)
         if as_json:
             print_json(result)
         rejected = any(gate["state"] == "rejected" for gate in result["gates"])
@@ -107,6 +101,21 @@ def demo(
             linger(processes, services)
     if result["state"] != "done":
         raise typer.Exit(3 if result["state"] == "stopped" else 1)
+
+
+@contextmanager
+def services_on(processes: Processes, azure: dict[str, Any], folder: Path, *, port: int) -> Iterator[Running]:
+    """Prefect server, runner and intake in `folder`, pointed at an embedded Azure that runs; this process speaks to them, too."""
+    os.environ.update({name: str(value) for name, value in azure["env"].items()})
+    os.environ["FIREBREAK_HOME"] = str(folder)
+    os.environ.update(CONTACT)
+    say("Starting the Prefect server, the runner and the intake ...")
+    services = start_services(processes, folder, {}, port=port)
+    use_services(services)
+    try:
+        yield services
+    finally:
+        forget_services(folder, services)
 
 
 def _run(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import secrets
 import signal
@@ -19,11 +18,11 @@ from typing import Any
 import typer
 from rich.table import Column, Table
 
-from firebreak.cli.demo import CONTACT, DemoPeople, deliver, follow, linger, truth_of
+from firebreak.cli.demo import DemoPeople, deliver, follow, linger, services_on, truth_of
 from firebreak.cli.output import Json, print_json, safe, say, stdout
 from firebreak.cli.processes import Processes
 from firebreak.cli.rooms import dossier_of, engine_room
-from firebreak.cli.services import Running, forget_services, start_services, start_simulator, use_services
+from firebreak.cli.services import Running, start_simulator
 from firebreak.cli.simulate import SCENARIOS, check_scenario
 from firebreak.cli.up import interrupt
 from firebreak.replay.drill import Sheet, sheet_json, sheet_of, sheet_page
@@ -54,16 +53,8 @@ def drill(
         say(f"Drill with seed {number}. Starting the embedded Azure ...")
         key = secrets.token_urlsafe(24)
         azure = start_simulator(processes, folder / "azure", scenario=chosen, seed=number, sealed_with=key)
-        os.environ.update({name: str(value) for name, value in azure["env"].items()})
-        os.environ["FIREBREAK_HOME"] = str(folder)
-        os.environ.update(CONTACT)
-        say("Starting the Prefect server, the runner and the intake ...")
-        services = start_services(processes, folder, {}, port=port)
-        use_services(services)
-        try:
+        with services_on(processes, azure, folder, port=port) as services:
             sheet = _run(processes, services, azure, seed=number, scenario=chosen, key=key)
-        finally:
-            forget_services(folder, services)
         (folder / "score.md").write_text(sheet_page(sheet), encoding="utf-8")
         (folder / "score.json").write_text(json.dumps(sheet_json(sheet), default=str, indent=2), encoding="utf-8")
         if as_json:

@@ -198,7 +198,7 @@ def sheet_page(sheet: Sheet) -> str:
         f"| of people | {sheet.people_minutes:.1f} |",
         f"| of the machine | {sheet.machine_minutes:.1f} |",
         "",
-        f"| Money | {sheet.currency} |",
+        f"| Money | {markdown(sheet.currency)} |",
         "|:---|---:|",
         f"| the attacker burned, an hour | {sheet.attacker_per_hour:,.2f} |",
         f"| lost while people were asked | {sheet.lost_while_waiting:,.2f} |",

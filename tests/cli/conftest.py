@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from firebreak.cli.main import main
+from tests.support.console import calling
 
 Firebreak = Callable[..., tuple[int, str, str]]
 
@@ -18,12 +17,4 @@ def firebreak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     """Calls `firebreak WORDS...` and returns exit code, standard output and standard error."""
     monkeypatch.setenv("FIREBREAK_HOME", str(tmp_path / "home"))
 
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["firebreak", *words])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
+    return calling(monkeypatch, capsys)

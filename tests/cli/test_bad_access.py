@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from firebreak.cli.main import main
 from tests.flows.stack import Azure, simulator
+from tests.support.console import calling
 
 pytestmark = pytest.mark.timeout(300)
 Firebreak = Callable[..., tuple[int, str, str]]
@@ -31,14 +30,12 @@ def firebreak(
     for name, value in azure.environment.items():
         monkeypatch.setenv(name, value)
 
+    call = calling(monkeypatch, capsys)
+
     def run(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["firebreak", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return int(ended.value.code or 0), said.out, said.err
+        code, out, err = call(*words)
+        assert "Traceback" not in err
+        return code, out, err
 
     return run
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from firebreak.cli.main import main
+from tests.support.console import calling
 
 UNREACHABLE = {
     "FIREBREAK_CLOUD__RESOURCE_MANAGER": "https://127.0.0.1:9",
@@ -54,15 +53,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def firebreak(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Firebreak:
     """The console script's entry point, with these words."""
 
-    def run(*words: str | Path) -> Said:
-        monkeypatch.setattr(sys, "argv", ["firebreak", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return Said(int(ended.value.code or 0), said.out, said.err)
-
-    return run
+    call = calling(monkeypatch, capsys)
+    return lambda *words: Said(*call(*words))
 
 
 def alert(folder: Path, **fields: object) -> Path:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from firebreak.cli.main import main
+from tests.support.console import calling
 from tests.unit.firebreak.bundle.bundled import INCIDENT, recorded_in
 from tests.unit.firebreak.store.databases import sqlite_url
 
@@ -39,15 +39,8 @@ def firebreak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 
-    def run(*words: str | Path) -> Said:
-        monkeypatch.setattr(sys, "argv", ["firebreak", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return Said(int(ended.value.code or 0), said.out, said.err)
-
-    return run
+    call = calling(monkeypatch, capsys)
+    return lambda *words: Said(*call(*words))
 
 
 @pytest.fixture

@@ -20,11 +20,11 @@ from azure_simulator.app import endpoints
 from azure_simulator.faults import Fault
 from azure_simulator.server import Running, serve
 from firebreak.bundle import open_bundle
-from firebreak.cli.main import main
 from firebreak.engine.capture import working_folder
 from firebreak.model.plan import Plan
 from firebreak.replay.past import past_of
 from tests.flows.room_in_process import writes
+from tests.support.console import calling
 from tests.support.inprocess import responder, subscription_of
 from tests.support.recorded import small_world
 
@@ -70,15 +70,7 @@ def firebreak(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
-    def run(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["firebreak", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
+    return calling(monkeypatch, capsys)
 
 
 def test_a_capture_killed_under_throttling_goes_on_and_can_be_replayed(

@@ -15,7 +15,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from firebreak.bundle import open_bundle, write_bundle
-from firebreak.cli.main import main
 from firebreak.errors import ApprovalError, ContentError, WriteRefusedError
 from firebreak.model.canonical import digest_of
 from firebreak.model.mode import Mode
@@ -25,6 +24,7 @@ from flows.course import respond_to
 from flows.replay import QuietRuntime, replay
 from tasks.registry import load_steps
 from tests.flows.room_in_process import Ran
+from tests.support.console import calling
 from tests.support.recorded import entries_of, files_in, record, shuffled, small_world, spoiled, with_entries
 
 pytestmark = pytest.mark.timeout(420)
@@ -64,14 +64,8 @@ def firebreak(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     monkeypatch.setenv("FIREBREAK_OPERATIONS__CURRENCY", "EUR")  # of this machine: plays no part
     monkeypatch.setenv("FIREBREAK_PROTECTION__RESPECT_LOCKS", "true")
 
-    def run(*words: str | Path) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["firebreak", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), capsys.readouterr().out
-
-    return run
+    call = calling(monkeypatch, capsys)
+    return lambda *words: call(*words)[:2]
 
 
 @pytest.fixture(scope="module")

@@ -233,7 +233,7 @@ def section(one: WhatIf) -> str:
     lines = ["## What if it had been carried out", ""]
     lines.append(
         "The recorded subscription was loaded into the embedded Azure, and the approved plans were carried out there in earnest; nothing else "
-        f"was reached. {summary(one)}"
+        f"was reached. {markdown(summary(one), 1000)}"
     )
     lines += ["", "| plan | actions | ended | seconds |", "|:---|---:|:---|---:|"]
     for done in one.carried:

@@ -74,5 +74,8 @@ JSON: Any = st.recursive(
 @settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=8))
 def test_no_record_however_broken_makes_a_reader_fall_over(document: dict[str, Any]) -> None:
-    read_sign_in({**document, "createdDateTime": "2026-11-19T00:00:00Z"})
-    read_change({**document, "activityDateTime": "2026-11-19T00:00:00Z", "activityDisplayName": "Update user"})
+    signed_in = read_sign_in({**document, "createdDateTime": "2026-11-19T00:00:00Z"})
+    assert signed_in is None or signed_in.at == datetime(2026, 11, 19, tzinfo=UTC)
+    change = read_change({**document, "activityDateTime": "2026-11-19T00:00:00Z", "activityDisplayName": "Update user"})
+    assert change is not None
+    assert change.at == datetime(2026, 11, 19, tzinfo=UTC)
