@@ -16,6 +16,7 @@ MACHINE = "microsoft.compute/virtualmachines"
 SCALE_SET = "microsoft.compute/virtualmachinescalesets"
 # What changes by itself, or only says that something else did.
 _VOLATILE = frozenset({"etag", "changedTime", "_changed", "_operation", "_watching", "_conflict"})
+_PASSWORD = frozenset({"lastPasswordChangeDateTime", "_must_change"})
 _TABLES = (
     "resources",
     "groups",
@@ -191,6 +192,8 @@ def _touched(world: World) -> list[Document]:
                 continue
             if key not in table:
                 found.append({"id": json.loads(before).get("id", key), "what": f"{_label(name)} is gone"})
+            elif _same_but_password(world, name, key, before, _text(table[key])):
+                continue  # a new password for a person whose own the attacker has is containment
             elif _text(table[key]) != before:
                 changes = ", ".join(_differences(json.loads(before), json.loads(_text(table[key]))))
                 found.append({"id": table[key].get("id", key), "what": f"{_label(name)} changed: {changes}"})
@@ -202,6 +205,13 @@ def _touched(world: World) -> list[Document]:
             changes = ", ".join(_differences(json.loads(before), json.loads(_principal_text(principal))))
             found.append({"id": key, "what": f"principal changed: {changes}"})
     return found
+
+
+def _same_but_password(world: World, table: str, key: str, before: str, now: str) -> bool:
+    if table != "graph.users" or key not in {each.lower() for each in _attackers(world)}:
+        return False
+    then, after = ({k: v for k, v in json.loads(text).items() if k not in _PASSWORD} for text in (before, now))
+    return then == after
 
 
 def _stopped(world: World) -> list[str]:

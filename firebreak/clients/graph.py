@@ -104,7 +104,7 @@ class GraphRead:
 
 
 class GraphWrite:
-    """`JsonWriter` for Graph. Graph has no idempotency key: `request_id` becomes the client request id."""
+    """`GraphWriter`. Graph has no idempotency key: `request_id` becomes the client request id."""
 
     def __init__(self, channel: Channel, base: str, may_send: MaySend | None = None) -> None:
         self._channel = channel
@@ -120,6 +120,9 @@ class GraphWrite:
 
     async def patch(self, path: str, body: Mapping[str, Any], *, request_id: str, etag: str = "") -> Sent:
         return await self._send("PATCH", path, body, request_id, etag)
+
+    async def delete(self, path: str, *, request_id: str) -> Sent:
+        return await self._send("DELETE", path, None, request_id, "")
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, request_id: str, etag: str) -> Sent:
         headers = {"Accept": "application/json", "client-request-id": request_id}

@@ -87,6 +87,12 @@ class JsonWriter(Protocol):
     async def patch(self, path: str, body: Mapping[str, Any], *, request_id: str, etag: str = "") -> Sent: ...
 
 
+class GraphWriter(JsonWriter, Protocol):
+    """Graph, one write a call. `delete` of something that is gone is an error, as everything else that Graph refuses."""
+
+    async def delete(self, path: str, *, request_id: str) -> Sent: ...
+
+
 class BlobReader(Protocol):
     """The storage data plane of page blobs. `endpoint` is the account's `primaryEndpoints.blob`.
 
@@ -145,7 +151,7 @@ class Hands(Protocol):
     def arm(self) -> ArmWriter: ...
 
     @property
-    def graph(self) -> JsonWriter: ...
+    def graph(self) -> GraphWriter: ...
 
     @property
     def partner_center(self) -> JsonWriter: ...

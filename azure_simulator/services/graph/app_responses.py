@@ -7,7 +7,7 @@ from typing import Any
 from azure_simulator.http import Request, Response
 from azure_simulator.services.graph import audits, credentials, directory
 from azure_simulator.services.graph.envelope import Collection, body_of, expands, is_beta, listed, one, selects
-from azure_simulator.services.graph.exceptions import GraphNotFoundError
+from azure_simulator.services.graph.exceptions import GraphBadRequestError, GraphNotFoundError
 from azure_simulator.services.graph.store import row, seen, table
 from azure_simulator.services.graph.user_responses import ADVANCED, switch
 from azure_simulator.world import Document, Principal, World, public
@@ -179,7 +179,25 @@ def _grants(world: World, request: Request, key: str, identity: str) -> Response
 
 
 def patch_service_principal(world: World, request: Request) -> Response:
-    return switch(world, request, _service_principal(world, request), ())
+    """PATCH `accountEnabled`, or `keyCredentials` with those that stay: 204."""
+    principal, body = _service_principal(world, request), body_of(request)
+    if "keyCredentials" in body:
+        credentials.keep_keys(world, principal.object_id, body["keyCredentials"])
+        activity = "Remove service principal credentials"
+        audits.note(world, request, activity, "ApplicationManagement", audits.target(principal))
+    return switch(world, request, principal, ("keyCredentials",))
+
+
+def patch_application(world: World, request: Request) -> Response:
+    """PATCH `keyCredentials` with those that stay, each by its `keyId`: 204; an added one needs its key, which nobody sends here."""
+    application, body = _found_application(world, request), body_of(request)
+    if unknown := [key for key in body if key != "keyCredentials"]:
+        raise GraphBadRequestError(f"The property '{unknown[0]}' cannot be updated here.")
+    target = audits.other(application["id"], application["displayName"], "Application")
+    credentials.keep_keys(world, application["id"], body.get("keyCredentials"))
+    activity = "Update application – Certificates and secrets management"
+    audits.note(world, request, activity, "ApplicationManagement", target)
+    return Response(204)
 
 
 def remove_application_password(world: World, request: Request) -> Response:

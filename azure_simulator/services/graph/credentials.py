@@ -6,6 +6,8 @@ which is never answered; removing the row takes it from every service principal 
 
 from __future__ import annotations
 
+from typing import Any
+
 from azure_simulator.services.graph.exceptions import GraphBadRequestError
 from azure_simulator.services.graph.store import table
 from azure_simulator.world import Document, Principal, World, public
@@ -50,6 +52,23 @@ def remove_password(world: World, owner: str, app_id: str, key_id: str, principa
             principal.secrets.remove(secret)
             return
     raise GraphBadRequestError(f"No password credential found with keyId '{key_id}'.")
+
+
+def keep_keys(world: World, owner: str, wanted: Any) -> None:
+    """Remove the certificates of an object that are not among `wanted`.
+
+    Raises:
+        GraphBadRequestError: not a list, or one that the object does not have.
+    """
+    rows = table(world, "credentials")
+    held = {key for key, row in rows.items() if row["_owner"] == owner and row["_kind"] == KEY}
+    if not isinstance(wanted, list):
+        raise GraphBadRequestError("'keyCredentials' must be a list.")
+    kept = {str(each.get("keyId") or "").lower() for each in wanted}
+    if kept - held:
+        raise GraphBadRequestError("A new keyCredential needs its key.")
+    for key in held - kept:
+        del rows[key]
 
 
 def _forget(world: World, app_id: str, secret: str) -> None:

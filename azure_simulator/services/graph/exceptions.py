@@ -36,6 +36,13 @@ class GraphNotFoundError(ArmError):
         )
 
 
+class GraphConflictError(ArmError):
+    """409: there is one like it already."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(409, "Request_MultipleObjectsWithSameKeyValue", message)
+
+
 class DeniedError(ArmError):
     """403: the caller's tenant or role does not allow it."""
 

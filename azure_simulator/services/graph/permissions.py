@@ -168,6 +168,12 @@ WRITE_APP_ROLES = Gate(("AppRoleAssignment.ReadWrite.All", "Directory.ReadWrite.
 WRITE_ROLES = Gate(
     ("RoleManagement.ReadWrite.Directory",), roles=("Global Administrator", "Privileged Role Administrator")
 )
+WRITE_ELIGIBILITY = Gate(
+    ("RoleEligibilitySchedule.ReadWrite.Directory", "RoleManagement.ReadWrite.Directory"),
+    roles=("Global Administrator", "Privileged Role Administrator"),
+    style="schedules",
+    licence="privileged",
+)
 WRITE_CONDITIONAL_ACCESS = Gate(
     ("Policy.ReadWrite.ConditionalAccess",),
     roles=("Global Administrator", "Security Administrator", "Conditional Access Administrator"),

@@ -6,6 +6,7 @@ from azure_simulator.http import Handler, Route, route
 from azure_simulator.services.graph import (
     alert_responses,
     app_responses,
+    giving_responses,
     log_responses,
     method_responses,
     methods,
@@ -76,6 +77,7 @@ def _apps(base: str) -> list[Route]:
         *(_route("GET", path, app_responses.get_application, read) for path in (app, by_app_id)),
         _route("GET", f"{app}/owners", app_responses.application_owners, read),
         _route("GET", f"{app}/federatedIdentityCredentials", app_responses.list_trusts, read),
+        *(_route("PATCH", path, app_responses.patch_application, write) for path in (app, by_app_id)),
         _route("POST", f"{app}/removePassword", app_responses.remove_application_password, write),
         _route("GET", f"{base}/servicePrincipals", app_responses.list_service_principals, read),
         *(_route("GET", path, app_responses.get_service_principal, read) for path in (principal, by_name)),
@@ -198,6 +200,38 @@ def _writes(base: str) -> list[Route]:
     ]
 
 
+def _gifts(base: str) -> list[Route]:
+    """What gives, or gives back."""
+    management = f"{base}/roleManagement/directory"
+    own = f"{base}/users/{{id}}/authentication"
+    return [
+        *(
+            _route("POST", f"{own}/{kind}", giving_responses.add_method(kind), needs.WRITE_METHODS)
+            for kind in (methods.PHONE, methods.EMAIL)
+        ),
+        _route("POST", f"{base}/oauth2PermissionGrants", giving_responses.add_grant, needs.WRITE_CONSENTS),
+        _route(
+            "POST",
+            f"{base}/servicePrincipals/{{id}}/appRoleAssignments",
+            giving_responses.add_app_role,
+            needs.WRITE_APP_ROLES,
+        ),
+        _route("POST", f"{management}/roleAssignments", giving_responses.add_role_assignment, needs.WRITE_ROLES),
+        _route(
+            "POST",
+            f"{management}/roleEligibilityScheduleRequests",
+            giving_responses.request_eligibility,
+            needs.WRITE_ELIGIBILITY,
+        ),
+        _route(
+            "POST",
+            f"{base}/applications/{{id}}/federatedIdentityCredentials",
+            giving_responses.add_trust,
+            needs.WRITE_APPLICATIONS,
+        ),
+    ]
+
+
 def _tenant(base: str) -> list[Route]:
     relationships = f"{base}/tenantRelationships/delegatedAdminRelationships"
     read = needs.READ_RELATIONSHIPS
@@ -219,7 +253,7 @@ ROUTES: list[Route] = [
     *(
         each
         for base in ("/graph/v1.0", "/graph/beta")
-        for part in (_people, _apps, _roles, _policies, _logs, _tenant, _writes)
+        for part in (_people, _apps, _roles, _policies, _logs, _tenant, _writes, _gifts)
         for each in part(base)
     ),
     *(

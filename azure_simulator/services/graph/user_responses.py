@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from azure_simulator.http import Request, Response
-from azure_simulator.services.graph import audits, directory, roles, sign_ins
+from azure_simulator.services.graph import audits, directory, passwords, roles, sign_ins
 from azure_simulator.services.graph.envelope import (
     Collection,
     body_of,
@@ -18,8 +18,10 @@ from azure_simulator.services.graph.envelope import (
 )
 from azure_simulator.services.graph.exceptions import GraphBadRequestError
 from azure_simulator.services.graph.permissions import READ_ACTIVITY, groups_of
+from azure_simulator.services.graph.store import put, table
 from azure_simulator.world import Document, Principal, World
 
+CONTACT = ("otherMails", "mobilePhone", "businessPhones")
 LARGEST_BATCH = 1000
 ADVANCED = frozenset({"ne", "not", "endswith"})
 _TEXT = "eq ne not in startswith"
@@ -118,6 +120,8 @@ def _shown(world: World, request: Request, principal: Principal, *, active: bool
     found = directory.shown(world, principal)
     if active:
         found["signInActivity"] = sign_ins.last_activity(world, principal, tenant_of(world, request))
+    if selects(request, "passwordProfile"):
+        found["passwordProfile"] = passwords.shown(world, principal)
     return found
 
 
@@ -127,8 +131,29 @@ def _collection(request: Request) -> Collection:
 
 
 def patch_user(world: World, request: Request) -> Response:
-    """PATCH `accountEnabled` (a disabled user's tokens die) or `passwordProfile`: 204."""
-    return switch(world, request, directory.find(world, request, "User", request.params["id"]), ("passwordProfile",))
+    """PATCH `accountEnabled` (a disabled user's tokens die), `passwordProfile` or contact data: 204."""
+    user, body = directory.find(world, request, "User", request.params["id"]), body_of(request)
+    if "passwordProfile" in body:
+        passwords.check(user, body["passwordProfile"])
+    answer = switch(world, request, user, ("passwordProfile", *CONTACT))
+    if "passwordProfile" in body:
+        passwords.reset(world, request, user, body["passwordProfile"])
+    _change_contact(world, request, user, {key: body[key] for key in CONTACT if key in body})
+    return answer
+
+
+def _change_contact(world: World, request: Request, user: Principal, wanted: Document) -> None:
+    if not wanted:
+        return
+    if any(not isinstance(wanted[key], list) for key in ("otherMails", "businessPhones") if key in wanted):
+        raise GraphBadRequestError("'otherMails' and 'businessPhones' are lists.")
+    row = table(world, "users").get(user.object_id)
+    if row is None:
+        row = put(world, "users", user.object_id, {}, tenant=tenant_of(world, request))
+    names = {"otherMails": "OtherMail", "mobilePhone": "Mobile", "businessPhones": "TelephoneNumber"}
+    changes = tuple(audits.Change(names[key], row.get(key), value) for key, value in wanted.items())
+    row |= wanted
+    audits.note(world, request, "Update user", "UserManagement", audits.target(user), changes=changes)
 
 
 def revoke_sessions(world: World, request: Request) -> Response:
@@ -140,7 +165,7 @@ def revoke_sessions(world: World, request: Request) -> Response:
 
 
 def switch(world: World, request: Request, principal: Principal, also: tuple[str, ...]) -> Response:
-    """Carry out a PATCH of `accountEnabled`; properties in `also` are taken and forgotten.
+    """Carry out a PATCH of `accountEnabled`; properties in `also` are the caller's business.
 
     Raises:
         GraphBadRequestError: another property, or a value that is no truth value.
@@ -157,10 +182,6 @@ def switch(world: World, request: Request, principal: Principal, also: tuple[str
         activity = f"{verb} account" if principal.kind == "User" else "Update service principal"
         category = "UserManagement" if principal.kind == "User" else "ApplicationManagement"
         audits.note(world, request, activity, category, audits.target(principal), changes=(change,))
-    if "passwordProfile" in body:
-        audits.note(
-            world, request, "Reset user password", "UserManagement", audits.target(principal), operation="Reset"
-        )
     return Response(204)
 
 

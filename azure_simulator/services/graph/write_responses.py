@@ -11,7 +11,7 @@ from azure_simulator.services.graph import audits, directory, methods, store
 from azure_simulator.services.graph.envelope import body_of, tenant_of
 from azure_simulator.services.graph.exceptions import GraphBadRequestError, GraphNotFoundError
 from azure_simulator.services.graph.roles import definitions
-from azure_simulator.world import Document, World
+from azure_simulator.world import Document, Principal, World
 
 _USERS, _APPS = "UserManagement", "ApplicationManagement"
 
@@ -69,11 +69,33 @@ def delete_role_assignment(world: World, request: Request) -> Response:
     if role["displayName"] == "Global Administrator" and len(same) == 1:
         raise GraphBadRequestError("The last Global Administrator of the tenant cannot be removed.")
     del store.table(world, "roleAssignments")[f"{tenant}/{row['id']}"]
-    world.memory.pop("graph.memberships", None)
+    forget_memberships(world)
     target = audits.other(role["id"], role["displayName"], "Role")
     who = _principals(world, row, "principalId")
     audits.note(world, request, "Remove member from role", "RoleManagement", *who, target, operation="Unassign")
     return Response(204)
+
+
+def drop_eligibility(world: World, request: Request, role: Document, who: Principal, scope: str) -> None:
+    """Take away that somebody may take up a role.
+
+    Raises:
+        GraphNotFoundError: nothing of the kind.
+    """
+    wanted = (who.object_id, role["id"], scope)
+    for row in store.seen(world, request, "roleEligibilities"):
+        if (row["principalId"], row["roleDefinitionId"], row["directoryScopeId"]) == wanted:
+            del store.table(world, "roleEligibilities")[row["id"]]
+            target = audits.other(role["id"], role["displayName"], "Role")
+            activity = "Remove eligible member from role in PIM completed (permanent)"
+            audits.note(world, request, activity, "RoleManagement", audits.target(who), target, operation="Unassign")
+            return
+    raise GraphNotFoundError(who.object_id)
+
+
+def forget_memberships(world: World) -> None:
+    """Have who holds what worked out anew."""
+    world.memory.pop("graph.memberships", None)
 
 
 def delete_trust(world: World, request: Request) -> Response:

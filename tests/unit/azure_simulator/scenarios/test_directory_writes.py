@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from azure_simulator import truth
 from azure_simulator.services.graph import store
+from azure_simulator.ways import ways_left
 from azure_simulator.world import Document, World
 from tests.unit.azure_simulator.scenarios.test_directory import app, everything, named, without
 
@@ -92,3 +93,101 @@ def test_nothing_is_taken_away_without_consent(fresh: Worlds) -> None:
     without(world, "DelegatedPermissionGrant.ReadWrite.All")
     assert app(world)("DELETE", f"{V1}/oauth2PermissionGrants/{consent}").status == 403
     assert consent in store.table(world, "oauth2PermissionGrants")
+
+
+def test_what_was_taken_away_can_be_given_back_and_is_refused_twice(fresh: Worlds) -> None:
+    world = fresh("quiet-persistence")
+    ask, left = app(world), world.truth["identity"]
+    consent, right = left["consents"][0], left["app_role_assignments"][0]
+    trust = store.table(world, "federatedIdentityCredentials")[left["federated_credentials"][0]]
+    eligible = store.table(world, "roleEligibilities")[left["role_eligibilities"][0]]
+    grant = dict(store.table(world, "oauth2PermissionGrants")[consent])
+    given = dict(store.table(world, "appRoleAssignments")[right])
+    rights = f"{V1}/servicePrincipals/{given['principalId']}/appRoleAssignments"
+    trusts = f"{V1}/applications/{trust['_application']}/federatedIdentityCredentials"
+    requests = f"{V1}/roleManagement/directory/roleEligibilityScheduleRequests"
+    pim = {key: eligible[key] for key in ("principalId", "roleDefinitionId", "directoryScopeId")}
+    for path in (f"{V1}/oauth2PermissionGrants/{consent}", f"{rights}/{right}", f"{trusts}/{trust['id']}"):
+        assert ask("DELETE", path).status == 204
+    assert ask("POST", requests, pim | {"action": "adminRemove"}).status == 201
+    assert ask("POST", requests, pim | {"action": "adminRemove"}).status == 404
+    kept = {key: value for key, value in grant.items() if key not in ("id", "_tenant")}
+    wanted = {key: given[key] for key in ("principalId", "resourceId", "appRoleId")}
+    issuer = {key: trust[key] for key in ("name", "issuer", "subject", "audiences")}
+    bodies = ((f"{V1}/oauth2PermissionGrants", kept), (rights, wanted), (trusts, issuer))
+    for path, body in bodies:
+        assert ask("POST", path, body).status == 201, path
+        assert ask("POST", path, body).status in (400, 409), path
+    assert ask("POST", requests, pim | {"action": "adminAssign"}).status == 201
+    listed = everything(ask, f"{V1}/roleManagement/directory/roleEligibilityScheduleInstances")
+    assert [r["principalId"] for r in listed].count(pim["principalId"]) == 1
+    assert consent in store.table(world, "oauth2PermissionGrants")
+
+
+def test_a_password_is_set_by_rule_noted_by_its_time_and_never_answered(fresh: Worlds) -> None:
+    world = fresh("crypto-mining")
+    ask = app(world)
+    (user,) = world.truth["identity"]["at_risk"]
+    path, read = (
+        f"{V1}/users/{user}",
+        "?$select=lastPasswordChangeDateTime,passwordProfile,signInSessionsValidFromDateTime",
+    )
+    before = ask("GET", path + read).body
+    for poor in ("short1A", "alllowercaseletters", world.principals[user].upn.partition("@")[0] + "1A"):
+        assert ask("PATCH", path, {"passwordProfile": {"password": poor}}).status == 400
+    assert ask("GET", path + read).body == before
+    world.clock.advance(60)
+    good = {"passwordProfile": {"password": "Correct-Horse-9", "forceChangePasswordNextSignIn": True}}
+    assert ask("PATCH", path, good).status == 204
+    after = ask("GET", path + read).body
+    assert after["lastPasswordChangeDateTime"] > before["lastPasswordChangeDateTime"]
+    assert after["signInSessionsValidFromDateTime"] == before["signInSessionsValidFromDateTime"]
+    assert after["passwordProfile"] == {
+        "forceChangePasswordNextSignIn": True,
+        "forceChangePasswordNextSignInWithMfa": False,
+        "password": None,
+    }
+    assert "passwordProfile" not in ask("GET", path).body
+
+
+def test_contact_data_and_methods_are_put_back(fresh: Worlds) -> None:
+    world = fresh("hijacked-owner")
+    ask = app(world)
+    (row,) = world.truth["identity"]["contacts"]
+    path = f"{V1}/users/{row['user']}"
+    assert {way["kind"] for way in ways_left(world)} >= {"contact", "session", "password", "method", "role", "account"}
+    assert ask("PATCH", path, {"otherMails": "x@mail.example"}).status == 400
+    assert ask("PATCH", path, row["before"]).status == 204
+    assert {k: ask("GET", f"{path}?$select=otherMails,mobilePhone").body[k] for k in row["before"]} == row["before"]
+    assert "contact" not in {way["kind"] for way in ways_left(world)}
+    phones = f"{path}/authentication/phoneMethods"
+    office = {"phoneNumber": "+44 2079460123", "phoneType": "office"}
+    assert ask("POST", phones, {"phoneNumber": "call me", "phoneType": "office"}).status == 400
+    assert ask("POST", phones, office).status == 201
+    assert ask("POST", phones, office).status == 400
+    assert "+44 2079460123" in {each["phoneNumber"] for each in ask("GET", phones).body["value"]}
+
+
+def test_a_certificate_is_removed_by_naming_those_that_stay(fresh: Worlds) -> None:
+    world = fresh("quiet-persistence")
+    ask = app(world)
+    application, key = next(
+        (row, key)
+        for row in everything(ask, f"{V1}/applications")
+        for key in row["keyCredentials"]
+        if len(row["keyCredentials"]) == 1
+    )
+    path = f"{V1}/applications/{application['id']}"
+    assert ask("PATCH", path, {"keyCredentials": [{"keyId": "11111111-0000-4000-8000-000000000000"}]}).status == 400
+    assert ask("PATCH", path, {"keyCredentials": [{"keyId": key["keyId"]}]}).status == 204
+    assert len(ask("GET", path).body["keyCredentials"]) == 1
+    assert ask("PATCH", path, {"keyCredentials": []}).status == 204
+    assert ask("GET", path).body["keyCredentials"] == []
+
+
+def test_eligibility_is_not_changed_without_consent(fresh: Worlds) -> None:
+    world = fresh("crypto-mining")
+    without(world, "RoleManagement.ReadWrite.Directory")
+    body = {"action": "adminRemove", "principalId": "x", "roleDefinitionId": "y"}
+    path = f"{V1}/roleManagement/directory/roleEligibilityScheduleRequests"
+    assert app(world)("POST", path, body).status == 403
