@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import os
 import re
 import secrets
@@ -278,6 +279,30 @@ class ProtectionSettings(_Section):
         )
 
 
+class KnownGoodSettings(_Section):
+    """What is known to be good at some customers, for attribution: see `firebreak.analysis.known_good`."""
+
+    customers: tuple[str, ...] = Field(min_length=1)
+    what: str = Field(min_length=1, max_length=200)
+    identities: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+    @field_validator("addresses")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            ipaddress.ip_network(one, strict=False)
+        return value
+
+    @model_validator(mode="after")
+    def _of_somebody(self) -> KnownGoodSettings:
+        if not (self.identities or self.addresses):
+            raise ValueError("an entry names neither identities nor addresses")
+        if any(not entry.strip() for entry in (*self.customers, *self.identities)):
+            raise ValueError("an entry is empty")
+        return self
+
+
 class IntakeSettings(_Section):
     """How deliveries are taken, and from whom. `join_hours`: for how long after its opening a running incident takes further alerts of its
     subscription in. `subscriptions`: those that this installation responds for, lower-case, or `*`.
@@ -340,6 +365,7 @@ class Settings(BaseSettings):
     credential: CredentialSettings = CredentialSettings()
     operations: OperationSettings = OperationSettings()
     protection: ProtectionSettings = ProtectionSettings()
+    known_good: tuple[KnownGoodSettings, ...] = ()
     intake: IntakeSettings = IntakeSettings()
 
     @field_validator("home", "approvers_file")
@@ -409,6 +435,7 @@ class Settings(BaseSettings):
             "reactivation_days": self.operations.reactivation_days,
             "contact": contact,
             "protection": self.protection.model_dump(mode="json"),
+            **({"known_good": [entry.model_dump(mode="json") for entry in self.known_good]} if self.known_good else {}),
         }
 
     @classmethod
@@ -432,6 +459,7 @@ class Settings(BaseSettings):
             "operations": _known(shape, OperationSettings),
             "contact": _known(shape["contact"], ContactSettings) if shape.get("contact") else None,
             "protection": _known(shape.get("protection"), ProtectionSettings),
+            "known_good": [_known(entry, KnownGoodSettings) for entry in shape.get("known_good") or ()],
         }
         try:
             return _Alone(**values)

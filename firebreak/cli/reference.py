@@ -39,6 +39,10 @@ MEANINGS = {
     ),
     "log_format": "How log lines are written: `text` for people, `json` with one object for each line; both name incident, step and action.",
     "log_level": "From which level on log lines are written to standard error. `debug` has one for each request to a cloud.",
+    "known_good": (
+        "What is known to be good at some customers, as [attribution](../guide/attribution.md#known-good) reads it: entries with `customers` (tenant or "
+        "subscription ids, or `*`), `what`, and `identities`, `addresses` or both. A list; in the environment as JSON."
+    ),
     "contact": "Whom Microsoft may call back about a support ticket. Without it no ticket is filed; its text is prepared for a person.",
     "contact.first_name": "First name.",
     "contact.last_name": "Last name.",

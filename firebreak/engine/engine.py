@@ -191,6 +191,9 @@ class Engine:
             "reactivation_days": self.room.settings.operations.reactivation_days
         }
         installation["investigate.sign_ins"] = {"api": self.room.settings.operations.sign_ins_api}
+        installation["investigate.attribution"] = {
+            "known_good": [entry.model_dump(mode="json") for entry in self.room.settings.known_good]
+        }
         if self.room.settings.contact is not None:
             installation["notify.support_ticket"] = {
                 "contact": self.room.settings.contact.model_dump(exclude_none=True)

@@ -231,7 +231,7 @@ class Redaction:
         return entries, evidence
 
     def _settings(self, settings: dict[str, Any]) -> dict[str, Any]:
-        kept = {name: value for name, value in settings.items() if name not in ("contact", "protection")}
+        kept = {name: value for name, value in settings.items() if name not in ("contact", "protection", "known_good")}
         changed = {
             name: self.texts.document(value) if isinstance(value, str) else value for name, value in kept.items()
         }
@@ -239,7 +239,13 @@ class Redaction:
         if contact:
             names = ("first_name", "last_name", "email", "phone")
             contact = {name: self.texts.text(str(v)) if name in names and v else v for name, v in contact.items()}
-        return {**changed, "contact": contact, "protection": self._protection(settings.get("protection") or {})}
+        known_good = [self.texts.document(entry, "known_good") for entry in settings.get("known_good") or ()]
+        return {
+            **changed,
+            "contact": contact,
+            "protection": self._protection(settings.get("protection") or {}),
+            **({"known_good": known_good} if known_good else {}),
+        }
 
     def _protection(self, protection: dict[str, Any]) -> dict[str, Any]:
         return {

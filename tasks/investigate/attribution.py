@@ -6,11 +6,12 @@ from typing import Any
 
 from firebreak.analysis.actors import judge_actors, judgements
 from firebreak.analysis.documents import shown
-from firebreak.analysis.evidence import Weights
+from firebreak.analysis.evidence import Clue, Weights, Work
 from firebreak.analysis.history import History
 from firebreak.analysis.identity.nearness import near_and_far
 from firebreak.analysis.identity.review import all_findings
 from firebreak.analysis.identity.seeds import IdentityWeights, Seeds, sentences
+from firebreak.analysis.known_good import known_good, known_good_clues
 from firebreak.analysis.ownership import Ownership
 from firebreak.analysis.verdict import propose, with_identities
 from firebreak.model.case import Case
@@ -50,10 +51,11 @@ STEP = Step(
 
 
 def conclude(case: Case) -> Attribution:
-    """Score sessions, then resources, then propose; the parameters are the fields of `Weights`.
+    """Score sessions, then resources, then propose; the parameters are the fields of `Weights`, and `known_good`, this installation's list.
 
     Raises:
         NotCollectedError: without activity log or inventory nothing can be attributed.
+        ContentError: an entry of `known_good` cannot be used.
     """
     activity, inventory = case[ActivityFacts], case[Inventory]
     disks, access, subscription = case.get(DiskFacts), case.get(AccessFacts), case.get(SubscriptionFacts)
@@ -61,8 +63,13 @@ def conclude(case: Case) -> Attribution:
     points = weights(case)
     history = History(activity, inventory)
     own = subscription.own_principal_ids if subscription else ()
-    known = identity_seeds(case)
-    actors = judge_actors(activity, history, alert, own=own, access=access, weights=points, further=known.clues)
+    seeds = identity_seeds(case)
+    listed = known_good(case.parameter(STEP.id, "known_good", ()), (alert.customer_tenant_id, alert.subscription_id))
+
+    def further(work: Work) -> list[Clue]:
+        return [*seeds.clues(work), *known_good_clues(listed, work)]
+
+    actors = judge_actors(activity, history, alert, own=own, access=access, weights=points, further=further)
     resources = Ownership(activity, history, actors, alert, points).judge(inventory, disks, access)
     verdict, reasons = with_identities(
         *propose(alert, activity, actors, len(actors.brought_in), resources, history), *identity_sentences(case)

@@ -161,6 +161,39 @@ def test_settings_come_back_as_they_shaped_a_plan(tmp_path: Path, monkeypatch: p
     assert again.home == tmp_path
 
 
+def test_what_is_known_good_comes_from_the_file_and_is_part_of_the_shape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(
+        "known_good:\n  - {customers: ['*'], what: the release pipeline, identities: [rel], addresses: [198.51.100.0/24]}\n"
+    )
+    monkeypatch.setenv("FIREBREAK_SETTINGS_FILE", str(path))
+    shape = Settings.load(home=tmp_path).that_shape_a_plan()
+    assert shape["known_good"][0]["what"] == "the release pipeline"
+    assert Settings.as_shaped(shape, tmp_path / "other").that_shape_a_plan() == shape
+
+
+@pytest.mark.parametrize(
+    ("entry", "wrong"),
+    [
+        ("{customers: ['*'], what: x, addresses: [198.51.100.300]}", "KNOWN_GOOD"),
+        ("{customers: ['*'], what: x}", "neither identities nor addresses"),
+        ("{customers: [], what: x, identities: [a]}", "CUSTOMERS"),
+        ("{customers: ['*'], what: x, identities: [' ']}", "an entry is empty"),
+        ("{customers: ['*'], what: x, identities: [a], person: b}", "unknown key"),
+    ],
+)
+def test_an_entry_of_known_good_that_says_nothing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str, wrong: str
+) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(f"known_good: [{entry}]\n")
+    monkeypatch.setenv("FIREBREAK_SETTINGS_FILE", str(path))
+    with pytest.raises(SettingsError, match=wrong):
+        Settings.load(home=tmp_path)
+
+
 def test_a_shape_from_elsewhere_names_no_file_and_no_secret(tmp_path: Path) -> None:
     shape = {
         "kind": "client_secret",
