@@ -76,6 +76,8 @@ def write(world: World, folder: Path, ca_bundle: str) -> dict[str, Any]:
             "FIREBREAK_CREDENTIAL__CLIENT_ID": identity.app_id,
             "FIREBREAK_CREDENTIAL__CLIENT_SECRET": identity.secrets[0],
             "FIREBREAK_INTAKE__PARTNER_ROOTS": str(roots_file),
+            # A drill begins when its webhook is sent, not when a poll finds the alert.
+            "FIREBREAK_POLL__EVERY_MINUTES": "0",
             "FIREBREAK_APPROVERS_FILE": str(approvers_file),
         },
     }

@@ -1,5 +1,5 @@
 """The simulator's own routes under `/_simulator`: its request log, its state, its clock, its faults, its
-settings, its webhooks. Anonymous; never in the request log."""
+settings, its webhooks and alerts. Anonymous; never in the request log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from azure_simulator import faults
 from azure_simulator.clock import stamp
 from azure_simulator.consistency import LONGEST_LAG
 from azure_simulator.http import ArmError, Request, Response
-from azure_simulator.services.partner_center import sender
+from azure_simulator.services.partner_center import raising, sender
 from azure_simulator.world import Document, Principal, World, public
 
 _LOGS = ("signIns", "signInDetails", "directoryAudits", "places")  # of the directory; Graph answers them in pages
@@ -52,6 +52,8 @@ def answer(world: World, request: Request) -> Response:
                 return Response(200, sender.deliveries(world))
             case "POST", "webhooks":
                 return sender.post(world, request.json())
+            case "POST", "alerts":
+                return raising.post(world, request.json())
             case "POST", "act":
                 return _act(world, request.json())
             case "POST", "forget":

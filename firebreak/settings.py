@@ -36,6 +36,7 @@ FILE_VARIABLE = "FIREBREAK_SETTINGS_FILE"
 
 Preset = Literal["public", "usgovernment", "china", "simulator"]
 LogFormat = Literal["text", "json"]
+PollSource = Literal["graph", "audit-records", "cost-alerts"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Kind = Literal["default", "client_secret", "certificate", "managed_identity", "secure_application_model"]
 
@@ -337,6 +338,19 @@ class IntakeSettings(_Section):
         return "*" in self.subscriptions or subscription.lower() in self.subscriptions
 
 
+class PollSettings(_Section):
+    """How Microsoft is asked for alerts that no webhook brought. Hours and days are of the alert's own time of detection.
+
+    `opens_days`: how far back the first poll opens incidents; what is open and older is the backlog.
+    """
+
+    every_minutes: float = Field(default=10, ge=0)
+    sources: tuple[PollSource, ...] = ("graph", "audit-records", "cost-alerts")
+    fraud_events: bool = False
+    overlap_hours: float = Field(default=24, ge=0)
+    opens_days: float = Field(default=7, ge=0)
+
+
 class Settings(BaseSettings):
     """All settings of the engine. Use `Settings.load()`; nothing here shows a secret in its repr."""
 
@@ -367,6 +381,7 @@ class Settings(BaseSettings):
     protection: ProtectionSettings = ProtectionSettings()
     known_good: tuple[KnownGoodSettings, ...] = ()
     intake: IntakeSettings = IntakeSettings()
+    poll: PollSettings = PollSettings()
 
     @field_validator("home", "approvers_file")
     @classmethod

@@ -25,6 +25,7 @@ from starlette.routing import Route
 from firebreak.clients.public_files import PublicFiles
 from firebreak.engine import EngineRoom, open_engine_room
 from firebreak.errors import AlertError
+from firebreak.intake.channels import ALERTS, AZURE_MONITOR, DEFENDER, JSON, PARTNER_CENTER, SENTINEL
 from firebreak.intake.documents import read_json
 from firebreak.intake.inbox import DONE, KEPT
 from firebreak.intake.signature import SIGNATURE_HEADER, TIME_HEADER, why_refused
@@ -34,7 +35,7 @@ from flows.deliveries import Deliveries, plain
 from flows.doorway import Pace, RefusedError, peer, read_body
 from flows.hooks import KeyedDoor, PartnerCenterDoor, check_media_type
 from flows.intake_metrics import Metrics
-from flows.readings import ALERTS, AZURE_MONITOR, DEFENDER, JSON, PARTNER_CENTER, SENTINEL, mapping_file, read
+from flows.readings import mapping_file, read
 from tasks.guidance import instructions
 from tasks.registry import load_steps
 
@@ -48,7 +49,7 @@ class Intake:
     def __init__(self, settings: Settings, room: EngineRoom, files: PublicFiles) -> None:
         self.settings = settings
         self.deliveries = Deliveries(room, read)
-        self.metrics = Metrics(self.deliveries.inbox)
+        self.metrics = Metrics(room.store)
         self._key = settings.intake_secret()
         self._partner_center = PartnerCenterDoor(settings, files, room.clock)
         self._keyed = KeyedDoor(settings)

@@ -9,13 +9,15 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from firebreak.intake.inbox import Inbox
+from firebreak.intake.poll_log import PollLog
+from firebreak.store import Clock, Store
 
 
 class _Kept(Collector):
     """What is in the store: the same after a restart, and for every intake that shares it."""
 
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
+    def __init__(self, inbox: Inbox, log: PollLog, clock: Clock) -> None:
+        self._inbox, self._log, self._clock = inbox, log, clock
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         kept = GaugeMetricFamily(
@@ -29,14 +31,24 @@ class _Kept(Collector):
             "Age of the oldest delivery that is not processed; 0 without one.",
             value=self._inbox.oldest_seconds(),
         )
+        age = GaugeMetricFamily(
+            "firebreak_poll_age_seconds", "Since when nobody could look at a source of alerts.", labels=["source"]
+        )
+        blind = GaugeMetricFamily("firebreak_poll_blind", "1 when the last look at a source failed.", labels=["source"])
+        for one in self._log.all():
+            if one.looked_until:
+                age.add_metric([one.source], max(0.0, (self._clock() - one.looked_until).total_seconds()))
+            blind.add_metric([one.source], bool(one.reason))
+        yield age
+        yield blind
 
 
 class Metrics:
     """The registry of one application."""
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, store: Store) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Kept(inbox))
+        self._registry.register(_Kept(Inbox(store), PollLog(store), store.clock))
         self._requests = Counter(
             "firebreak_intake_requests",
             "Requests by channel and status.",

@@ -14,19 +14,27 @@ import msgspec
 from firebreak.engine import EngineRoom
 from firebreak.engine.hints import alerts_about
 from firebreak.errors import AccessError, AlertError, ContentError, RemoteError
-from firebreak.intake import azure_monitor
+from firebreak.intake import audit_records, azure_monitor, cost_alerts
 from firebreak.intake.alerts import parse_alert
+from firebreak.intake.channels import (
+    AZURE_MONITOR,
+    DEFENDER,
+    JSON,
+    PARTNER_CENTER,
+    POLL,
+    POLL_AUDIT_RECORDS,
+    POLL_COST_ALERTS,
+    SENTINEL,
+)
 from firebreak.intake.documents import read_json
 from firebreak.intake.inbox import Delivery
 from firebreak.intake.mapping import NAME, apply, read_mapping
 from firebreak.intake.security_alerts import parse_defender, parse_sentinel
-from firebreak.model.alert import DELIVERED_BY, WEBHOOK
+from firebreak.model.alert import DELIVERED_BY, POLLED, WEBHOOK
 from firebreak.settings import Settings
 from flows.deliveries import Reading
 
 LOG = logging.getLogger("firebreak.intake")
-ALERTS, PARTNER_CENTER, AZURE_MONITOR = "alerts", "partner-center", "azure-monitor"
-DEFENDER, SENTINEL, JSON = "defender", "sentinel", "json/"
 _PARSERS = {AZURE_MONITOR: azure_monitor.parse, DEFENDER: parse_defender, SENTINEL: parse_sentinel}
 _OPEN = ("active", "investigating")
 # Graph may list an alert a little after its event; an event that is older and unknown is nobody's.
@@ -44,6 +52,8 @@ async def read(room: EngineRoom, delivery: Delivery) -> Sequence[Reading]:
         return await _partner_center(room, delivery)
     if delivery.channel in _PARSERS or delivery.channel.startswith(JSON):
         return _keyed(room, delivery)
+    if delivery.channel.startswith(POLL):
+        return [_polled(room, delivery)]
     tenant = room.settings.credential.tenant_id
     alert = parse_alert(delivery.body, place="intake", now=delivery.received_at, default_tenant=tenant)
     _check_ours(room, alert.subscription_id, unless_listed=True)
@@ -102,6 +112,19 @@ async def _partner_center(room: EngineRoom, delivery: Delivery) -> list[Reading]
     raise AlertError(
         f"Graph lists no alert about {hint.subscription_id}.", hint="Is it a subscription of another partner?"
     )
+
+
+def _polled(room: EngineRoom, delivery: Delivery) -> Reading:
+    """What a poll found in Microsoft's own lists, read with our own identity: nobody else needs to confirm it."""
+    tenant, now = room.settings.credential.tenant_id, delivery.received_at
+    if delivery.channel == POLL_AUDIT_RECORDS:
+        alert = audit_records.parse(delivery.body, now=now, default_tenant=tenant)
+    elif delivery.channel == POLL_COST_ALERTS:
+        alert = cost_alerts.parse(delivery.body, now=now, tenant=tenant)
+    else:
+        alert = parse_alert(delivery.body, place=delivery.channel, now=now, default_tenant=tenant)
+    _check_ours(room, alert.subscription_id, unless_listed=True)
+    return Reading(msgspec.structs.replace(alert, details={**alert.details, DELIVERED_BY: POLLED}), delivery.body)
 
 
 def _listed(row: dict[str, Any], delivery: Delivery) -> Reading:

@@ -1,4 +1,4 @@
-"""The runner: serves one deployment per playbook, starts a process for each run, and watches the gates. `python -m flows.serve`."""
+"""The runner: serves one deployment per playbook, starts a process for each run, watches the gates and polls for alerts. `python -m flows.serve`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from prefect.types.entrypoint import EntrypointType
 from firebreak import __version__
 from firebreak.playbook import find_playbooks
 from firebreak.settings import Settings
+from flows.poll_alerts import keep_polling
 from flows.replay_in_prefect import TAGS, replay
 from flows.respond import respond
 from flows.undo import undo
@@ -54,10 +55,12 @@ async def serve() -> None:
     )
     print("ready", flush=True)
     watching = asyncio.create_task(keep_watching(settings.watch_gates_every_seconds))
+    polling = asyncio.create_task(keep_polling(settings.poll.every_minutes))
     try:
         await runner.start()
     finally:
         watching.cancel()
+        polling.cancel()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import typer
 
 from firebreak.cli.output import Json, print_json, safe, stdout
+from firebreak.cli.poll_page import show_poll
 from firebreak.cli.rooms import engine_room
-from firebreak.cli.services import find_services
+from firebreak.cli.services import find_services, use_services
 from firebreak.cli.webhooks import own_intake, send, settled, signed_event
 from firebreak.engine.room import utc_now
 from firebreak.errors import AlertError, ContentError
@@ -130,6 +132,38 @@ def retry_delivery(
         print_json(shown)
     else:
         stdout.print(f"{shown['id'][:12]} is processed again.")
+
+
+@app.command("poll")
+def poll(
+    backlog: bool = typer.Option(
+        False,
+        "--backlog",
+        help="Also take in what is older than FIREBREAK_POLL__OPENS_DAYS: everything that nobody has resolved, the oldest first.",
+    ),
+    limit: int = typer.Option(0, min=0, help="Take in at most so many alerts, the oldest first. 0: all."),
+    as_json: bool = Json,
+) -> None:
+    """Ask Graph, Partner Center and Cost Management once for alerts that no webhook brought, and start their responses.
+
+    What was found is in the inbox; without services that run it waits there for firebreak up. Ends with 1 when a source could not be looked at:
+    then nobody knows what it lists.
+    """
+    settings = Settings.load()
+    if running := find_services(settings.home):
+        use_services(running)
+    from flows.polling import is_blind, poll_once
+
+    with engine_room(settings) as room:
+        reports = asyncio.run(poll_once(room, backlog=backlog, limit=limit))
+    if not reports:
+        raise ContentError("No source is to be polled.", hint="See FIREBREAK_POLL__SOURCES and the partner tenant.")
+    if as_json:
+        print_json({"sources": [report.as_json() for report in reports]})
+    else:
+        show_poll(reports)
+    if is_blind(reports):
+        raise typer.Exit(1)
 
 
 def _delivery(inbox: Inbox, beginning: str) -> Delivery:

@@ -127,6 +127,15 @@ MEANINGS = {
     "intake.entra_tenant_id": "Tenant that issues those tokens. Empty: the partner's.",
     "intake.entra_applications": "Client ids that may show such a token; the default is Azure Monitor's own for action groups. A list.",
     "intake.requests_per_second": "Requests per second from one address over one channel, after twice as many at once.",
+    "poll": "How Microsoft is asked on a schedule for alerts that no webhook brought.",
+    "poll.every_minutes": "Minutes between two polls of the runner that `firebreak up` starts. 0: it never polls; `firebreak intake poll` and the deployment still do.",
+    "poll.sources": (
+        "What is asked: the partner's security alerts in Graph, Partner Center's audit records (a user's token is needed), the cost alerts of each subscription. "
+        "The first two only where a partner tenant is set. A list."
+    ),
+    "poll.fraud_events": "Ask Partner Center's retiring FraudEvents interface whenever Graph cannot be asked. It is told with a warning, and needs a user's token.",
+    "poll.overlap_hours": "How far a poll looks back before the end of the last one that read everything: alerts are listed late.",
+    "poll.opens_days": "How many days before the first poll an alert may have been detected to open an incident by itself. What is older and unresolved is the backlog.",
 }
 
 

@@ -31,6 +31,8 @@ _HEADERS = {
     "MS-PartnerCenter-Application": "Firebreak",
     "X-Locale": "en-US",
 }
+# Types of alerts since 2024: https://learn.microsoft.com/partner-center/developer/get-fraud-events
+_NEW_EVENTS = {"X-NewEventsModel": "true"}
 
 
 class PartnerCenterRead:
@@ -54,7 +56,8 @@ class PartnerCenterRead:
 
     async def list(self, path: str, params: Mapping[str, str] | None = None) -> builtins.list[dict[str, Any]]:
         """Return the items of all pages. The next page needs the link's headers too: without them page one comes again."""
-        url, headers = _url(self._base, path, params), dict(_HEADERS)
+        own = _HEADERS | (_NEW_EVENTS if path.lower().startswith("/v1/fraudevents") else {})
+        url, headers = _url(self._base, path, params), dict(own)
         found, seen = builtins.list[dict[str, Any]](), set[tuple[str, str]]()
         while True:
             call = Call("GET", url, dict(headers), is_read=True)
@@ -73,9 +76,7 @@ class PartnerCenterRead:
                 if isinstance(h, dict) and "key" in h and "value" in h
             }
             # Only continuation headers: an answer must not be able to set Authorization or a method override.
-            headers = _HEADERS | {
-                k: v for k, v in extra.items() if k.lower() == "ms-continuationtoken" and v.isprintable()
-            }
+            headers = own | {k: v for k, v in extra.items() if k.lower() == "ms-continuationtoken" and v.isprintable()}
             page = (url, headers.get("MS-ContinuationToken", ""))
             if page in seen or len(seen) >= self._max_pages:
                 raise unreadable(call, "pages that never end")

@@ -1,4 +1,4 @@
-"""Parse one alert: a Graph partner security alert, a Partner Center fraud event, or our own small form. Pure.
+"""Parse one alert: a Graph partner security alert, Partner Center's webhook event or its FraudEvents row, or our own small form. Pure.
 
 https://learn.microsoft.com/graph/api/resources/partner-security-partnersecurityalert
 https://learn.microsoft.com/partner-center/developer/partner-center-webhook-events
@@ -13,9 +13,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from firebreak.errors import AlertError, ScopeError
-from firebreak.intake.documents import LARGEST, read_json
+from firebreak.intake import fraud_events
+from firebreak.intake.documents import LARGEST, is_resource_id, read_json
 from firebreak.model.alert import WEBHOOK, Alert, Incident
-from firebreak.model.ids import ResourceId, guid
+from firebreak.model.ids import guid
 from firebreak.model.mode import Mode
 
 FRAUD_EVENT = "azure-fraud-event-detected"
@@ -42,6 +43,8 @@ def parse_alert(raw: bytes, *, place: str, now: datetime, default_tenant: str = 
     try:
         if "eventname" in lowered:
             return _fraud_event(lowered, digest, place, now, default_tenant)
+        if fraud_events.is_fraud_event(document):
+            return fraud_events.parse(document, digest, place=place, now=now, default_tenant=default_tenant)
         return _partner_alert(lowered, digest, place, now, default_tenant)
     except ScopeError as exc:
         raise AlertError(
@@ -106,7 +109,7 @@ def _partner_alert(alert: Mapping[str, Any], digest: str, place: str, now: datet
         detected_at=_time(alert.get("detecteddatetime"), place) or now,
         first_observed_at=_time(alert.get("firstobserveddatetime"), place),
         last_observed_at=_time(alert.get("lastobserveddatetime"), place),
-        affected_resources=tuple(i for i in affected if _is_plain_id(i))[:_MOST_RESOURCES],
+        affected_resources=tuple(i for i in affected if is_resource_id(i))[:_MOST_RESOURCES],
         details={str(k): str(v) for k, v in details.items()} if isinstance(details, dict) else {},
         is_test=str(alert.get("istest", "")).lower() == "true",
         raw_digest=digest,
@@ -142,14 +145,6 @@ def _subscriptions(uri: str) -> list[str]:
     except ValueError:
         return []
     return [value for name, values in query.items() if name.lower() == "subscriptionid" for value in values]
-
-
-def _is_plain_id(text: str) -> bool:
-    try:
-        ResourceId.parse(text)
-    except ScopeError:
-        return False
-    return True
 
 
 def _time(value: object, place: str) -> datetime | None:

@@ -6,7 +6,8 @@ import json
 from typing import Any, Final
 
 from firebreak.clients.policies.redaction import without_secrets
-from firebreak.errors import AlertError
+from firebreak.errors import AlertError, ScopeError
+from firebreak.model.ids import ResourceId
 
 LARGEST: Final = 1024 * 1024
 DEEPEST: Final = 64
@@ -63,3 +64,12 @@ def _check_depth(value: Any) -> None:
             elif isinstance(one, list):
                 inner += one
         level = inner
+
+
+def is_resource_id(text: str) -> bool:
+    """Whether a stranger's text is a plain Azure resource id."""
+    try:
+        ResourceId.parse(text)
+    except ScopeError:
+        return False
+    return True

@@ -10,8 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from firebreak.errors import AlertError, ScopeError
+from firebreak.intake.documents import is_resource_id
 from firebreak.model.alert import Alert
-from firebreak.model.ids import ResourceId, guid
+from firebreak.model.ids import guid
 
 _MOST_RESOURCES: Final = 1000
 _LONGEST: Final = 2000
@@ -84,7 +85,7 @@ def by_subscription(resources: Iterable[str], *, place: str, otherwise: str = ""
             f"{place}: the alert names no Azure subscription.",
             hint="An Azure resource id or a subscription id must be in it.",
         )
-    return {one: tuple(i for i in ids if _is_resource(i))[:_MOST_RESOURCES] for one, ids in found.items()}
+    return {one: tuple(i for i in ids if is_resource_id(i))[:_MOST_RESOURCES] for one, ids in found.items()}
 
 
 def alerts_of(
@@ -124,11 +125,3 @@ def _subscription(text: str) -> str:
         return guid(candidate, "subscription")
     except ScopeError:
         return ""
-
-
-def _is_resource(text: str) -> bool:
-    try:
-        ResourceId.parse(text)
-    except ScopeError:
-        return False
-    return True

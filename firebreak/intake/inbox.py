@@ -115,6 +115,12 @@ class Inbox:
         with self._store.read() as tx:
             return [str(one) for one in tx.execute(wanted).scalars()]
 
+    def since(self, channel: str, received_at: datetime) -> list[Delivery]:
+        """Deliveries over one channel that came at or after a time."""
+        wanted = _SELECT.where(deliveries.c.channel == channel, deliveries.c.received_at >= received_at)
+        with self._store.read() as tx:
+            return [Delivery(*row) for row in tx.execute(wanted.order_by(deliveries.c.received_at))]
+
     def settle(self, delivery: str, state: str, *, incident: str = "", reason: str = "") -> None:
         """Say what became of a delivery: `DONE` with its incident, or `KEPT` with the reason."""
         self._change(delivery, state=state, incident=incident, reason=reason, settled_at=self._store.clock())

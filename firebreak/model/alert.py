@@ -9,6 +9,7 @@ import msgspec
 from firebreak.model.mode import Mode
 
 WEBHOOK = "partner-center-webhook"
+POLLED = "poll"
 DELIVERED_BY = "delivered_by"  # the detail that says which way an alert came, when its source is another
 
 
@@ -20,7 +21,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    source: str  # graph | partner-center-webhook | file | manual
+    source: str  # graph | partner-center-webhook | fraud-events | audit-records | cost-alerts | file | manual
     type: str
     title: str
     severity: str
@@ -33,6 +34,13 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, str] = {}
     is_test: bool = False
     raw_digest: str = ""
+
+
+def identity_of(alert_id: str, subscription_id: str) -> str:
+    """Return what an alert's id is in every interface of Microsoft's: some put the subscription before it, with a hyphen or an underscore."""
+    lowered, prefix = alert_id.lower(), subscription_id.lower()
+    bare = lowered.removeprefix(prefix)[1:]
+    return bare if lowered.startswith((f"{prefix}-", f"{prefix}_")) and bare else lowered
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, select, update
 
-from firebreak.model.alert import Alert, Incident
+from firebreak.model.alert import Alert, Incident, identity_of
 from firebreak.store.database import insert_once, reading
 from firebreak.store.incidents import IncidentRepository
 from firebreak.store.schema import incident_alerts, incidents, subscription_cases
@@ -83,6 +83,11 @@ class CaseRepository:
         _note(tx, alert, last, raw_alert_digest, now)
         return Claimed(last, False, True)
 
+    def incident_of(self, alert: Alert) -> str:
+        """The incident that an alert is in, "" when it is in none. Nothing is claimed."""
+        with reading(self._engine) as tx:
+            return _known(tx, alert) or ""
+
     def alerts(self, incident: str) -> list[JoinedAlert]:
         """The alerts of an incident, in the order they came."""
         t = incident_alerts.c
@@ -107,5 +112,6 @@ def _note(tx: Connection, alert: Alert, incident: str, raw_alert_digest: str, at
 
 
 def _key(alert: Alert) -> str:
-    seed = f"{alert.customer_tenant_id}:{alert.subscription_id}:{alert.id}".lower()
+    identity = identity_of(alert.id, alert.subscription_id)
+    seed = f"{alert.customer_tenant_id}:{alert.subscription_id}:{identity}".lower()
     return hashlib.sha256(seed.encode()).hexdigest()

@@ -285,3 +285,13 @@ subscription_cases = Table(
     Column("subscription", String(64), primary_key=True),
     Column("incident", String(64), nullable=False),
 )
+
+polls = Table(
+    "polls",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("tried_at", UtcTime, nullable=False),
+    Column("looked_until", UtcTime),
+    Column("opens_from", UtcTime),
+    Column("reason", Text, nullable=False),
+)

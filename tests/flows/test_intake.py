@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 
 from firebreak.engine import open_engine_room
 from firebreak.intake.alerts import LARGEST
+from firebreak.intake.poll_log import PollLog
 from firebreak.intake.signature import SIGNATURE_HEADER, TIME_HEADER, sign
 from firebreak.settings import Settings
 from flows.intake import application
@@ -116,6 +118,26 @@ async def test_what_cannot_be_kept_is_to_be_delivered_again(settings: Settings) 
             store.execute("ALTER TABLE gone RENAME TO deliveries")
         answer = await client.post("/alerts", content=BODY, headers=headers)
         assert "127.0.0.1:9" in answer.json()["error"]  # kept; only Prefect is not there
+
+
+async def test_metrics_tell_since_when_a_source_of_alerts_could_not_be_polled(settings: Settings) -> None:
+    with open_engine_room(settings, load_steps()) as room:
+        log, hour_ago = PollLog(room.store), room.store.clock() - timedelta(hours=1)
+        log.looked("graph", until=hour_ago, opens_from=hour_ago)
+        log.failed("graph", "429")
+        log.failed("audit-records", "403")
+    app = application(settings)
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+    ):
+        lines = (await client.get("/metrics")).text.splitlines()
+    assert 'firebreak_poll_blind{source="graph"} 1.0' in lines
+    assert 'firebreak_poll_blind{source="audit-records"} 1.0' in lines
+    (age,) = (line for line in lines if line.startswith("firebreak_poll_age_seconds{"))
+    assert 'source="graph"' in age
+    assert float(age.split()[-1]) >= 3600
 
 
 async def test_health_and_metrics_tell_what_waits(settings: Settings) -> None:

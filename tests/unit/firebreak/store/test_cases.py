@@ -47,6 +47,17 @@ def test_an_incident_joins_only_while_it_runs_and_when_it_is_asked_to(store_url:
         assert claim(store, incident("INC-5", "d")) == Claimed("INC-5", True, False)
 
 
+def test_an_alert_is_known_under_each_form_of_its_id(store_url: str) -> None:
+    with Store.open(store_url) as store:
+        opened = incident("INC-1", "")
+        subscription, own = opened.alert.subscription_id, "aaaaaaaa-0000-4000-8000-000000000001"
+        forms = [own, f"{subscription}-{own}", f"{subscription.upper()}_{own.upper()}"]
+        first = claim(store, incident("INC-1", forms[1]))
+        store.incidents.set_state("INC-1", "done")
+        assert [claim(store, incident("INC-2", form)).incident for form in forms] == [first.incident] * 3
+        assert claim(store, incident("INC-3", subscription)).is_new
+
+
 def test_the_inbox_keeps_what_came(store_url: str) -> None:
     body = bytes(range(256)) * 10
     with Store.open(store_url) as store:

@@ -1,0 +1,140 @@
+"""Where alerts are polled: Graph's partner security alerts, FraudEvents, Partner Center's audit records, cost alerts. Reads only.
+
+    look = await look_at_graph(room, since=None)     # all that it lists; None: without a limit of time
+    look.rows, look.problems                         # a problem means: not looked at, or not to the end. Never "nothing there".
+
+https://learn.microsoft.com/graph/api/partner-security-partnersecurityalert-list-securityalerts
+https://learn.microsoft.com/partner-center/developer/get-fraud-events
+https://learn.microsoft.com/rest/api/cost-management/alerts/list
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from firebreak.clients import CloudEyes, connect
+from firebreak.engine.room import EngineRoom
+from firebreak.errors import RejectedError, ResponseError, ScopeError
+from firebreak.model.ids import guid
+from firebreak.model.mode import Mode
+
+_NOBODY: Final = "00000000-0000-4000-8000-000000000000"  # for what belongs to the partner, no subscription is in reach
+_SUBSCRIPTIONS, _COST_ALERTS = "2022-12-01", "2024-08-01"
+_PAGE: Final = 100
+# Partner Center refuses a start more than 90 days ago; a day is left for clocks that differ.
+_RECORDS: Final = timedelta(days=89)
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Look:
+    """What a source listed, as far as it could be read; `problems` are sentences with what to do."""
+
+    rows: list[Row] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+async def look_at_graph(room: EngineRoom, since: datetime | None) -> Look:
+    """The partner's security alerts that were detected since then, whatever their status; None: all that are not resolved.
+
+    Which properties can be filtered by is not documented: where Graph refuses, everything is read, and it is the caller's to choose.
+    What came before a page that could not be read is kept.
+    """
+    path = f"{room.settings.operations.alerts_api}/security/partner/securityAlerts"
+    wanted = f"detectedDateTime ge {since:%Y-%m-%dT%H:%M:%SZ}" if since else "status ne 'resolved'"
+    look = Look()
+    async with _asking(room, look) as eyes:
+        try:
+            await _pages(eyes, path, {"$filter": wanted}, look)
+        except RejectedError as error:
+            if error.status not in (400, 501):
+                raise
+            look.rows.clear()
+            await _pages(eyes, path, None, look)
+    return look
+
+
+async def look_at_fraud_events(room: EngineRoom) -> Look:
+    """Every fraud event that is not resolved. The answer is a bare list, a page at a time until one is short."""
+    look = Look()
+    async with _asking(room, look) as eyes:
+        for status in ("Active", "Investigating"):
+            seen: set[str] = set()
+            for number in range(1, room.settings.operations.max_pages + 1):
+                page = {"EventStatus": status, "PageSize": str(_PAGE), "PageNumber": str(number)}
+                rows = await eyes.partner_center.list("/v1/fraudEvents", page)
+                fresh = [row for row in rows if str(row.get("eventId")) not in seen]
+                look.rows += fresh
+                seen |= {str(row.get("eventId")) for row in fresh}
+                # A service that does not know pages answers with the same one for ever.
+                if len(rows) < _PAGE or not fresh:
+                    break
+    return look
+
+
+async def look_at_audit_records(room: EngineRoom, since: datetime) -> Look:
+    """The partner's audit records since that day; 89 days at most are kept for asking. There is no filter by operation."""
+    now, look = room.clock(), Look()
+    first = max(since, now - _RECORDS)
+    async with _asking(room, look) as eyes:
+        asked = {"startDate": f"{first:%Y-%m-%d}", "endDate": f"{now:%Y-%m-%d}"}
+        look.rows += await eyes.partner_center.list("/v1/auditrecords", asked)
+    return look
+
+
+async def look_at_cost_alerts(room: EngineRoom) -> Look:
+    """The cost alerts of every subscription that this installation responds for; one that cannot be read is a problem of its own."""
+    look = Look()
+    for subscription in await _subscriptions(room, look):
+        path = f"/subscriptions/{subscription}/providers/Microsoft.CostManagement/alerts"
+        part = Look()
+        async with _asking(room, part, subscription) as eyes:
+            part.rows += await eyes.arm.list(path, _COST_ALERTS)
+        look.rows += part.rows
+        look.problems += [f"Subscription {subscription}: {problem}" for problem in part.problems]
+    return look
+
+
+async def _subscriptions(room: EngineRoom, look: Look) -> list[str]:
+    """Those that the settings name; where they name none or `*`, those that the identity sees."""
+    named = [one for one in room.settings.intake.subscriptions if one != "*"]
+    if named and "*" not in room.settings.intake.subscriptions:
+        return named
+    found: list[str] = []
+    async with _asking(room, look) as eyes:
+        for row in await eyes.arm.list("/subscriptions", _SUBSCRIPTIONS):
+            try:
+                found.append(guid(str(row.get("subscriptionId", "")), "subscription"))
+            except ScopeError as error:
+                look.problems.append(error.message)
+    return found
+
+
+async def _pages(eyes: CloudEyes, path: str, params: dict[str, str] | None, look: Look) -> None:
+    async for page in eyes.graph.pages(path, params):
+        look.rows += page
+
+
+@asynccontextmanager
+async def _asking(room: EngineRoom, look: Look, subscription: str = _NOBODY) -> AsyncIterator[CloudEyes]:
+    """Eyes on a connection that can write nothing; what goes wrong is told in the look, and the other sources go on."""
+    try:
+        async with connect(
+            room.settings,
+            subscription_id=subscription,
+            mode=Mode.DRY_RUN,
+            correlation_id=str(uuid.uuid4()),
+            transport=room.transport,
+            clock=room.clock,
+            sleep=room.sleep,
+            monotonic=room.monotonic,
+        ) as connection:
+            yield connection.eyes
+    except ResponseError as error:
+        look.problems.append(str(error))
