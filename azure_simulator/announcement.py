@@ -44,7 +44,7 @@ def write(world: World, folder: Path, ca_bundle: str) -> dict[str, Any]:
     """Write the alert and approver files and return the one line that is printed when the server is ready."""
     identity, people = responder(world), approvers(world)
     alert_file, approvers_file = folder / "alert.json", folder / "approvers.json"
-    alert = next(iter(world.alerts.values()), {})
+    alert = world.memory.get("recorded_alert") or next(iter(world.alerts.values()), {})
     alert_file.write_text(json.dumps(alert, indent=2) + "\n", encoding="utf-8")
     approvers_file.touch(mode=0o600)
     approvers_file.write_text(json.dumps(people, indent=2) + "\n", encoding="utf-8")

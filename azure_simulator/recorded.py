@@ -1,7 +1,7 @@
 """A world made of what somebody recorded of a real subscription: the documents that Resource Manager answered, put where they belong.
 
     {"now": "2026-03-03T04:30:00Z", "tenant_id": "...", "partner_tenant_id": "...", "subscription_id": "...", "identity": "<object id>",
-     "answers": [{"url": "https://.../virtualMachines?...", "body": {"value": [...]}}, ...]}
+     "alert": {...}, "answers": [{"url": "https://.../virtualMachines?...", "body": {"value": [...]}}, ...]}
 
 What is not recorded is not invented: a resource that only a list of names told of is held by its name, and `Held` says so. Documents come from
 anybody: what has no id, no type or lies in another subscription is passed over and counted.
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from azure_simulator import recorded_tenant
 from azure_simulator.chance import Chance
 from azure_simulator.clock import Clock
 from azure_simulator.services.authorization import builtin
@@ -102,6 +103,8 @@ def load(path: Path, *, real_time: bool = True) -> tuple[World, Held]:
     }
     for answer in answers:
         _take(world, held, subscription, str(answer.get("url", "")), answer.get("body"))
+    if isinstance(record.get("alert"), dict):
+        recorded_tenant.take_alert(world, record["alert"])
     _tie(world)
     _people(world, identity, str(record.get("secret") or chance.guid()))
     held.own_role_added = _let_in(world, identity, scope)
@@ -124,7 +127,16 @@ def _take(world: World, held: Held, subscription: str, url: str, body: Any) -> N
         for row in _rows(body):
             _quota(world, usages[1], usages[2], row)
         return
-    if "/providers/microsoft.insights/eventtypes/" in path.lower() or "/graph" in path.lower() or not _is_arm(path):
+    if "/providers/microsoft.insights/eventtypes/management/" in path.lower():
+        held.whole["events of the activity log"] += recorded_tenant.take_events(world, subscription, _rows(body))
+        return
+    kind, count = recorded_tenant.take_people(
+        world, path, _rows(body) if isinstance(body.get("value"), list) else [body]
+    )
+    if kind:
+        held.whole[kind] += count
+        return
+    if "eventtypes" in path.lower() or "/graph" in path.lower() or not _is_arm(path):
         held.not_held[_area(path)] += 1
         return
     for row in _rows(body) if isinstance(body.get("value"), list) else [body]:

@@ -28,7 +28,6 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     refused: int = 10  # failed operations within one hour
     many_cores: int = MANY_CORES
     quota_before_creation_days: int = 7
-    sprayed_accounts: int = 5  # accounts that one address failed on
 
 
 class Conduct(msgspec.Struct, frozen=True):

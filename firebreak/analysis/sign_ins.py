@@ -11,6 +11,7 @@ from firebreak.analysis.history import Familiarity
 from firebreak.analysis.operations import OperationLike, densest
 from firebreak.model.finding import Finding, Severity
 
+_SPRAYED_ACCOUNTS = 5  # that one address failed on; an exported log's, so no parameter of a step
 _LOGS = frozenset({"signinlogs", "noninteractiveusersigninlogs", "serviceprincipalsigninlogs", "adfssigninlogs"})
 
 
@@ -30,7 +31,7 @@ def guessing(
                 by_account[operation.caller.lower()].append(operation)
     for address, failed in sorted(by_address.items()):
         accounts = {operation.caller.lower() for operation in failed}
-        if len(accounts) >= limits.sprayed_accounts:
+        if len(accounts) >= _SPRAYED_ACCOUNTS:
             text = f"{address} failed to sign in to {len(accounts)} accounts."
             yield _told("password-spray", "Passwords tried on many accounts", Severity.HIGH, failed, text, "T1110.003")
     for account, failed in sorted(by_account.items()):

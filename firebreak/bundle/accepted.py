@@ -34,7 +34,8 @@ class Concluded(msgspec.Struct, frozen=True, kw_only=True):
     """What the first look concluded, in counts: findings by step, kind and severity; identities and resources by how they were judged.
 
     `points` sums the points of the identities' reasons, by how they were judged. `days_of_spend` counts days of unusual spend,
-    `extra_spend` is what was spent too much, in the currency of the bill.
+    `extra_spend` is what was spent too much, in the currency of the bill. `incomplete_days` counts the newest days of the bill that were
+    taken for not billed in full yet; absent in files that were written before it was counted.
     """
 
     verdict: str
@@ -44,6 +45,7 @@ class Concluded(msgspec.Struct, frozen=True, kw_only=True):
     points: dict[str, int] = {}
     days_of_spend: int = 0
     extra_spend: Decimal = Decimal(0)
+    incomplete_days: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Acceptance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -93,7 +93,7 @@ way in or a way to stay); the last three decide how a rule counts when the attac
 """
 _PARAMETERS = """
 The numbers of the patterns are parameters of `investigate.activity_log`: `burst`, `burst_over_usual`, `mass_delete`, `refused`, `many_cores`,
-`quota_before_creation_days`, `sprayed_accounts`. Changes of the directory (`investigate.directory_changes`) are told by the rules on the directory above.
+`quota_before_creation_days`. Changes of the directory (`investigate.directory_changes`) are told by the rules on the directory above.
 
 ## Add a finding that no rule can make
 

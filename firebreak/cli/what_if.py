@@ -62,7 +62,7 @@ def carry_in_world(staged: Staged, dossier: Dossier, since: datetime | None, say
         Processes(Path(folder) / "logs") as processes,
     ):
         file = Path(folder) / "record.json"
-        record.write(staged, number, file)
+        record.write(staged.bundle, staged.past, number, file)
         say("Starting the embedded Azure with the recorded subscription in it ...")
         words = ["azure_simulator", "--recorded", str(file), "--folder", folder, "--json"]
         processes.start("azure", words, {**os.environ, "PYTHONUNBUFFERED": "1"})

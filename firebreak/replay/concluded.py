@@ -41,13 +41,16 @@ def concluded_from(findings: Iterable[Finding], found: Attribution | None, spend
         points=dict(sorted(points.items())),
         days_of_spend=len({flag.day for flag in spend.flagged}) if spend else 0,
         extra_spend=spend.extra_spend if spend else Decimal(0),
+        incomplete_days=len(spend.incomplete_days) if spend else 0,
     )
 
 
 def conclusions_changed(then: Concluded | None, now: Concluded) -> tuple[ConclusionChange, ...]:
-    """What is concluded otherwise; nothing where no conclusions were accepted."""
+    """What is concluded otherwise; nothing where no conclusions were accepted, or not this one."""
     if then is None:
         return ()
+    if then.incomplete_days is msgspec.UNSET:
+        now = msgspec.structs.replace(now, incomplete_days=msgspec.UNSET)
     was, is_now = _flat(then), _flat(now)
     return tuple(
         ConclusionChange(what=what, then=was.get(what, "0"), now=is_now.get(what, "0"))
@@ -65,6 +68,7 @@ def _flat(one: Concluded) -> dict[str, str]:
         "verdict": one.verdict,
         "days of unusual spend": str(one.days_of_spend),
         "extra spend": str(one.extra_spend),
+        **({} if one.incomplete_days is msgspec.UNSET else {"days not billed in full": str(one.incomplete_days)}),
         **{f"finding {name}": str(count) for name, count in one.findings.items()},
         **{f"actors judged {name}": str(count) for name, count in one.actors.items()},
         **{f"resources judged {name}": str(count) for name, count in one.resources.items()},

@@ -1,6 +1,6 @@
 """Every threshold of a detection and every guard rail of the shipped playbooks is guarded: a change of it shows in the replay of a shipped incident.
 
-A parameter that nothing shows is a finding: find an incident that does, or list it in UNGUARDED with the reason.
+A parameter that nothing shows is a finding: record an incident that does, or make it no parameter.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from firebreak.analysis.evidence import Weights
 from firebreak.analysis.identity.guesses import Limits as GuessLimits
 from firebreak.analysis.identity.seeds import IdentityWeights
 from firebreak.analysis.spend import Sensitivity
+from firebreak.errors import ContentError
 from firebreak.model.plan import Limits
 from firebreak.model.playbook import GuardRails, Playbook
 from firebreak.playbook import find_playbooks
@@ -63,27 +64,10 @@ NOT_A_THRESHOLD: Mapping[str, str] = {
     "severity": "of a ticket",
     "snapshot_sku": "storage of snapshots",
 }
-# A change of these shows in no shipped incident: why.
-_NOBODY = "nobody in a shipped incident"
-UNGUARDED: Mapping[str, str] = {
-    "investigate.activity_log.sprayed_accounts": "a subscription's activity log has no sign-ins; exported logs, which no bundle holds, do",
-    "investigate.attribution.attackers_address": f"{_NOBODY} shares an address with an attacker's session and nothing else",
-    "investigate.attribution.borrowed_token": f"{_NOBODY} works with a token from an address where it was not issued",
-    "investigate.attribution.hallmark": "the past of every shipped incident is dense enough to ask it",
-    "investigate.attribution.one_factor": f"{_NOBODY} comes with one factor alone where sign-ins say so",
-    "investigate.attribution.refused": f"{_NOBODY} is refused so often within an hour that it counts",
-    "investigate.attribution.same_token": f"{_NOBODY} uses one token from two addresses",
-    "investigate.attribution.stolen_elsewhere": f"{_NOBODY} whose identity is stolen works from an address seldom used",
-    "investigate.attribution.strange_device": f"{_NOBODY} is known by a device, so that another would be strange",
-    "investigate.attribution.thin_history": "the past of every shipped incident is dense enough to ask it",
-    "investigate.attribution.worrying_from": "no session's points lie between the thresholds",
-    "investigate.sign_ins.refused_factors": f"{_NOBODY} wears out somebody's second factor",
-    "investigate.spend.incomplete_days": "it marks the newest days, and no shipped bill has an unusual amount there",
-    "eradicate.delete_resources.scale_set_snapshots": "the instances of the shipped scale sets have no disks of their own",
-}
-
 _COLLECTING = {"investigate.activity_log", "investigate.sign_ins", "investigate.spend"}
-_ORDER = ("stolen-token-mining", "hijacked-owner", "quiet-persistence", "leaked-pipeline-secret", "throttled-cloud")
+_ORDER = (
+    "stolen-token-mining", "many-hands", "young-tenant", "hijacked-owner", "quiet-persistence", "leaked-pipeline-secret", "throttled-cloud",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -164,15 +148,21 @@ class _Opened(dict[str, Rehearsal]):
 
 @pytest.mark.parametrize("one", parameters(), ids=str)
 def test_a_change_shows_in_a_shipped_incident(one: Parameter, opened: _Opened) -> None:
-    if str(one) in UNGUARDED:
-        pytest.skip(UNGUARDED[str(one)])
     seen = ""
     for name in opened.names:
         tried = opened[name]
-        seen = next(filter(None, (tried.differs(book, _COLLECTING & {one.step}) for book in _books(tried, one))), "")
+        seen = next(filter(None, (_seen(tried, book, one) for book in _books(tried, one))), "")
         if seen:
             break
     assert seen, f"No shipped incident shows a change of {one}."
+
+
+def _seen(tried: Rehearsal, book: Playbook, one: Parameter) -> str:
+    """What shows; nothing does of a value that the step refuses."""
+    try:
+        return tried.differs(book, _COLLECTING & {one.step})
+    except ContentError:
+        return ""
 
 
 def _books(tried: Rehearsal, one: Parameter) -> Iterator[Playbook]:
@@ -180,10 +170,6 @@ def _books(tried: Rehearsal, one: Parameter) -> Iterator[Playbook]:
         yield naming(tried.playbook, one.name, *tried.acted_on())
     else:
         yield from changes(tried.playbook, one)
-
-
-def test_the_list_of_the_unguarded_names_parameters_that_there_are() -> None:
-    assert set(UNGUARDED) <= {str(one) for one in parameters()}
 
 
 def test_every_parameter_that_a_step_asks_for_is_known_here() -> None:

@@ -9,6 +9,7 @@ from azure_simulator.world import World
 from firebreak.model.mode import Mode
 from tests.flows.room_in_process import Decide, approve_or_skip
 from tests.library.samples import attack_techniques, recorded_estate
+from tests.library.sessions import many_hands, young_tenant
 from tests.library.worlds import (
     batch_and_machine_learning,
     hidden_behind_tags,
@@ -36,6 +37,8 @@ RECIPES: Mapping[str, Recipe] = {
     "quiet-persistence": Recipe(lambda: thinned("quiet-persistence", seed=7)),
     "large-hostile-names": Recipe(lambda: thinned("hostile-names", seed=7, scale=4), mode=Mode.DRY_RUN),
     "throttled-cloud": Recipe(lambda: under_strain(7)),
+    "many-hands": Recipe(lambda: many_hands(3)),
+    "young-tenant": Recipe(lambda: young_tenant(8)),
     "public-attack-techniques": Recipe(lambda: attack_techniques(8)),
     "public-recorded-estate": Recipe(lambda: recorded_estate(9)),
 }

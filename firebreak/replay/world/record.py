@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from firebreak.bundle import Bundle
 from firebreak.errors import BundleError
 from firebreak.model.plan import UNDO
-from firebreak.replay.staged import Staged
+from firebreak.replay.past import Past
 
 
-def write(staged: Staged, number: int, file: Path) -> None:
-    """Write the successful answers to the reading steps of round `number`. The secret that opens the world is made up here.
+def write(bundle: Bundle, past: Past, number: int, file: Path) -> None:
+    """Write the alert and the successful answers to the reading steps of round `number`. The secret that opens the world is made up here.
 
     Raises:
         BundleError: the round has no answers, or the bundle does not say whom the run was signed in as.
     """
-    bundle, past = staged.bundle, staged.past
     stages = {stage.id for stage in bundle.playbook.stages} | {UNDO}
     answers: list[dict[str, Any]] = []
     looked_at: set[str] = set()
@@ -33,11 +33,8 @@ def write(staged: Staged, number: int, file: Path) -> None:
             looked_at.add(entry.url)
         if entry.status != 200:
             continue
-        try:
-            body = json.loads(bundle.body(entry))
-        except ValueError:
-            body = None  # a list of blobs is XML: the world says that it does not hold it
-        answers.append({"url": entry.url, "body": body})
+        # A list of blobs is XML: the world says that it does not hold it.
+        answers.append({"url": entry.url, "body": _document(bundle.body(entry))})
     if not answers or not bundle.head.own_principal_ids:
         raise BundleError(
             f"{bundle.place}: round {number} has no answers to make a world of, or nobody who asked.",
@@ -48,13 +45,22 @@ def write(staged: Staged, number: int, file: Path) -> None:
         "now": past.rounds[number].began_at.isoformat(),
         "tenant_id": str(shape.get("tenant_id") or bundle.head.incident.customer_tenant_id),
         "partner_tenant_id": str(shape.get("partner_tenant_id") or ""),
-        "subscription_id": staged.incident.subscription_id,
+        "subscription_id": bundle.incident.subscription_id,
         "identity": bundle.head.own_principal_ids[0],
         "secret": secrets.token_urlsafe(24),
+        "alert": _document(bundle.alert),
         "answers": answers,
     }
     file.touch(mode=0o600)
     file.write_text(json.dumps(record), encoding="utf-8")
+
+
+def _document(content: bytes) -> Any:
+    """What JSON says; None when it is none."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _is_one_thing(url: str) -> bool:

@@ -120,7 +120,7 @@ def test_documents_are_where_they_belong_and_tied_together(tmp_path: Path) -> No
     ]
     told = held.document()
     assert told["by_name"] == {"Microsoft.Network/networkInterfaces": 1}
-    assert set(told["not_held"]) == {"the activity log", "the directory (Graph)", "storage and other data planes"}
+    assert set(told["not_held"]) == {"the directory (Graph)", "storage and other data planes"}
 
 
 def test_the_responder_is_let_in_only_when_the_record_does_not_show_its_role(tmp_path: Path) -> None:
@@ -163,6 +163,42 @@ def test_what_is_no_record_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text("{}")
     with pytest.raises(ValueError, match="no recorded world"):
         recorded.load(tmp_path / "record.json")
+
+
+def test_the_log_and_the_people_of_the_record_are_there_once_and_nonsense_is_not(tmp_path: Path) -> None:
+    log = f"{BASE}/subscriptions/{SUB}/providers/Microsoft.Insights/eventtypes/management/values?x"
+    event = {
+        "eventDataId": "e1",
+        "eventTimestamp": "2026-03-03T01:00:00Z",
+        "correlationId": "c",
+        "resourceId": VM,
+        "subscriptionId": SUB,
+    }
+    odd = [
+        7,
+        {"eventDataId": "e2"},
+        {**event, "eventDataId": "e3", "subscriptionId": ME},
+        {**event, "eventDataId": "e4", "claims": 7},
+    ]
+    person = {
+        "id": THIEF,
+        "displayName": "T",
+        "userPrincipalName": "t@x.example",
+        "accountEnabled": False,
+        "_tenant": "z",
+    }
+    more = [
+        {"url": log, "body": {"value": [event, event, *odd]}},
+        {"url": f"https://graph.microsoft.com/v1.0/users/{THIEF}", "body": person},
+        {"url": "https://graph.microsoft.com/v1.0/servicePrincipals?x", "body": {"value": [{"id": "x"}, 7]}},
+    ]
+    world, held = loaded(tmp_path, [*answers(), *more])
+    assert [row["eventDataId"] for row in world.events] == ["e1"]
+    thief = world.principals[THIEF]
+    assert (thief.kind, thief.name, thief.upn, thief.enabled) == ("User", "T", "t@x.example", False)
+    assert held.document()["whole"]["users of the directory"] == 1
+    # Whoever is disabled in the record cannot act.
+    assert call_as(world, THIEF, "POST", f"{VM}/deallocate").status == 401
 
 
 async def test_acting_and_forgetting_go_through_the_worlds_own_routes(tmp_path: Path) -> None:

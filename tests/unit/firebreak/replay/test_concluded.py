@@ -39,7 +39,14 @@ def test_findings_judgements_and_points_are_counted_and_nobody_is_named() -> Non
     assert (CONCLUDED.actors, CONCLUDED.resources) == ({"attacker": 2, "legitimate": 1}, {"attacker": 1})
     assert CONCLUDED.points == {"attacker": 145, "legitimate": -60}
     assert NAME not in repr(CONCLUDED)
-    assert concluded_from([], None, None) == Concluded(verdict="not_enough_evidence")
+    assert concluded_from([], None, None) == Concluded(verdict="not_enough_evidence", incomplete_days=0)
+
+
+def test_what_was_not_counted_then_is_no_change_and_what_was_is_one() -> None:
+    now = concluded_from([], None, None)
+    assert conclusions_changed(Concluded(verdict="not_enough_evidence"), now) == ()
+    (change,) = conclusions_changed(Concluded(verdict="not_enough_evidence", incomplete_days=2), now)
+    assert (change.what, change.then, change.now) == ("days not billed in full", "2", "0")
 
 
 def test_each_difference_is_told_once_with_both_counts() -> None:
