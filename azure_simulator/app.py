@@ -34,7 +34,17 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _UNLOGGED_HEADERS = ("authorization", "x-ms-authorization-auxiliary", "cookie", "x-ms-copy-source-authorization")
-_SECRET_FIELDS = ("client_secret", "client_assertion", "refresh_token", "password", "assertion", "code")
+_SECRET_FIELDS = (
+    "client_secret",
+    "client_assertion",
+    "refresh_token",
+    "password",
+    "assertion",
+    "code",
+    "device_code",
+    "user_code",
+    "code_verifier",
+)
 _OPERATIONS = Router(OPERATION_ROUTES)
 
 

@@ -9,11 +9,11 @@ import importlib
 import importlib.util
 from typing import Any
 
-from azure_simulator import faults
+from azure_simulator import faults, tuning
 from azure_simulator.clock import stamp
-from azure_simulator.consistency import LONGEST_LAG
 from azure_simulator.http import ArmError, Request, Response
 from azure_simulator.services.partner_center import raising, sender
+from azure_simulator.services.signin import consents
 from azure_simulator.world import Document, Principal, World, public
 
 _LOGS = ("signIns", "signInDetails", "directoryAudits", "places")  # of the directory; Graph answers them in pages
@@ -37,9 +37,9 @@ def answer(world: World, request: Request) -> Response:
             case "POST", "clock":
                 return _advance(world, request.json())
             case "GET", "settings":
-                return Response(200, {"list_lag_seconds": world.list_lag_seconds})
+                return Response(200, tuning.shown(world))
             case "POST", "settings":
-                return _set(world, request.json())
+                return tuning.change(world, request.json())
             case "GET", "faults":
                 return Response(200, [rule.document() for rule in world.faults])
             case "POST", "faults":
@@ -54,6 +54,8 @@ def answer(world: World, request: Request) -> Response:
                 return sender.post(world, request.json())
             case "POST", "alerts":
                 return raising.post(world, request.json())
+            case "POST", "consent":
+                return consents.consent(world, request.json())
             case "POST", "act":
                 return _act(world, request.json())
             case "POST", "forget":
@@ -162,19 +164,6 @@ def _advance(world: World, body: Any) -> Response:
     world.clock.advance(seconds)
     world.settle()
     return Response(200, {"now": stamp(world.clock.now())})
-
-
-def _set(world: World, body: Any) -> Response:
-    seconds = body.get("list_lag_seconds") if isinstance(body, dict) and len(body) == 1 else None
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= LONGEST_LAG:
-        raise ArmError(
-            400,
-            "InvalidSettings",
-            f'The settings are {{"list_lag_seconds": number from 0 to {LONGEST_LAG:g}}}; got {body!r}.',
-        )
-    world.list_lag_seconds = seconds
-    world.note_changes()
-    return Response(200, {"list_lag_seconds": seconds})
 
 
 def _act(world: World, body: Any) -> Response:

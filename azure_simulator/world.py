@@ -96,6 +96,16 @@ class Principal:
 
 
 @dataclass(frozen=True)
+class Grant:
+    """A refresh token: whose it is, the application it was given to ("": any), when, and whether a second factor was used (None: unknown)."""
+
+    object_id: str
+    client_id: str
+    issued_at: datetime
+    mfa: bool | None
+
+
+@dataclass(frozen=True)
 class CostRow:
     """One resource's cost on one day, as Cost Management groups it. `available_at`: before it, the row is not answered (data is late)."""
 
@@ -184,6 +194,9 @@ class World:
     tables: dict[str, Table] = field(default_factory=dict)  # see `table`
     unfilled: dict[str, Callable[[World], None]] = field(default_factory=dict)  # see `fill`
 
+    grants: dict[str, Grant] = field(default_factory=dict)  # by refresh token
+    pending_consents: dict[str, Document] = field(default_factory=dict)  # device codes, user codes, authorization codes
+
     operations: dict[str, LongRunning] = field(default_factory=dict)
     requests: list[LoggedRequest] = field(default_factory=list)
     timers: list[tuple[datetime, Callable[[], None]]] = field(default_factory=list)
@@ -199,11 +212,20 @@ class World:
     policy_delay_seconds: float = 0  # how long after its creation a policy assignment begins to deny
     api_version_ceiling: str = "2027-12-31"  # the newest api-version that is accepted
     token_seconds: int = 86_399  # how long access tokens live on the world's clock
+    refresh_token_seconds: float = 90 * 86_400  # how long an unused refresh token lives
+    refused_sign_ins: dict[str, int] = field(
+        default_factory=dict
+    )  # AADSTS number by tenant ("*": any) that people's sign-ins are refused with there
     quota_reduction: str = (
         "mixed"  # what becomes of lowering a quota: "mixed" (NC and ND families only), "always", "never"
     )
     entitlement_seconds: float = 20  # how long Partner Center takes to cancel or reactivate an Azure subscription
-    partner_mfa: bool = True  # what `isMfaCompliant` says of the partner's people
+    partner_mfa: bool = True  # what `isMfaCompliant` says of people whose token does not tell
+    mfa_required: bool = False  # whether Partner Center refuses people's tokens without a second factor (900421)
+    partner_role_missing: bool = False  # whether the identity lacks its role in Partner Center (900308)
+    tunnels: dict[str, str] = field(
+        default_factory=dict
+    )  # origin of a webhook's address -> where it leads, as a proxy with TLS in front does
     list_lag_seconds: float = 0  # how far lists of resources and groups are behind; 0: not at all
     sealed_with: str = ""  # a key that the simulator's own routes ask for, "" for none; for drills
     settling: bool = False  # while `settle` runs: requests made meanwhile do not settle again

@@ -9,14 +9,14 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 
 
 @contextlib.contextmanager
-def served(app: Any) -> Iterator[str]:
-    """Serve on a free port of 127.0.0.1; the application's lifespan is the context's."""
+def served(app: Any, *, lifespan: Literal["on", "off"] = "on") -> Iterator[str]:
+    """Serve on a free port of 127.0.0.1; the application's lifespan, if it has one, is the context's."""
 
     class Quiet(uvicorn.Server):
         @contextlib.contextmanager
@@ -24,7 +24,7 @@ def served(app: Any) -> Iterator[str]:
             yield
 
     server = Quiet(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="on", timeout_graceful_shutdown=2)
+        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan=lifespan, timeout_graceful_shutdown=2)
     )
     thread = threading.Thread(target=server.run, name="served", daemon=True)
     thread.start()

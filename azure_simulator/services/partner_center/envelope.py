@@ -11,6 +11,7 @@ from azure_simulator.http import ArmError, Handler, Request, Response
 from azure_simulator.services.partner_center.exceptions import (
     AppOnlyError,
     BadRequestError,
+    MissingMfaError,
     PartnerError,
     RetiredAudienceError,
     WrongTenantError,
@@ -60,8 +61,17 @@ def _check_token(world: World, request: Request, user_only: bool) -> None:
     tenant = str(request.claims.get("tid") or world.partner_tenant_id)
     if world.partner_tenant_id and tenant.lower() != world.partner_tenant_id.lower():
         raise WrongTenantError
+    if world.partner_role_missing:
+        raise WrongTenantError
     if user_only and is_app_only(request):
         raise AppOnlyError
+    if world.mfa_required and not is_app_only(request) and not _has_mfa(world, request):
+        raise MissingMfaError
+
+
+def _has_mfa(world: World, request: Request) -> bool:
+    methods = request.claims.get("amr")
+    return "mfa" in methods if isinstance(methods, list) else world.partner_mfa
 
 
 def _with_headers(world: World, request: Request, response: Response) -> Response:
@@ -71,9 +81,7 @@ def _with_headers(world: World, request: Request, response: Response) -> Respons
     response.headers["MS-CV"] = f"{chance.guid()[:16]}.0"
     response.headers["MS-ServerId"] = "000001"
     if request.headers.get("validatemfa", "").lower() == "true" and not is_app_only(request):
-        methods = request.claims.get("amr")
-        compliant = "mfa" in methods if isinstance(methods, list) else world.partner_mfa
-        response.headers["isMfaCompliant"] = str(compliant).lower()
+        response.headers["isMfaCompliant"] = str(_has_mfa(world, request)).lower()
     return response
 
 

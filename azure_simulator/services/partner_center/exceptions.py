@@ -92,6 +92,13 @@ class WrongTenantError(PartnerError):
         super().__init__(403, "900308", "The caller does not have the partner role that the operation requires.")
 
 
+class MissingMfaError(PartnerError):
+    """401 900421: no second factor stands behind the user's token."""
+
+    def __init__(self) -> None:
+        super().__init__(401, "900421", "MFA is required for the App+User token.")
+
+
 class RetiredAudienceError(PartnerError):
     """401 900420."""
 

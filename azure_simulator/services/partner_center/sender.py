@@ -9,7 +9,7 @@ import http.client
 import json
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,13 +26,13 @@ _PAUSE_SECONDS = 1.0
 _TIMEOUT_SECONDS = 10
 
 
-def event(world: World, name: str, *, subscription: str = "", status: str = "active") -> bytes:
-    """The raw body of an event, as it goes over the wire: without whitespace."""
+def event(world: World, name: str, *, subscription: str = "", status: str = "active", correlation: str = "") -> bytes:
+    """The raw body of an event, as it goes over the wire: without whitespace. `correlation` is a validation event's id."""
     uri = f"{API}/v1/customers"
     if name == FRAUD:
         uri = f"{API}/v1/fraudEvents?SubscriptionId={subscription}&EventStatus={status}"
     elif name == "test-created":
-        uri = f"{API}/webhooks/v1/registration/validationEvents/{world.chance.guid()}"
+        uri = f"{API}/webhooks/v1/registration/validationEvents/{correlation or world.chance.guid()}"
     now = world.clock.now()
     document = {
         "EventName": name,
@@ -64,7 +64,12 @@ def post(world: World, body: Any) -> Response:
         return Response(200, {"headers": headers, "body": content.decode()})
     sent: Document = {"event": name, "to": to, "attempts": []}
     deliveries(world).append(sent)
-    threading.Thread(target=_send, args=(to, content, headers, sent), name="webhook-sender", daemon=True).start()
+
+    def note(status: int, answer: str) -> None:
+        sent["attempts"].append({"status": status, "answer": answer})
+
+    sending = threading.Thread(target=deliver, args=(world, to, content, headers, note), daemon=True)
+    sending.start()
     return Response(202, sent)
 
 
@@ -88,15 +93,32 @@ def issuer(world: World, request: Request) -> Response:
     return Response(200, signing.signers(world).issuer.der, {"content-type": "application/pkix-cert"})
 
 
-def _send(to: str, content: bytes, headers: Mapping[str, str], sent: Document) -> None:
+def deliver(
+    world: World, to: str, content: bytes, headers: Mapping[str, str], note: Callable[[int, str], None]
+) -> None:
+    """Send up to ten times until somebody takes it; `note` gets status and answer of each attempt, status 0 when nobody answered.
+
+    It is sent to this machine alone: an address elsewhere needs a tunnel (`World.tunnels`) that leads here.
+    """
+    place = tunnelled(world, to)
+    if urlsplit(place).hostname not in ("localhost", "127.0.0.1", "::1"):
+        note(0, "Not on this machine, and no tunnel leads there: see the settings of the embedded Azure.")
+        return
     pause = threading.Event()
     for number in range(ATTEMPTS):
         if number:
             pause.wait(_PAUSE_SECONDS)
-        status, answer = _attempt(to, content, headers)
-        sent["attempts"].append({"status": status, "answer": answer})
+        status, answer = _attempt(place, content, headers)
+        note(status, answer)
         if 200 <= status < 300:
             return
+
+
+def tunnelled(world: World, to: str) -> str:
+    """Where an address leads."""
+    parts = urlsplit(to)
+    there = world.tunnels.get(f"{parts.scheme}://{parts.netloc}")
+    return f"{there.rstrip('/')}{parts.path}" if there else to
 
 
 def _attempt(to: str, content: bytes, headers: Mapping[str, str]) -> tuple[int, str]:

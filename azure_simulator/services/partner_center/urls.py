@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azure_simulator.http import Handler, Request, Response, Route, route
-from azure_simulator.services.partner_center import audit, fraud_events, responses, sender, webhooks
+from azure_simulator.services.partner_center import audit, fraud_events, responses, sender, validations, webhooks
 from azure_simulator.services.partner_center.envelope import answered
 from azure_simulator.services.partner_center.exceptions import PartnerError
 from azure_simulator.world import World
@@ -47,8 +47,8 @@ ROUTES: list[Route] = [
     _route("GET", W, webhooks.get_registration),
     _route("POST", W, webhooks.post_registration),
     _route("PUT", W, webhooks.put_registration),
-    _route("POST", f"{W}/validationEvents", webhooks.post_validation),
-    _route("GET", f"{W}/validationEvents/{{id}}", webhooks.get_validation),
+    _route("POST", f"{W}/validationEvents", validations.post),
+    _route("GET", f"{W}/validationEvents/{{id}}", validations.get),
     route("GET", "/webhook-certificates/cert/{name}", sender.certificate, kind="blob"),
     route("GET", "/webhook-certificates/pkiops/certs/{name}", sender.issuer, kind="blob"),
     *(_route(method, "/partnercenter/{path...}", _unknown) for method in ("GET", "POST", "PATCH", "PUT", "DELETE")),

@@ -47,8 +47,62 @@ _TEXTS = {
         "invalid_grant",
         "Due to a configuration change made by your administrator, you must use multi-factor authentication to access '{0}'.",
     ),
+    50020: (
+        400,
+        "invalid_grant",
+        (
+            "User account '{1}' from identity provider '{2}' does not exist in tenant '{0}' and cannot access the application in that "
+            "tenant. The account needs to be added as an external user in the tenant first."
+        ),
+    ),
+    50079: (
+        400,
+        "invalid_grant",
+        (
+            "Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in "
+            "multi-factor authentication to access '{0}'."
+        ),
+    ),
+    50158: (
+        400,
+        "invalid_grant",
+        "External security challenge not satisfied. User will be redirected to another page.",
+    ),
+    53003: (400, "invalid_grant", "Access has been blocked by Conditional Access policies."),
+    65001: (
+        400,
+        "invalid_grant",
+        (
+            "The user or administrator has not consented to use the application with ID '{3}'. Send an interactive authorization "
+            "request for this user and resource."
+        ),
+    ),
+    700007: (400, "invalid_grant", "The grant was issued for a different client id."),
+    700082: (
+        400,
+        "invalid_grant",
+        "The refresh token has expired due to inactivity. The token was issued on {0} and was inactive for {1}.",
+    ),
+    70008: (400, "invalid_grant", "The provided authorization code or refresh token has expired due to inactivity."),
+    70016: (
+        400,
+        "authorization_pending",
+        "OAuth 2.0 device flow error. Authorization is pending. Continue polling.",
+    ),
+    54005: (
+        400,
+        "invalid_grant",
+        "OAuth2 Authorization code was already redeemed, please retry with a new valid code.",
+    ),
+    501481: (
+        400,
+        "invalid_grant",
+        "The Code_Verifier does not match the code_challenge supplied in the authorization request.",
+    ),
     70003: (400, "unsupported_grant_type", "The app requested an unsupported grant type '{0}'."),
 }
+
+SIGN_IN_REFUSALS = (50020, 50076, 50079, 50158, 53003, 65001)  # what `World.refused_sign_ins` may name
 
 
 class SignInRefusedError(ArmError):

@@ -50,8 +50,19 @@ def find_app(world: World, client_id: str, tenant: str) -> Principal | None:
     return next((p for p in found if p.tenant_id.lower() == tenant.lower()), found[0] if found else None)
 
 
-def issue(world: World, principal: Principal, *, tenant: str = "", audience: str = "", app_id: str = "") -> str:
-    """An access token for a principal, whatever its state: also how tests and scenarios get one without signing in."""
+def issue(
+    world: World,
+    principal: Principal,
+    *,
+    tenant: str = "",
+    audience: str = "",
+    app_id: str = "",
+    mfa: bool | None = None,
+) -> str:
+    """An access token for a principal, whatever its state: also how tests and scenarios get one without signing in.
+
+    `mfa` is whether a second factor was used; None leaves it out of the token.
+    """
     now = world.clock.now()
     issued = int(now.timestamp())
     tenant = tenant or principal.tenant_id or world.tenant_id
@@ -78,8 +89,32 @@ def issue(world: World, principal: Principal, *, tenant: str = "", audience: str
             "name": principal.name,
             "scp": "user_impersonation",
         }
+        if mfa is not None:
+            claims["amr"] = ["pwd", "mfa"] if mfa else ["pwd"]
     header = _encode({"typ": "JWT", "alg": "HS256", "kid": "simulator"})
     payload = f"{header}.{_encode(claims)}"
+    return f"{payload}.{_sign(world, payload)}"
+
+
+def identify(world: World, person: Principal, *, tenant: str, client_id: str, nonce: str = "") -> str:
+    """An id token: who signed in, for the application that asked."""
+    issued = int(world.clock.now().timestamp())
+    claims: Document = {
+        "aud": client_id,
+        "iss": f"{world.base_url}/{tenant}/v2.0",
+        "iat": issued,
+        "nbf": issued,
+        "exp": issued + 3600,
+        "name": person.name,
+        "oid": person.object_id,
+        "preferred_username": person.upn,
+        "sub": person.object_id,
+        "tid": person.tenant_id or tenant,
+        "ver": "2.0",
+    }
+    if nonce:
+        claims["nonce"] = nonce
+    payload = f"{_encode({'typ': 'JWT', 'alg': 'HS256', 'kid': 'simulator'})}.{_encode(claims)}"
     return f"{payload}.{_sign(world, payload)}"
 
 

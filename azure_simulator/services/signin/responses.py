@@ -6,9 +6,11 @@ import hmac
 from urllib.parse import parse_qsl
 
 from azure_simulator.http import Request, Response
-from azure_simulator.services.signin import assertions, logged, models
+from azure_simulator.services.signin import assertions, consents, grants, logged, models
 from azure_simulator.services.signin.exceptions import SignInRefusedError
 from azure_simulator.world import Document, Principal, World
+
+_DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 def metadata(world: World, request: Request) -> Response:
@@ -77,10 +79,10 @@ def keys(world: World, request: Request) -> Response:
 
 
 def token(world: World, request: Request) -> Response:
-    """The token endpoint: `client_credentials` and `refresh_token`."""
+    """The token endpoint: applications by secret or certificate, people by refresh token, authorization code or device code."""
     form = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
     tenant = models.resolve_tenant(world, request.params["tenant"])
-    audience = form.get("resource") or form.get("scope", "").split(" ")[0].removesuffix(".default")
+    audience = form.get("resource") or _audience(form.get("scope", ""))
     grant = form.get("grant_type", "")
     if grant == "client_credentials":
         app = _proven_app(world, request, form, tenant)
@@ -89,6 +91,8 @@ def token(world: World, request: Request) -> Response:
         return Response(200, _answer(world, request, access, audience))
     if grant == "refresh_token":
         return _refresh(world, request, form, tenant, audience)
+    if grant in ("authorization_code", _DEVICE):
+        return _consented(world, request, form, tenant, audience)
     if grant == "password":
         raise SignInRefusedError(world, 50076, audience)
     raise SignInRefusedError(world, 70003, grant)
@@ -123,32 +127,59 @@ def _proven(world: World, app: Principal, form: dict[str, str]) -> Principal:
 
 
 def _refresh(world: World, request: Request, form: dict[str, str], tenant: str, audience: str) -> Response:
-    """Exchange a refresh token, which is used up, for an access token and a new refresh token."""
+    """Exchange a refresh token for an access token and a new refresh token; the old one stays good for the rest of its time."""
     client = form.get("client_id", "")
     if models.find_app(world, client, tenant) is None:
         raise SignInRefusedError(world, 700016, client, tenant)
     if form.get("client_secret") or form.get("client_assertion"):
         _proven_app(world, request, form, tenant)
-    offered = form.get("refresh_token", "")
-    holder = next((p for p in world.principals.values() if offered and offered in p.refresh_tokens), None)
-    if holder is None:
-        raise SignInRefusedError(world, 9002313)
-    if not holder.enabled:
-        logged.person(world, request, holder, client, tenant, error=50057)
-        raise SignInRefusedError(world, 50057)
-    issued = world.memory.setdefault("refresh_issued", {}).get(offered)
-    if holder.sessions_revoked_at is not None and (issued is None or issued <= holder.sessions_revoked_at):
+    holder, grant = grants.find(world, form.get("refresh_token", ""), client)
+    revoked = holder.sessions_revoked_at
+    if revoked is not None and grant.issued_at <= revoked and holder.enabled:
         logged.person(world, request, holder, client, tenant, error=50173)
         raise SignInRefusedError(world, 50173)
-    chance = world.memory.setdefault("request_chance", world.chance.child("requests"))
-    fresh = f"0.{chance.guid()}{chance.guid()}".replace("-", "")
-    holder.refresh_tokens[holder.refresh_tokens.index(offered)] = fresh
-    world.memory["refresh_issued"][fresh] = world.clock.now()
-    access = models.issue(world, holder, tenant=tenant, audience=audience, app_id=client)
-    logged.person(world, request, holder, client, tenant, token=models.token_of(access))
-    return Response(
-        200, _answer(world, request, access, audience) | {"refresh_token": fresh, "scope": form.get("scope", "")}
-    )
+    return _signed_in(world, request, form, tenant, audience, holder, grant.mfa)
+
+
+def _consented(world: World, request: Request, form: dict[str, str], tenant: str, audience: str) -> Response:
+    """Exchange the code of a person's consent for the first tokens. The application is confidential: it has to prove itself."""
+    _proven_app(world, request, form, tenant)
+    person, mfa, nonce = consents.redeem(world, form)
+    return _signed_in(world, request, form, tenant, audience, person, mfa, nonce=nonce)
+
+
+def _signed_in(
+    world: World,
+    request: Request,
+    form: dict[str, str],
+    tenant: str,
+    audience: str,
+    person: Principal,
+    mfa: bool | None,
+    *,
+    nonce: str = "",
+) -> Response:
+    client, scope = form.get("client_id", ""), form.get("scope", "")
+    if not person.enabled:
+        logged.person(world, request, person, client, tenant, error=50057)
+        raise SignInRefusedError(world, 50057)
+    if number := world.refused_sign_ins.get(tenant.lower()) or world.refused_sign_ins.get("*"):
+        raise SignInRefusedError(
+            world, number, audience if number in (50076, 50079) else tenant, person.upn, "sts", client
+        )
+    access = models.issue(world, person, tenant=tenant, audience=audience, app_id=client, mfa=mfa)
+    logged.person(world, request, person, client, tenant, token=models.token_of(access))
+    fresh = grants.give(world, person, client, mfa=mfa)
+    more = {"refresh_token": fresh, "scope": scope}
+    if "openid" in scope.split():
+        more["id_token"] = models.identify(world, person, tenant=tenant, client_id=client, nonce=nonce)
+    return Response(200, _answer(world, request, access, audience) | more)
+
+
+def _audience(scope: str) -> str:
+    """The resource of a v2 scope: MSAL sorts them, so that `offline_access` may come first."""
+    named = [one for one in scope.split() if one not in ("openid", "profile", "email", "offline_access")]
+    return named[0].removesuffix(".default").removesuffix("user_impersonation") if named else ""
 
 
 def _answer(world: World, request: Request, access: str, audience: str) -> Document:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import time
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 
-from azure_simulator.world import World
+from azure_simulator.services.partner_center import sender, signing
+from azure_simulator.world import Document, World
+from tests.support.served import served
 from tests.unit.azure_simulator.business.conftest import Caller
 
 PLAN = "44444444-4444-4444-8444-444444444444"
@@ -308,10 +315,70 @@ def test_a_partner_has_one_webhook_registration(agent: Caller, world: World, bas
     sent = [agent("POST", f"{path}/validationEvents") for _ in range(3)]
     assert [a.status for a in sent] == [200, 200, 429]
     assert set(sent[2].body) == {"statusCode", "message"}
-    result = agent("GET", f"{path}/validationEvents/{sent[0].body['correlationId']}").body
-    assert (result["status"], result["results"][0]["responseCode"]) == ("completed", "OK")
     world.clock.advance(61)
     assert agent("POST", f"{path}/validationEvents").status == 200
+
+
+def test_a_validation_event_goes_out_signed_and_tells_each_attempt(
+    agent: Caller, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "_PAUSE_SECONDS", 0.0)
+    arrived: list[tuple[dict[str, str], bytes]] = []
+
+    async def hook(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        body = (await receive())["body"]
+        arrived.append(({name.decode(): value.decode() for name, value in scope["headers"]}, body))
+        status = 500 if len(arrived) == 1 else 202
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b"not yet" if status == 500 else b"{}"})
+
+    path = "/partnercenter/webhooks/v1/registration"
+    wanted = {"WebhookUrl": "https://ir.example.com/hook", "WebhookEvents": ["test-created"]}
+    assert agent("POST", path, wanted | {"SignatureTokenToMsSignatureHeader": True}).status == 200
+    with served(hook, lifespan="off") as address:
+        world.tunnels["https://ir.example.com"] = address
+        identity = agent("POST", f"{path}/validationEvents").body["correlationId"]
+        result = _completed(agent, f"{path}/validationEvents/{identity}")
+    assert [(one["responseCode"], one["responseMessage"]) for one in result["results"]] == [
+        ("InternalServerError", "not yet"),
+        ("Accepted", ""),
+    ]
+    headers, body = arrived[-1]
+    assert json.loads(body)["ResourceUri"].endswith(f"/validationEvents/{identity}")
+    signature = base64.b64decode(headers["x-ms-signature"].removeprefix("Signature "))
+    key = signing.signers(world).signer.key.public_key()
+    key.verify(signature, body, padding.PKCS1v15(), hashes.SHA256())
+
+
+def test_nothing_is_sent_to_another_machine(agent: Caller, world: World) -> None:
+    path = "/partnercenter/webhooks/v1/registration"
+    agent("POST", path, {"WebhookUrl": "https://ir.example.com/hook", "WebhookEvents": ["test-created"]})
+    identity = agent("POST", f"{path}/validationEvents").body["correlationId"]
+    (only,) = _completed(agent, f"{path}/validationEvents/{identity}")["results"]
+    assert only["systemError"]
+    assert "tunnel" in only["responseMessage"]
+
+
+def _completed(agent: Caller, path: str) -> Document:
+    deadline = time.monotonic() + 60
+    while (found := agent("GET", path).body)["status"] != "completed":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found
+
+
+def test_partner_center_refuses_a_person_without_a_second_factor_when_it_is_told_to(
+    agent: Caller, world: World
+) -> None:
+    world.partner_mfa, world.mfa_required = False, True
+    answer = agent("GET", f"{V1}/customers")
+    assert (answer.status, answer.body["code"]) == (401, "900421")
+    world.partner_mfa = True
+    assert agent("GET", f"{V1}/customers").status == 200
+    world.partner_role_missing = True
+    assert agent("GET", f"{V1}/customers").body["code"] == "900308"
 
 
 def test_an_unknown_path_is_refused_in_partner_centers_shape(agent: Caller, base: str) -> None:

@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from azure_simulator.app import dispatch
 from azure_simulator.http import Request, Response
+from azure_simulator.services.signin.exceptions import SIGN_IN_REFUSALS
 from azure_simulator.services.signin.models import issue
 from azure_simulator.world import Principal, World
 
@@ -78,7 +79,7 @@ def test_an_unknown_tenant_is_named(world: World, responder: Principal) -> None:
 
 
 @pytest.mark.parametrize("v1", [False, True])
-def test_a_refresh_token_is_used_up_and_replaced(
+def test_each_use_of_a_refresh_token_gives_a_new_one_and_revokes_none(
     world: World, owner: Principal, responder: Principal, v1: bool
 ) -> None:
     owner.refresh_tokens.append("first")
@@ -86,8 +87,39 @@ def test_a_refresh_token_is_used_up_and_replaced(
     answer = ask(world, world.tenant_id, v1=v1, refresh_token="first", resource="https://graph/", **form)
     assert claims(answer)["oid"] == owner.object_id
     assert claims(answer)["appid"] == responder.app_id
-    assert ask(world, world.tenant_id, refresh_token="first", **form).body["error_codes"] == [9002313]
-    assert ask(world, world.tenant_id, refresh_token=answer.body["refresh_token"], **form).status == 200
+    second = ask(world, world.tenant_id, refresh_token=answer.body["refresh_token"], **form)
+    assert len({"first", answer.body["refresh_token"], second.body["refresh_token"]}) == 3
+    assert ask(world, world.tenant_id, refresh_token="first", **form).status == 200
+    assert ask(world, world.tenant_id, refresh_token="never", **form).body["error_codes"] == [9002313]
+
+
+def test_a_refresh_token_dies_of_its_own_age_and_is_its_applications_alone(
+    world: World, owner: Principal, responder: Principal
+) -> None:
+    owner.refresh_tokens.append("first")
+    form = {"grant_type": "refresh_token", "client_id": responder.app_id, "client_secret": "responder-secret"}
+    second = ask(world, world.tenant_id, refresh_token="first", **form).body["refresh_token"]
+    world.clock.advance(89 * 86_400)
+    third = ask(world, world.tenant_id, refresh_token=second, **form).body["refresh_token"]
+    world.clock.advance(2 * 86_400)
+    refused = ask(world, world.tenant_id, refresh_token=second, **form)
+    assert refused.body["error_codes"] == [700082]
+    assert ask(world, world.tenant_id, refresh_token=third, **form).status == 200
+    other = Principal("other", "ServicePrincipal", "other", app_id="other-app", tenant_id=world.tenant_id)
+    world.principals["other"] = other
+    stolen = ask(world, world.tenant_id, grant_type="refresh_token", client_id="other-app", refresh_token=third)
+    assert stolen.body["error_codes"] == [700007]
+
+
+@pytest.mark.parametrize("number", SIGN_IN_REFUSALS)
+def test_peoples_sign_ins_can_be_refused_in_one_tenant(
+    world: World, owner: Principal, responder: Principal, number: int
+) -> None:
+    owner.refresh_tokens.append("first")
+    world.refused_sign_ins[world.tenant_id.lower()] = number
+    form = {"grant_type": "refresh_token", "client_id": responder.app_id, "client_secret": "responder-secret"}
+    assert ask(world, world.tenant_id, refresh_token="first", **form).body["error_codes"] == [number]
+    assert ask(world, world.partner_tenant_id, refresh_token="first", **form).status == 200
 
 
 def test_refresh_tokens_die_with_revoked_sessions(world: World, owner: Principal, responder: Principal) -> None:
