@@ -10,6 +10,7 @@ import typer
 
 from firebreak.analysis import documents as doc
 from firebreak.analysis import rights
+from firebreak.cli.credentials import consent_check
 from firebreak.cli.doctor_policies import policy_check
 from firebreak.cli.output import Json, print_json, safe, stdout
 from firebreak.cli.services import find_services
@@ -38,7 +39,7 @@ _SERVER = "Prefect server"
 def doctor(as_json: bool = Json) -> None:
     """Check settings, endpoints, credentials, permissions and services."""
     settings = Settings.load()
-    checks = asyncio.run(_examine(settings))
+    checks = [*asyncio.run(_examine(settings)), *consent_check(settings)]
     services = find_services(settings.home)
     checks.append(
         Check(

@@ -15,6 +15,7 @@ from firebreak import __version__
 from firebreak.cli import (
     approvers,
     capture,
+    credentials,
     demo,
     doctor,
     drill,
@@ -59,6 +60,7 @@ incidents.app.command("undo")(undo.undo)
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(playbooks.app, name="playbooks")
 app.add_typer(intake.app, name="intake")
+app.add_typer(credentials.app, name="credentials")
 
 
 def _version(wanted: bool) -> None:

@@ -79,7 +79,7 @@ MEANINGS = {
     "credential.client_secret": "Client secret.",
     "credential.certificate": "Path of a PEM or PFX file with its key, or the PEM itself.",
     "credential.certificate_password": "Password of that file.",
-    "credential.refresh_token": "Refresh token of the secure application model.",
+    "credential.refresh_token": "Where the refresh token of the secure application model is kept, and renewed with each use: `file:` or `keyvault:` (a value is never renewed).",
     "operations": "How requests behave.",
     "operations.connect_timeout_seconds": "For opening a connection.",
     "operations.read_timeout_seconds": "Between two pieces of an answer.",

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 
 from firebreak.clients.connection import Connection, connect
+from firebreak.clients.credential_checks import Trial, identity_trials, registration_trial
 from firebreak.clients.policies.exchange import NoAnswerError, NotSentError
 from firebreak.clients.policies.mode_guard import ModeGuard
 from firebreak.clients.transports import GuardedHttpTransport, Transports, network
@@ -18,6 +19,7 @@ from firebreak.settings import Settings
 
 _NOBODY = "00000000-0000-4000-8000-000000000000"
 _SECONDS = 15.0
+HOOK = "/hooks/partner-center"
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +50,7 @@ async def doctor(settings: Settings, *, transport: Transports | None = None) -> 
         async with connect(
             patient, subscription_id=_NOBODY, mode=Mode.DRY_RUN, correlation_id=_NOBODY, transport=transports
         ) as connection:
-            for name, needs, try_it in _trials(patient):
+            for name, needs, try_it in _trials(patient, transports):
                 if missing := unreachable & needs:
                     checks.append(
                         Check(
@@ -61,8 +63,8 @@ async def doctor(settings: Settings, *, transport: Transports | None = None) -> 
                     continue
                 check = await _tried(name, connection, try_it)
                 checks.append(check)
-                if name == "sign-in" and not check.ok:
-                    unreachable.add("sign-in")
+                if name in ("sign-in", "partner sign-in") and not check.ok:
+                    unreachable.add(name)
     except ResponseError as exc:
         checks.append(_failed("credential", exc))
     return checks
@@ -79,11 +81,7 @@ def _addresses(settings: Settings) -> dict[str, str]:
     }
 
 
-def _trials(settings: Settings) -> list[tuple[str, set[str], Callable[[Connection], Awaitable[str]]]]:
-    async def sign_in(connection: Connection) -> str:
-        ids = await connection.eyes.own_principal_ids()
-        return f"Signed in to tenant {settings.credential.tenant_id or '(default)'} as object {', '.join(ids)}."
-
+def _trials(settings: Settings, transports: Transports) -> list[Trial]:
     async def subscriptions(connection: Connection) -> str:
         found = await connection.eyes.arm.list("/subscriptions", "2022-12-01")
         if not found:
@@ -111,14 +109,15 @@ def _trials(settings: Settings) -> list[tuple[str, set[str], Callable[[Connectio
             return "Customers are readable with an app-only token; calls that want a user's need the secure application model."
         return f"Readable as {str(profile.get('companyName') or profile.get('id') or 'the partner')[:80]}."
 
-    trials: list[tuple[str, set[str], Callable[[Connection], Awaitable[str]]]] = [
-        ("sign-in", {"login"}, sign_in),
+    trials = [
+        *identity_trials(settings, transports),
         ("subscriptions", {"login", "resource manager", "sign-in"}, subscriptions),
     ]
     if settings.credential.partner_tenant_id:
         trials += [
-            ("partner alerts", {"login", "graph", "sign-in"}, alerts),
-            ("partner center account", {"login", "partner center", "sign-in"}, partner),
+            ("partner alerts", {"login", "graph", "partner sign-in"}, alerts),
+            ("partner center account", {"login", "partner center", "partner sign-in"}, partner),
+            registration_trial(settings, hook_path=HOOK),
         ]
     return trials
 

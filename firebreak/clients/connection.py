@@ -35,6 +35,7 @@ from firebreak.clients.policies.redaction import clean_library_logs
 from firebreak.clients.policies.request_ids import RequestIds
 from firebreak.clients.policies.request_log import RequestLog
 from firebreak.clients.policies.retry import Retry
+from firebreak.clients.policies.second_factor import SecondFactor
 from firebreak.clients.prices import PriceCache, Prices
 from firebreak.clients.scope import Scope
 from firebreak.clients.transports import GuardedAzureTransport, GuardedHttpTransport, Transports, network
@@ -95,13 +96,14 @@ class CloudHands:
 
 @dataclass(frozen=True)
 class Connection:
-    """What `connect` gives. `management` holds the SDK clients, behind the same guard."""
+    """What `connect` gives. `management` holds the SDK clients, behind the same guard; `second_factor` what Partner Center said of it."""
 
     mode: Mode
     eyes: CloudEyes
     hands: CloudHands
     management: Management
     credentials: Credentials
+    second_factor: SecondFactor
 
 
 class _Shared:
@@ -191,11 +193,11 @@ async def connect(
         stack.push_async_callback(credentials.close)
 
         def channel(
-            guard: ModeGuard, names: tuple[str, str], signing: Signing | None, governor: Policy | None = None
+            guard: ModeGuard, names: tuple[str, str], signing: Signing | None, outer: Policy | None = None
         ) -> Channel:
             inner: httpx.AsyncBaseTransport = transports.http()
             guarded = GuardedHttpTransport(inner, guard, attempt_seconds=operations.attempt_timeout_seconds)
-            made = Channel(guarded, policies(names, governor, signing), operations)
+            made = Channel(guarded, policies(names, outer, signing), operations)
             stack.push_async_callback(made.close)
             return made
 
@@ -243,10 +245,13 @@ async def connect(
                 longest_wait_seconds=operations.longest_wait_seconds,
             ),
         )
+        second_factor = SecondFactor()
+        asks_for_it = settings.credential.kind == "secure_application_model"
         partner = channel(
             ModeGuard(mode, origins=(cloud.partner_center,)),
             ("MS-RequestId", "MS-CorrelationId"),
             Signing(partner_token),
+            second_factor if asks_for_it else None,
         )
         price_list = channel(ModeGuard(mode, origins=(cloud.prices,)), ("x-ms-client-request-id", ""), None)
         storage = channel(ModeGuard(mode), ("x-ms-client-request-id", ""), Signing(storage_token))
@@ -284,4 +289,5 @@ async def connect(
             ),
             management=management,
             credentials=credentials,
+            second_factor=second_factor,
         )

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -24,45 +22,37 @@ from azure.identity.aio import (
     ManagedIdentityCredential,
 )
 
+from firebreak.clients.msal_applications import MsalApplications
 from firebreak.clients.policies.exchange import decode
 from firebreak.clients.policies.redaction import shown
 from firebreak.clients.refresh_token import RefreshToken, RefreshTokenCredential
+from firebreak.clients.refresh_token_store import store_for
 from firebreak.clients.secrets import reveal
+from firebreak.clients.sign_in_refusals import hint_for, number_of, place_of
 from firebreak.clients.transports import Transports, reason_of
 from firebreak.errors import CredentialError, RemoteError, SettingsError, UnreachableError
-from firebreak.settings import Settings
-
-_HINTS = {
-    "7000215": "The client secret is wrong: check FIREBREAK_CREDENTIAL__CLIENT_SECRET (the value, not the secret's id).",
-    "7000222": "The client secret has run out: make a new one for the application.",
-    "700016": "The application is not known in this tenant: check FIREBREAK_CREDENTIAL__CLIENT_ID and the consent.",
-    "90002": "The tenant does not exist in this cloud: check FIREBREAK_CREDENTIAL__TENANT_ID and the cloud preset.",
-    "700027": "The certificate is not one of the application's.",
-    "50034": "The user does not exist in this tenant.",
-    "50057": "The account is disabled.",
-    "50076": "MFA is needed: a person must redo the consent with MFA.",
-    "50079": "MFA is needed: a person must redo the consent with MFA.",
-    "50158": "A further check is needed: a person must redo the consent.",
-    "700082": "The refresh token has run out (90 days): a person must redo the consent.",
-    "70043": "The refresh token has run out by policy: a person must redo the consent.",
-    "50173": "The refresh token was revoked: a person must redo the consent.",
-    "65001": "The application was not consented to in this tenant.",
-    "53003": "Conditional Access blocks the sign-in; a person must look.",
-}
-_AADSTS = re.compile(r"AADSTS(\d+)")
+from firebreak.settings import CredentialSettings, Settings
 
 
 class TokenSource:
     """A credential of azure-core's kind whose failures are errors of the tree."""
 
     def __init__(
-        self, inner: AsyncTokenCredential, *, login: str, tenant_id: str = "", passes_tenant: bool = False
+        self,
+        inner: AsyncTokenCredential,
+        *,
+        own: CredentialSettings,
+        login: str,
+        tenant_id: str = "",
+        passes_tenant: bool = False,
     ) -> None:
         self._inner = inner
+        self._own = own
         self._login = login
         self._tenant_id = tenant_id
         self._passes_tenant = passes_tenant and bool(tenant_id)
         self.principal_ids: set[str] = set()
+        self.last_claims: dict[str, Any] = {}
 
     async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """Return a token.
@@ -81,19 +71,28 @@ class TokenSource:
                 plain = await self._inner.get_token(*scopes, **asked)
                 token = AccessTokenInfo(plain.token, plain.expires_on)
         except AzureError as exc:
-            raise self._failure(exc) from exc
+            raise self._failure(exc, scopes) from exc
         except ValueError as exc:
             raise CredentialError(
                 f"The credential for tenant {self._tenant_id or '(default)'} cannot be used: {shown(str(exc), 200)}.",
                 hint="Check the FIREBREAK_CREDENTIAL__ settings.",
             ) from exc
-        if object_id := claims_of(token.token).get("oid"):
+        self.last_claims = claims_of(token.token)
+        if object_id := self.last_claims.get("oid"):
             self.principal_ids.add(str(object_id).lower())
         return token
 
     async def get_token(self, *scopes: str, claims: str | None = None, **_: Any) -> AccessToken:
         info = await self.get_token_info(*scopes, options={"claims": claims} if claims else None)
         return AccessToken(info.token, info.expires_on)
+
+    @property
+    def account(self) -> str:
+        """Who signed in last, as the token names them: a user's sign-in name, or an application's id. Hostile text made plain."""
+        claims = self.last_claims
+        if name := claims.get("upn") or claims.get("preferred_username") or claims.get("unique_name"):
+            return shown(str(name), 200)
+        return f"application {shown(str(claims['appid']), 60)}" if claims.get("appid") else ""
 
     async def bearer(self, scope: str) -> str:
         return (await self.get_token_info(scope)).token
@@ -107,16 +106,12 @@ class TokenSource:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _failure(self, exc: AzureError) -> Exception:
-        place = f"Signing in to tenant {self._tenant_id or '(default)'} at {self._login}"
+    def _failure(self, exc: AzureError, scopes: tuple[str, ...]) -> Exception:
+        place = place_of(self._own, self._tenant_id, self._login, scopes)
         text = shown(str(exc.message or exc), 300)
         if isinstance(exc, ClientAuthenticationError):
-            code = _AADSTS.search(text)
-            hint = _HINTS.get(code.group(1), "") if code else ""
-            return CredentialError(
-                f"{place} was refused: {text}",
-                hint=hint or "Check the FIREBREAK_CREDENTIAL__ settings; 'firebreak doctor' tries each part.",
-            )
+            hint = hint_for(number_of(text), self._own, self._tenant_id, self._login)
+            return CredentialError(f"{place} was refused: {text}", hint=hint)
         if isinstance(exc, HttpResponseError):
             return RemoteError(f"{place} failed: {text}", status=exc.status_code or 0, hint="Try again in a while.")
         return UnreachableError(
@@ -133,6 +128,7 @@ class Credentials:
         self._transports = transports
         self._sources: dict[str, TokenSource] = {}
         self._refresh_token: RefreshToken | None = None
+        self._applications: MsalApplications | None = None
 
     async def for_tenant(self, tenant_id: str) -> TokenSource:
         """Return the identity for a tenant ("" for the credential's own), made on first use.
@@ -146,7 +142,9 @@ class Credentials:
                 inner, passes = self._transports.credential(tenant_id), False
             else:
                 inner, passes = await self._make(tenant_id), self._settings.credential.kind == "default"
-            self._sources[tenant_id] = TokenSource(inner, login=login, tenant_id=tenant_id, passes_tenant=passes)
+            self._sources[tenant_id] = TokenSource(
+                inner, own=self._settings.credential, login=login, tenant_id=tenant_id, passes_tenant=passes
+            )
         return self._sources[tenant_id]
 
     @property
@@ -157,6 +155,8 @@ class Credentials:
     async def close(self) -> None:
         for source in self._sources.values():
             await source.close()
+        if self._applications is not None:
+            await self._applications.close()
 
     async def _make(self, tenant_id: str) -> AsyncTokenCredential:
         cloud, own = self._settings.cloud, self._settings.credential
@@ -175,16 +175,10 @@ class Credentials:
         if own.kind == "client_secret":
             transport = self._transports.azure()
             return ClientSecretCredential(tenant_id, own.client_id, client_secret, transport=transport, **options)
-        if self._refresh_token is None:
-            self._refresh_token = RefreshToken(await self._reveal("refresh_token"), self._keep_refresh_token)
-        return RefreshTokenCredential(
-            login=cloud.login,
-            tenant_id=tenant_id,
-            client_id=own.client_id,
-            client_secret=client_secret,
-            refresh_token=self._refresh_token,
-            transport=self._transports.http(),
-        )
+        if self._refresh_token is None or self._applications is None:
+            self._refresh_token = RefreshToken(store_for(self._settings, self._transports.http))
+            self._applications = MsalApplications(cloud, own.client_id, client_secret, self._transports.http())
+        return RefreshTokenCredential(self._applications, tenant_id, self._refresh_token)
 
     async def _certificate(self, tenant_id: str, options: dict[str, Any]) -> AsyncTokenCredential:
         own = self._settings.credential
@@ -218,13 +212,6 @@ class Credentials:
     def _vault_transport(self) -> httpx.AsyncBaseTransport:
         return self._transports.http()
 
-    async def _keep_refresh_token(self, value: str) -> None:
-        """Write a rotated refresh token back to its file; other references keep the old one, which stays valid for its 90 days."""
-        secret = self._settings.credential.refresh_token
-        text = secret.get_secret_value() if secret else ""
-        if text.startswith("file:"):
-            _replace_file(text, value)
-
 
 def _certificate_file(reference: str) -> bytes:
     path = Path(reference.removeprefix("file:")).expanduser()
@@ -234,21 +221,6 @@ def _certificate_file(reference: str) -> bytes:
         raise SettingsError(
             f"FIREBREAK_CREDENTIAL__CERTIFICATE: {path} cannot be read ({type(exc).__name__}).",
             hint="Name a PEM or PFX file.",
-        ) from exc
-
-
-def _replace_file(reference: str, value: str) -> None:
-    path = Path(reference.removeprefix("file:")).expanduser()
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(value)
-        fresh.replace(path)
-    except OSError as exc:
-        raise CredentialError(
-            f"The renewed refresh token cannot be kept in {path} ({type(exc).__name__}).",
-            hint="Let this process write the file.",
         ) from exc
 
 

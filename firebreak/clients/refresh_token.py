@@ -1,42 +1,55 @@
 """The secure application model: tokens from one refresh token, for any tenant the partner's user may act in.
 
-azure-identity has no such credential. The refresh token is replaced with every use; the newest one is kept in memory and handed to `rotated`.
+azure-identity has no such credential; this one stands on MSAL. The refresh token is replaced with every use, and the new one is in its place before
+the access token that came with it is used. https://learn.microsoft.com/partner-center/developer/enable-secure-app-model
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-import httpx
 from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
-from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import ClientAuthenticationError
 
-from firebreak.clients.policies.exchange import decode
+from firebreak.clients.msal_applications import MsalApplications
 from firebreak.clients.policies.redaction import know_secret
+from firebreak.clients.refresh_token_store import RefreshTokenStore
+from firebreak.errors import AccessError, UnreachableError
 
+LOG = logging.getLogger("firebreak.credentials")
 _RENEW_BEFORE_SECONDS = 300
 
 
 class RefreshToken:
     """The one refresh token of a user and application, shared by the credentials of all tenants."""
 
-    def __init__(self, value: str, rotated: Callable[[str], Awaitable[None]] | None = None) -> None:
-        self._value = value
-        self._rotated = rotated
+    def __init__(self, store: RefreshTokenStore) -> None:
+        self._store = store
+        self._stored = ""  # what lay in the store when it was last read
+        self._unkept = ("", "")  # where the store could not be written: what lies there, and what should
 
-    @property
-    def value(self) -> str:
-        return self._value
+    async def value(self) -> str:
+        """The newest token: another process, or a new consent, may have replaced it. Raises as the store's `read`."""
+        self._stored = await self._store.read()
+        stored, unkept = self._unkept
+        newest = unkept if unkept and self._stored == stored else self._stored
+        know_secret(newest)
+        return newest
 
-    async def replace(self, value: str) -> None:
-        if value != self._value:
-            know_secret(value)
-            self._value = value
-            if self._rotated:
-                await self._rotated(value)
+    async def renew(self, renewed: str) -> None:
+        """Put a renewed token in its place. Where that fails the run goes on: the old one is good for weeks yet, and the doctor says so."""
+        know_secret(renewed)
+        try:
+            await self._store.replace(self._stored, renewed)
+            self._unkept = ("", "")
+        except (AccessError, UnreachableError) as error:
+            self._unkept = (self._stored, renewed)
+            LOG.warning("%s %s", error.message, error.hint)
 
     def __repr__(self) -> str:
         return "RefreshToken(...)"
@@ -47,21 +60,18 @@ class RefreshTokenCredential:
 
     def __init__(
         self,
-        *,
-        login: str,
+        applications: MsalApplications,
         tenant_id: str,
-        client_id: str,
-        client_secret: str,
         refresh_token: RefreshToken,
-        transport: httpx.AsyncBaseTransport,
+        *,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._url = f"{login}/{tenant_id}/oauth2/v2.0/token"
-        self._client_id = client_id
-        self._client_secret = client_secret
-        self._refresh_token = refresh_token
-        self._client = httpx.AsyncClient(transport=transport, follow_redirects=False, timeout=30)
-        self._now = now
+        self._applications, self._tenant_id, self._refresh_token, self._now = (
+            applications,
+            tenant_id,
+            refresh_token,
+            now,
+        )
         self._tokens: dict[tuple[str, ...], AccessTokenInfo] = {}
         self._lock = asyncio.Lock()
 
@@ -71,6 +81,7 @@ class RefreshTokenCredential:
         Raises:
             ClientAuthenticationError: the authority refused.
             ServiceRequestError, ServiceResponseError: it was not reached, or did not answer.
+            SettingsError, CredentialError, UnreachableError: the refresh token cannot be read.
         """
         claims = (options or {}).get("claims")
         async with self._lock:
@@ -86,7 +97,7 @@ class RefreshTokenCredential:
         return AccessToken(info.token, info.expires_on)
 
     async def close(self) -> None:
-        await self._client.aclose()
+        """The applications belong to whoever made them."""
 
     async def __aenter__(self) -> RefreshTokenCredential:
         return self
@@ -95,35 +106,28 @@ class RefreshTokenCredential:
         await self.close()
 
     async def _redeem(self, scopes: tuple[str, ...], claims: str | None) -> AccessTokenInfo:
-        form = {
-            "grant_type": "refresh_token",
-            "client_id": self._client_id,
-            "client_secret": self._client_secret,
-            "refresh_token": self._refresh_token.value,
-            "scope": " ".join((*scopes, "offline_access")),
-        }
-        if claims:
-            form["claims"] = claims
-        try:
-            answer = await self._client.post(self._url, data=form)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
-            raise ServiceRequestError("the token endpoint was not reached", error=exc) from exc
-        except httpx.TransportError as exc:
-            raise ServiceResponseError("the token endpoint did not answer", error=exc) from exc
-        document = _document(answer)
-        if answer.status_code != 200 or not isinstance(document.get("access_token"), str):
-            raise ClientAuthenticationError(
-                f"{document.get('error') or answer.status_code}: {document.get('error_description') or 'no token in the answer'}"
-            )
-        renewed = document.get("refresh_token")
-        if isinstance(renewed, str) and renewed:
-            await self._refresh_token.replace(renewed)
-        return AccessTokenInfo(document["access_token"], int(self._now()) + int(document.get("expires_in") or 3600))
+        used = await self._refresh_token.value()
+        # MSAL's own parameter for a challenge belongs to its cache, which is not used here; the form field is the same.
+        more = {"data": {"claims": json.dumps(json.loads(claims))}} if claims else {}
+        answer = await self._applications.call(
+            self._tenant_id, lambda app: app.acquire_token_by_refresh_token(used, list(scopes), **more)
+        )
+        token = token_of(answer)
+        renewed = answer.get("refresh_token")
+        if isinstance(renewed, str) and renewed and renewed != used:
+            await self._refresh_token.renew(renewed)
+        return AccessTokenInfo(token, int(self._now()) + int(answer.get("expires_in") or 3600))
 
 
-def _document(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        document = decode(answer.content)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
+def token_of(answer: dict[str, Any]) -> str:
+    """Return the access token of MSAL's answer.
+
+    Raises:
+        ClientAuthenticationError: the answer is a refusal; the text is the authority's, with its AADSTS number.
+    """
+    token = answer.get("access_token")
+    if isinstance(token, str) and token:
+        return token
+    raise ClientAuthenticationError(
+        f"{answer.get('error') or 'no answer'}: {answer.get('error_description') or 'no token in the answer'}"
+    )

@@ -162,3 +162,14 @@ async def tiny(
         monotonic=moment.monotonic,
     ) as connection:
         yield connection
+
+
+def discovery(tenant: str) -> dict[str, str]:
+    """What MSAL reads of a tenant before it signs in there."""
+    root = f"{BASE}/{tenant}/oauth2/v2.0"
+    return {
+        "issuer": f"{BASE}/{tenant}/v2.0",
+        "authorization_endpoint": f"{root}/authorize",
+        "token_endpoint": f"{root}/token",
+        "device_authorization_endpoint": f"{root}/devicecode",
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from dataclasses import dataclass
 from datetime import timedelta
 from html import escape
 from typing import Any
@@ -46,6 +47,10 @@ def authorize(world: World, request: Request) -> Response:
         "until": world.clock.now() + timedelta(minutes=_CODE_MINUTES),
     }
     back = {"code": code, "state": asked["state"], "session_state": _fresh(world)}
+    if request.q("response_mode") == "form_post":
+        hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in back.items())
+        page = f'<!doctype html><form method="post" action="{escape(asked["redirect_uri"])}">{hidden}<button>Go on</button></form>'
+        return Response(200, page.encode(), dict(_HTML))
     return Response(302, None, {"Location": f"{asked['redirect_uri']}?{urlencode(back)}"})
 
 
@@ -62,6 +67,7 @@ def device_code(world: World, request: Request) -> Response:
         "user_code": user,
         "client_id": client,
         "tenant": tenant,
+        "scope": form.get("scope", ""),
         "until": world.clock.now() + timedelta(seconds=_DEVICE_SECONDS),
     }
     place = f"{world.base_url}/devicelogin"
@@ -109,8 +115,18 @@ def answer_device(world: World, user_code: str, person: Principal, mfa: bool) ->
     raise ArmError(400, "InvalidCode", f"No device waits with the code {user_code!r}.")
 
 
-def redeem(world: World, form: dict[str, str]) -> tuple[Principal, bool, str]:
-    """Redeem an authorization code or a device code: who signed in, whether with a second factor, and the nonce to repeat.
+@dataclass(frozen=True)
+class Redeemed:
+    """Who signed in and consented, whether with a second factor, to what, and the nonce to repeat."""
+
+    person: Principal
+    mfa: bool
+    scope: str
+    nonce: str
+
+
+def redeem(world: World, form: dict[str, str]) -> Redeemed:
+    """Redeem an authorization code or a device code.
 
     Raises:
         SignInRefusedError: not signed in yet, too late, redeemed before, or proven wrong.
@@ -129,7 +145,7 @@ def redeem(world: World, form: dict[str, str]) -> tuple[Principal, bool, str]:
     if kind == "code" and not _proves(row["code_challenge"], form.get("code_verifier", "")):
         raise SignInRefusedError(world, 501481)
     row["redeemed"] = True
-    return world.principals[row["person"]], bool(row["mfa"]), str(row.get("nonce", ""))
+    return Redeemed(world.principals[row["person"]], bool(row["mfa"]), str(row["scope"]), str(row.get("nonce", "")))
 
 
 def _proves(challenge: str, verifier: str) -> bool:

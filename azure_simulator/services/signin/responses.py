@@ -92,7 +92,7 @@ def token(world: World, request: Request) -> Response:
     if grant == "refresh_token":
         return _refresh(world, request, form, tenant, audience)
     if grant in ("authorization_code", _DEVICE):
-        return _consented(world, request, form, tenant, audience)
+        return _consented(world, request, form, tenant)
     if grant == "password":
         raise SignInRefusedError(world, 50076, audience)
     raise SignInRefusedError(world, 70003, grant)
@@ -141,11 +141,14 @@ def _refresh(world: World, request: Request, form: dict[str, str], tenant: str, 
     return _signed_in(world, request, form, tenant, audience, holder, grant.mfa)
 
 
-def _consented(world: World, request: Request, form: dict[str, str], tenant: str, audience: str) -> Response:
+def _consented(world: World, request: Request, form: dict[str, str], tenant: str) -> Response:
     """Exchange the code of a person's consent for the first tokens. The application is confidential: it has to prove itself."""
     _proven_app(world, request, form, tenant)
-    person, mfa, nonce = consents.redeem(world, form)
-    return _signed_in(world, request, form, tenant, audience, person, mfa, nonce=nonce)
+    given = consents.redeem(world, form)
+    # A device's request names no scope: it is the one that the code was asked for.
+    scope = form.get("scope") or given.scope
+    asked = form | {"scope": scope}
+    return _signed_in(world, request, asked, tenant, _audience(scope), given.person, given.mfa, nonce=given.nonce)
 
 
 def _signed_in(

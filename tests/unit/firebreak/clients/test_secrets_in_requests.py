@@ -12,6 +12,7 @@ from firebreak.clients.policies.exchange import Call, NoAnswerError, Reply
 from firebreak.clients.policies.recording import Recorded, Recording
 from firebreak.clients.policies.redaction import SecretFilter, without_secrets
 from firebreak.clients.refresh_token import RefreshToken
+from firebreak.clients.refresh_token_store import MemoryStore
 from firebreak.clients.secrets import reveal
 from tests.support.tiny_service import BASE, SUBSCRIPTION, TinyService, tiny, tiny_settings
 from tests.unit.firebreak.execution.builders import NOON
@@ -60,7 +61,7 @@ async def test_the_error_that_ends_an_operation_is_told_without_secrets() -> Non
 async def test_own_secrets_are_known_from_their_first_use() -> None:
     configured, renewed = "own-client-secret-0123456789", "own-refresh-token-0123456789"
     assert await reveal(SecretStr(configured), "X", tiny_settings()) == configured
-    await RefreshToken("old-refresh-token-0123456789").replace(renewed)
+    await RefreshToken(MemoryStore(SecretStr("old-refresh-token-0123456789"))).renew(renewed)
     assert without_secrets(f"a {configured} b {renewed}") == "a [redacted] b [redacted]"
 
 
