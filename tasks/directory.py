@@ -25,6 +25,7 @@ from firebreak.errors import (
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
 from firebreak.model.facts import ActivityFacts
+from firebreak.model.texts import cut
 from tasks.reading import Notes, why
 
 T = TypeVar("T")
@@ -226,7 +227,7 @@ def lacks_licence(error: ResponseError) -> bool:
 def _said(error: ResponseError) -> str:
     """What the service said, without the address that was asked."""
     told = _ADDRESS.sub("", why(error).partition(": ")[2])
-    return told.rstrip(". ")[:160]
+    return cut(told.rstrip(". "), 160)
 
 
 async def everything(

@@ -87,7 +87,7 @@ def missing_group(case: Case, step: str) -> str:
     inventory = case.get(Inventory)
     if not wanted or inventory is None or any(g.name.lower() == wanted.lower() for g in inventory.groups):
         return ""
-    return f"The evidence group {plain(wanted, 90)} does not exist: create it, then plan again."
+    return f"The evidence group {plain(wanted)} does not exist: create it, then plan again."
 
 
 def snapshot_of(disk: Disk, step: str, case: Case, reasons: Sequence[str]) -> Action:
@@ -107,7 +107,7 @@ def snapshot_of(disk: Disk, step: str, case: Case, reasons: Sequence[str]) -> Ac
         step=step,
         kind=SNAPSHOT,
         target=disk.id,
-        title=f"Snapshot disk {plain(disk.name, 80)} ({disk.size_gb} GB) as evidence",
+        title=f"Snapshot disk {plain(disk.name)} ({disk.size_gb} GB) as evidence",
         effect=Effect.REVERSIBLE,
         reasons=("Keeps the content before the disk is deleted.", *reasons),
         irreversible_because="A snapshot is evidence: undo leaves it where it is.",
@@ -131,7 +131,7 @@ def deletion_of(
         step=step,
         kind=DELETE,
         target=disk.id,
-        title=f"Delete disk {plain(disk.name, 80)} ({disk.size_gb} GB, {plain(disk.sku, 30)}){per_hour(cost, judged.currency)}",
+        title=f"Delete disk {plain(disk.name)} ({disk.size_gb} GB, {plain(disk.sku, 30)}){per_hour(cost, judged.currency)}",
         effect=Effect.IRREVERSIBLE,
         reasons=tuple(reasons),
         fingerprint=known({"uniqueId": disk.unique_id.lower(), "state": state.lower()}),

@@ -23,7 +23,7 @@ from firebreak.model.ids import ResourceId
 from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import action_id
 from firebreak.protected import named
-from tasks.words import plain, reasons_of
+from tasks.words import SENTENCE, plain, reasons_of
 
 
 class Judged:
@@ -66,12 +66,12 @@ class Judged:
 
     def own_identities(self) -> dict[str, str]:
         """The attacker's own principals: object id in lower case, and the name it is known by."""
-        return {self._principal(j): plain(j.id, 80) for j in self._attackers if not j.established}
+        return {self._principal(j): plain(j.id) for j in self._attackers if not j.established}
 
     def stolen_identities(self) -> dict[str, str]:
         """Principals that worked here before the attack and whose token or secret the attacker used: object id and name."""
         own = self.own_identities()
-        stolen = {self._principal(j): plain(j.id, 80) for j in self._attackers if j.established}
+        stolen = {self._principal(j): plain(j.id) for j in self._attackers if j.established}
         return {principal: name for principal, name in stolen.items() if principal not in own}
 
     def _principal(self, actor: Judgement) -> str:
@@ -85,7 +85,7 @@ class Judged:
         """The user name of an object id where the log knows it, else the id."""
         callers = self._activity.callers if self._activity else ()
         found = next((c.caller for c in callers if c.principal_id.lower() == principal_id.lower() and c.caller), "")
-        return plain(found or principal_id, 80)
+        return plain(found or principal_id)
 
     def is_protected_principal(self, principal_id: str) -> bool:
         names = {principal_id.lower(), self.principal_name(principal_id).lower()}
@@ -119,8 +119,8 @@ class Judged:
         try:
             reason = named(ResourceId.parse(resource_id), self.case)
         except ScopeError as error:
-            return plain(error.message, 200)
-        return f"Protected: {plain(reason, 300)}" if reason else ""
+            return plain(error.message, SENTENCE)
+        return f"Protected: {plain(reason, SENTENCE)}" if reason else ""
 
     def locked(self, resource_id: str, *, deleting: bool) -> str:
         """Return which lock, not the attacker's, forbids the change, "" for none. CanNotDelete forbids deletion only."""
@@ -129,7 +129,7 @@ class Judged:
             scope = lock.scope.lower().rstrip("/")
             covers = key == scope or key.startswith(scope + "/")
             if covers and (deleting or lock.level.lower() == "readonly"):
-                return f"Locked ({lock.level}) by {plain(lock.id.rsplit('/', 1)[-1], 60)}, which the attacker did not make."
+                return f"Locked ({lock.level}) by {plain(lock.id.rsplit('/', 1)[-1])}, which the attacker did not make."
         return ""
 
 
@@ -160,4 +160,4 @@ def newest_outcome(case: Case, step: str, kind: str, target: str) -> Outcome | N
 def _strongest(judgement: Judgement, *, for_attacker: bool) -> str:
     sign = 1 if for_attacker else -1
     speaking = sorted((r for r in judgement.reasons if r.points * sign > 0), key=lambda r: (-r.points * sign, r.text))
-    return plain(speaking[0].text, 200) if speaking else f"score {judgement.score}."
+    return plain(speaking[0].text, SENTENCE) if speaking else f"score {judgement.score}."

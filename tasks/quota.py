@@ -104,7 +104,7 @@ def _reasons(
     if reasons:
         return reasons, ""
     if honest:
-        who = plain(honest[0].operation.caller, 80) if honest[0].operation else ""
+        who = plain(honest[0].operation.caller) if honest[0].operation else ""
         return [], f"{who} asked for this limit, and is judged legitimate."
     least = int(case.parameter(STEP_ID, "unused_from", UNUSED_FROM))
     kind = quotas.kind_of_family(usage.name)

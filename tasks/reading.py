@@ -11,7 +11,9 @@ from firebreak.errors import AccessError, RemoteError, ResponseError, ScopeError
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
 from firebreak.model.finding import NotLookedAt
+from firebreak.model.texts import cut
 
+_LONGEST = 300
 _REQUEST = re.compile(r"\s*\(request [^)]*\)\.?")
 
 T = TypeVar("T")
@@ -67,7 +69,7 @@ async def without_deleted(
 
 def why(error: ResponseError) -> str:
     """A one-line reason: the error's code and message, without its hint and without request ids, which differ from run to run."""
-    return _REQUEST.sub("", f"{error.code}: {error.message}")[:300]
+    return cut(_REQUEST.sub("", f"{error.code}: {error.message}"), _LONGEST)
 
 
 async def each(function: Callable[[T], Awaitable[U]], values: Iterable[T], *, at_once: int = 8) -> list[U]:

@@ -104,7 +104,7 @@ class Removal:
                 continue
             keep = self._judged.keep_out(resource.id, deleting=True)
             if not keep and kind not in VERSIONS:
-                keep = f"The attacker's, but Firebreak does not delete {plain(kind, 80)}: delete it by hand."
+                keep = f"The attacker's, but Firebreak does not delete {plain(kind)}: delete it by hand."
             if not keep and resource.id.lower() in self._staying_nics:
                 keep = "It belongs to a machine that stays."
             if keep:
@@ -162,7 +162,9 @@ class Removal:
         for disk in attached:
             keep = disks.excluded(disk) or self._judged.keep_out(disk.id, deleting=True)
             if keep:
-                return f"Disk {plain(disk.name, 80)} is attached to it and must stay ({keep.rstrip('.')}): detach that first."
+                return (
+                    f"Disk {plain(disk.name)} is attached to it and must stay ({keep.rstrip('.')}): detach that first."
+                )
         return disks.missing_group(self._case, self._step)
 
     def _keep_scale_set(self, scale_set: ScaleSet, attached: Sequence[Disk]) -> str:
@@ -174,7 +176,7 @@ class Removal:
         inside = [m for m in self._inventory.machines if m.scale_set.lower() == scale_set.id.lower()]
         staying = [m for m in inside if m.id.lower() not in self._going]
         if staying:
-            return f"Its machine {plain(staying[0].name, 64)} stays."
+            return f"Its machine {plain(staying[0].name)} stays."
         on_instances = [d for d in attached if not any(d.id.lower() in {i.lower() for i in m.disk_ids} for m in inside)]
         return self._stays_attached(on_instances)
 
@@ -190,7 +192,7 @@ class Removal:
             step=self._step,
             kind=MACHINE,
             target=machine.id,
-            title=f"Delete {plain(machine.name, 64)} ({plain(machine.size, 40)}, {machine.region}){per_hour(cost, self._judged.currency)}",
+            title=f"Delete {plain(machine.name)} ({plain(machine.size, 40)}, {machine.region}){per_hour(cost, self._judged.currency)}",
             effect=Effect.IRREVERSIBLE,
             reasons=self._judged.reasons(machine.id),
             fingerprint=known({"vmId": machine.vm_id.lower(), "disks": AS_PLANNED}),
@@ -210,7 +212,7 @@ class Removal:
             kind=SCALE_SET,
             target=scale_set.id,
             title=(
-                f"Delete scale set {plain(scale_set.name, 64)} ({scale_set.capacity} instances, {scale_set.region})"
+                f"Delete scale set {plain(scale_set.name)} ({scale_set.capacity} instances, {scale_set.region})"
                 f"{per_hour(cost, self._judged.currency)}"
             ),
             effect=Effect.IRREVERSIBLE,
@@ -235,7 +237,7 @@ class Removal:
             step=self._step,
             kind=RESOURCE,
             target=resource.id,
-            title=f"Delete {kind.rsplit('/', 1)[-1]} {plain(resource.name, 80)}",
+            title=f"Delete {kind.rsplit('/', 1)[-1]} {plain(resource.name)}",
             effect=Effect.IRREVERSIBLE,
             reasons=self._judged.reasons(resource.id),
             fingerprint=known({"createdTime": moment(resource.created_at)}),
@@ -258,7 +260,7 @@ class Removal:
             step=self._step,
             kind=GROUP,
             target=group.id,
-            title=f"Delete the empty resource group {plain(group.name, 90)}",
+            title=f"Delete the empty resource group {plain(group.name)}",
             effect=Effect.IRREVERSIBLE,
             reasons=("Refused unless nothing is left in it.", *self._judged.reasons(group.id)),
             fingerprint=known({"contents": EMPTY, "location": group.region}),

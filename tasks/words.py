@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from decimal import Decimal
+from typing import Final
 
 from firebreak.model.facts import Judgement
+from firebreak.model.texts import cut
 
+SENTENCE: Final = 2000  # nothing the engine says is so long: what is listed in it is counted, and names in it are cut
 _UNSAFE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 
@@ -15,12 +18,12 @@ def plain(text: str, most: int = 120) -> str:
     """Return text of others on one line, without control and direction characters, cut to `most`."""
     shown = "".join(" " if unicodedata.category(c) in _UNSAFE else c for c in text)
     shown = re.sub(r"\s+", " ", shown).strip()
-    return shown if len(shown) <= most else shown[: most - 1] + "…"
+    return cut(shown, most)
 
 
 def name_of(resource_id: str) -> str:
     """Return the last segment of an id, for titles."""
-    return plain(resource_id.rstrip("/").rsplit("/", 1)[-1], 80)
+    return plain(resource_id.rstrip("/").rsplit("/", 1)[-1])
 
 
 def group_of(resource_id: str) -> str:
@@ -41,7 +44,7 @@ def reasons_of(judgement: Judgement, most: int = 4) -> tuple[str, ...]:
     for reason in weighty[:most]:
         proof = ", ".join(plain(event, 40) for event in reason.event_ids[:2])
         more = f" and {len(reason.event_ids) - 2} more" if len(reason.event_ids) > 2 else ""
-        said.append(plain(reason.text, 300) + (f" (activity log {proof}{more})" if proof else ""))
+        said.append(plain(reason.text, SENTENCE) + (f" (activity log {proof}{more})" if proof else ""))
     return tuple(said) or (f"Judged the attacker's with a score of {judgement.score}.",)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
+
+from firebreak.model.texts import cut
 
 _LONGEST = 512
 _MISSING = object()
@@ -131,4 +133,11 @@ def shown(value: str, longest: int = 120) -> str:
     plain = "".join(
         c if c.isprintable() and not ("\u202a" <= c <= "\u202e" or "\u2066" <= c <= "\u2069") else " " for c in value
     )
-    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
+    return cut(plain, longest)
+
+
+def listed(names: Iterable[str], most: int = 5, width: int = 80) -> str:
+    """Names of strangers in a sentence, the first few and how many more."""
+    plain = [shown(name, width) for name in dict.fromkeys(names)]
+    more = f" and {len(plain) - most} more" if len(plain) > most else ""
+    return ", ".join(plain[:most]) + more

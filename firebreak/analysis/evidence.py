@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from firebreak.analysis.conduct import ORDER
-from firebreak.analysis.documents import shown
+from firebreak.analysis.documents import listed, shown
 from firebreak.analysis.history import Familiarity, History
 from firebreak.analysis.operations import OperationLike, densest, is_creation
 from firebreak.analysis.ruleset import rules_of
@@ -139,15 +139,15 @@ def identity_clues(work: Work, history: History, weights: Weights) -> list[Clue]
         clues.append(clue(Kind.CONTEXT, weights.usual_address, text))
     elif work.familiarity is Familiarity.OUT_OF_CHARACTER:
         strange = [o for o in work.operations if history.not_seen_doing(session.caller, o.name)]
-        names = ", ".join(sorted({operation.name for operation in strange})[:4])
+        names = listed(sorted({operation.name for operation in strange}), most=4)
         if strange:
             run = f"One run (token {shown(work.token)})" if work.token else f"One run (from {where})"
-            text = f"{run} did what this identity never did before: {shown(names)}."
+            text = f"{run} did what this identity never did before: {names}."
             clues.append(_newness(work, history, weights.out_of_character, weights, text, strange))
     elif work.familiarity is Familiarity.NEW_ADDRESS and history.roams(session.caller):
         clues.append(clue(Kind.CONTEXT, 0, f"{where} is new, but this caller comes from ever new addresses."))
     elif work.familiarity is Familiarity.NEW_ADDRESS:
-        usual = ", ".join(history.usual_addresses(session.caller)[:3]) or "elsewhere"
+        usual = listed(history.usual_addresses(session.caller), most=3) or "elsewhere"
         text = f"{where} was never used by this caller before; it worked from {usual}."
         clues.append(_newness(work, history, weights.new_address, weights, text))
     elif work.familiarity is Familiarity.NEW_CALLER:
@@ -216,7 +216,7 @@ def _created_clues(work: Work, made: Sequence[Operation], history: History, weig
     large = [operation for operation, size in sized if size.is_expensive()]
     if unseen and history.is_dense:
         names = sorted({str(operation.properties["size"]) for operation in unseen})
-        text = f"Created GPU or many-core sizes of a kind not in use before: {shown(', '.join(names))}."
+        text = f"Created GPU or many-core sizes of a kind not in use before: {listed(names)}."
         yield clue(Kind.BEHAVIOUR, weights.unseen_sizes, text, unseen)
     elif large:
         yield clue(Kind.BEHAVIOUR, weights.large_sizes, "Created GPU or many-core machines.", large)
@@ -259,7 +259,7 @@ def _rule_clues(work: Work, history: History, weights: Weights) -> Iterable[Clue
     strangers = [o for o in strangers if o.properties.get("granted_to")]
     if strangers and not work.is_familiar:
         to = sorted({str(operation.properties["granted_to"]) for operation in strangers})
-        text = f"Granted roles to principals without a past here: {shown(', '.join(to))}."
+        text = f"Granted roles to principals without a past here: {listed(to, most=3)}."
         yield clue(Kind.BEHAVIOUR, weights.role_to_stranger, text, strangers)
     elif granted:
         yield clue(Kind.BEHAVIOUR, weights.role_granted, "Granted roles.", granted)
@@ -276,8 +276,8 @@ def _rule_clues(work: Work, history: History, weights: Weights) -> Iterable[Clue
         yield clue(Kind.BEHAVIOUR, weights.keys, "Read keys or opened disks for download.", keys)
     unheard = [o for o in work.operations if history.never_did(work.session.caller, o.name) and is_telling(o)]
     if unheard and not work.is_familiar and work.familiarity is not Familiarity.OUT_OF_CHARACTER:
-        names = ", ".join(sorted({operation.name for operation in unheard})[:4])
-        text = f"Did what this caller never did before, and what intruders do: {shown(names)}."
+        names = listed(sorted({operation.name for operation in unheard}), most=4)
+        text = f"Did what this caller never did before, and what intruders do: {names}."
         yield clue(Kind.BEHAVIOUR, weights.unheard_of, text, unheard)
 
 

@@ -136,9 +136,12 @@ class History:
     def usual_addresses(self, caller: str) -> tuple[str, ...]:
         return tuple(
             sorted(
-                address
-                for (who, address), (operations, days) in self._before.items()
-                if who == caller.lower() and address and operations >= USUAL_OPERATIONS and days >= USUAL_DAYS
+                (
+                    address
+                    for (who, address), (operations, days) in self._before.items()
+                    if who == caller.lower() and address and operations >= USUAL_OPERATIONS and days >= USUAL_DAYS
+                ),
+                key=_address_order,
             )
         )
 
@@ -223,3 +226,12 @@ def same_network(one: str, other: str) -> bool:
         return False
     length = 24 if first.version == 4 else 48
     return second in ipaddress.ip_network(f"{first}/{length}", strict=False)
+
+
+def _address_order(text: str) -> tuple[int, int, str]:
+    """Addresses in the order of their numbers; what is none comes first."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return (0, 0, text)
+    return (address.version, int(address), text)

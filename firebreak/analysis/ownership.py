@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from firebreak.analysis.actors import Actors
-from firebreak.analysis.documents import shown
+from firebreak.analysis.documents import listed, shown
 from firebreak.analysis.evidence import Judged, Weights
 from firebreak.analysis.history import History
 from firebreak.analysis.sizes import parse_size
@@ -338,7 +338,7 @@ class Ownership:
             inside = [t for t in things if t.key.startswith(group.key + "/") and t.kind not in _NOT_CONTENT]
             others = [thing for thing in inside if classes[thing.key] is not Class.ATTACKER]
             if others:
-                named = ", ".join(shown(thing.id.rsplit("/", 1)[-1], 60) for thing in others[:3])
+                named = listed((thing.id.rsplit("/", 1)[-1] for thing in others), most=3)
                 reasons.append(Reason(-50, f"{len(others)} things in it are not the attacker's: {named}."))
             else:
                 reasons.append(Reason(5, f"Everything in it ({len(inside)}) is the attacker's."))

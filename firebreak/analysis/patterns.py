@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from firebreak.analysis.conduct import Conduct, Thresholds, bare_session, finding, lower
-from firebreak.analysis.documents import shown
+from firebreak.analysis.documents import listed, shown
 from firebreak.analysis.history import Familiarity, History, kind_of
 from firebreak.analysis.operations import OperationLike, densest, in_order, is_creation
 from firebreak.analysis.ruleset import RuleSet, is_of, rules_of
@@ -33,7 +33,7 @@ def identity(work: Conduct, history: History, limits: Thresholds) -> Iterable[Fi
             "new-caller", "A caller not seen before", severity, work, work.operations, [text, *thin], ("T1078.004",)
         )
     elif work.familiarity is Familiarity.NEW_ADDRESS:
-        usual = ", ".join(history.usual_addresses(work.session.caller)[:5]) or "other addresses"
+        usual = listed(history.usual_addresses(work.session.caller)) or "other addresses"
         reasons = [f"{caller} worked from {usual} before, and now from {work.session.address}.", *thin]
         if all(operation.mfa for operation in work.operations):
             severity = severity if thin else lower(severity)
@@ -76,7 +76,7 @@ def creations(work: Conduct, history: History, limits: Thresholds) -> Iterable[F
         severity = Severity.HIGH if unseen and history.is_dense else Severity.MEDIUM
         if work.is_familiar:
             severity = lower(severity)
-        reasons = [f"Sizes: {shown(', '.join(names))}."]
+        reasons = [f"Sizes: {listed(names, most=8)}."]
         if unseen and history.is_dense:
             reasons.append("No machine of such a family stood here before.")
         title = "GPU or many-core machines created"
@@ -209,6 +209,6 @@ def new_kinds(work: Conduct, history: History) -> Iterable[Finding]:
     fresh = [operation for operation in made if kind_of(operation.name) not in history.kinds]
     if fresh:
         kinds = sorted({kind_of(operation.name) for operation in fresh})
-        text = f"Not made here before: {shown(', '.join(kinds), 300)}."
+        text = f"Not made here before: {listed(kinds, most=8)}."
         title = "First use of a kind of resource"
         yield finding("new-kind", title, Severity.LOW, work, fresh, [text], ("T1578",))

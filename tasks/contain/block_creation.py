@@ -69,10 +69,10 @@ def plan(case: Case) -> list[Action | NoOp]:
     target = f"{scope}/providers/Microsoft.Authorization/policyAssignments/{name}"
     for existing in case[AccessFacts].policy_assignments:
         if existing.scope.lower().rstrip("/") == scope and denies(existing.document, types):
-            reason = f"Policy assignment {plain(existing.name, 80)} already denies these types here."
+            reason = f"Policy assignment {plain(existing.name)} already denies these types here."
             return [NoOp(step=STEP.id, target=existing.id, reason=reason)]
     facts = case.get(SubscriptionFacts)
-    where = plain(facts.display_name, 60) if facts is not None else case.incident.subscription_id
+    where = plain(facts.display_name) if facts is not None else case.incident.subscription_id
     return [
         Action(
             id=id_of_this_time(case, STEP.id, DENY, target),
@@ -96,7 +96,7 @@ def _side_effects(case: Case, types: Sequence[str]) -> tuple[str, ...]:
     inventory = case.get(Inventory)
     if inventory is None or "Microsoft.Compute/virtualMachineScaleSets" not in types:
         return ()
-    clusters = sorted({plain(s.managed_by.rsplit("/", 1)[-1], 60) for s in inventory.scale_sets if s.managed_by})
+    clusters = sorted({plain(s.managed_by.rsplit("/", 1)[-1]) for s in inventory.scale_sets if s.managed_by})
     return (f"Cannot scale out meanwhile: {', '.join(clusters)}.",) if clusters else ()
 
 
@@ -139,7 +139,7 @@ def marks_of(document: Any) -> dict[str, str]:
         "denied": ", ".join(t.split("/", 1)[-1] for t in types) or "nothing by type",
         "enforcement": (text_at(properties, "enforcementMode") or "Default").lower(),
         "excluded": ", ".join(sorted(str(s).lower() for s in items_at(properties, "notScopes"))) or "nothing",
-        "place": f"taken by policy assignment {plain(text_at(properties, 'displayName') or 'without a name', 80)}",
+        "place": f"taken by policy assignment {plain(text_at(properties, 'displayName') or 'without a name')}",
     }
 
 

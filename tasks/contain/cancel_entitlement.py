@@ -57,13 +57,13 @@ def _cancel(case: Case, facts: SubscriptionFacts) -> Action:
         reasons.append(f"Stops {others} running machines that are not the attacker's as well.")
     reasons.append("Does not remove users, roles or application secrets of the attacker: that work remains.")
     reasons.append("Tell the customer before you approve; the evidence of this incident is already saved.")
-    customer = f" of {plain(facts.customer_name, 60)}" if facts.customer_name else ""
+    customer = f" of {plain(facts.customer_name)}" if facts.customer_name else ""
     return Action(
         id=action_id(STEP.id, CANCEL, facts.entitlement),
         step=STEP.id,
         kind=CANCEL,
         target=facts.entitlement,
-        title=f"Cancel the whole subscription {plain(facts.display_name, 60)}{customer}",
+        title=f"Cancel the whole subscription {plain(facts.display_name)}{customer}",
         effect=Effect.IRREVERSIBLE,
         reasons=tuple(reasons),
         fingerprint={"entitlement": facts.entitlement.rstrip("/").rsplit("/", 1)[-1].lower()},

@@ -65,7 +65,7 @@ def _deallocate(machine: Machine, judged: Judged) -> Action:
         step=STEP.id,
         kind=DEALLOCATE,
         target=machine.id,
-        title=f"Deallocate {plain(machine.name, 64)} ({plain(machine.size, 40)}, {machine.region}){per_hour(cost, judged.currency)}",
+        title=f"Deallocate {plain(machine.name)} ({plain(machine.size, 40)}, {machine.region}){per_hour(cost, judged.currency)}",
         effect=Effect.REVERSIBLE,
         reasons=(*stopped, *judged.reasons(machine.id)),
         fingerprint=known({"vmId": machine.vm_id.lower()}),

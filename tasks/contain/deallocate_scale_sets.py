@@ -49,7 +49,9 @@ def plan(case: Case) -> list[Action | NoOp]:
 
 def _keep(scale_set: ScaleSet, judged: Judged) -> str:
     if scale_set.managed_by:
-        return f"Belongs to {plain(scale_set.managed_by.rsplit('/', 1)[-1], 80)}, which would start it again: stop it there."
+        return (
+            f"Belongs to {plain(scale_set.managed_by.rsplit('/', 1)[-1])}, which would start it again: stop it there."
+        )
     keep = judged.keep_out(scale_set.id)
     if keep:
         return keep
@@ -72,7 +74,7 @@ def _deallocate(scale_set: ScaleSet, judged: Judged) -> Action:
         kind=DEALLOCATE,
         target=scale_set.id,
         title=(
-            f"Deallocate scale set {plain(scale_set.name, 64)} ({billed} of {count} instances billed, {plain(scale_set.size, 40)}, "
+            f"Deallocate scale set {plain(scale_set.name)} ({billed} of {count} instances billed, {plain(scale_set.size, 40)}, "
             f"{scale_set.region}){per_hour(cost, judged.currency)}"
         ),
         effect=Effect.REVERSIBLE,

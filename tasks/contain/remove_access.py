@@ -78,7 +78,7 @@ def plan(case: Case) -> list[Action | NoOp]:
 
 def _by_hand(role: CustomRole) -> str:
     return (
-        f"The attacker's own role definition {plain(role.name, 60)}, assigned {role.assigned} times here: it gives nothing once these are "
+        f"The attacker's own role definition {plain(role.name)}, assigned {role.assigned} times here: it gives nothing once these are "
         "removed. Firebreak deletes no role definitions: delete it by hand."
     )
 
@@ -94,7 +94,7 @@ def _consider(assignment: RoleAssignment, case: Case, judged: Judged) -> tuple[t
         if principal in stolen and _at_or_above(assignment, case):
             since = f" since {assignment.created_at:%Y-%m-%d}" if assignment.created_at else ""
             return (), (
-                f"{plain(assignment.role_name, 60)} of {stolen[principal]}{since} is a role of its own: its token was stolen, the role was not "
+                f"{plain(assignment.role_name)} of {stolen[principal]}{since} is a role of its own: its token was stolen, the role was not "
                 f"granted by the attacker. To do by people: revoke the sessions of {stolen[principal]}, reset password and secrets, check MFA. "
                 "Until then the attacker may still act with it; the deny policy stops new compute only."
             )
@@ -110,7 +110,7 @@ def _consider(assignment: RoleAssignment, case: Case, judged: Judged) -> tuple[t
         scope = assignment.scope or "/"
         return (
             reasons,
-            f"Granted above this subscription (at {plain(scope, 80)}): an administrator of the tenant must remove it.",
+            f"Granted above this subscription (at {plain(scope)}): an administrator of the tenant must remove it.",
         )
     protection = judged.protection(assignment.scope)
     return reasons, protection
@@ -128,7 +128,7 @@ def _why(assignment: RoleAssignment, case: Case, judged: Judged) -> tuple[str, .
     when = f" on {grant.at:%Y-%m-%d %H:%M}Z" if grant is not None else ""
     if grant is not None and judged.attacker_did(grant):
         reasons.append(
-            f"Granted by the attacker{when} as {plain(grant.caller, 60)} from {plain(grant.address or 'an unknown address', 45)}."
+            f"Granted by the attacker{when} as {plain(grant.caller)} from {plain(grant.address or 'an unknown address', 45)}."
         )
     elif grant is None and assignment.created_by.lower() in own:
         reasons.append(f"Granted by the attacker as {own[assignment.created_by.lower()]}.")
@@ -184,7 +184,7 @@ def _remove(assignment: RoleAssignment, reasons: tuple[str, ...], judged: Judged
         step=STEP.id,
         kind=REMOVE,
         target=assignment.id,
-        title=f"Remove {plain(assignment.role_name or 'a role', 60)} from {who} ({assignment.principal_type}) on {_where(assignment)}",
+        title=f"Remove {plain(assignment.role_name or 'a role')} from {who} ({assignment.principal_type}) on {_where(assignment)}",
         effect=Effect.REVERSIBLE,
         reasons=(*reasons, "Takes up to ten minutes to bite; tokens already issued live up to an hour or more."),
         fingerprint=known(

@@ -50,11 +50,7 @@ def plan(case: Case) -> list[Action | NoOp]:
 
 def _remove(lock: Lock, case: Case, judged: Judged) -> Action:
     created = case[ActivityFacts].creators.get(lock.id.lower())
-    by = (
-        f"Placed by {plain(created.caller, 60)} on {created.at:%Y-%m-%d %H:%M}Z."
-        if created
-        else "Placed by the attacker."
-    )
+    by = f"Placed by {plain(created.caller)} on {created.at:%Y-%m-%d %H:%M}Z." if created else "Placed by the attacker."
     effect = "blocks stopping and deleting" if lock.level.lower() == "readonly" else "blocks deleting"
     return Action(
         id=id_of_this_time(judged.case, STEP.id, REMOVE, lock.id),

@@ -51,7 +51,7 @@ def _delete(blob: Blob, judged: Judged) -> Action:
         step=STEP.id,
         kind=DELETE,
         target=blob.id,
-        title=f"Delete unmanaged disk {plain(blob.name, 80)} ({blob.size_gb.normalize():f} GB) in account {account}",
+        title=f"Delete unmanaged disk {plain(blob.name)} ({blob.size_gb.normalize():f} GB) in account {account}",
         effect=Effect.IRREVERSIBLE,
         reasons=("No lease: no machine uses it.", *judged.reasons(blob.id)),
         fingerprint=known({"etag": _bare(blob.etag), "lease": "free"}),

@@ -60,7 +60,7 @@ def _reduce(one: Reduction, case: Case) -> Action:
         step=STEP.id,
         kind=REDUCE,
         target=one.target,
-        title=f"Lower {plain(one.title or one.name, 80)} in {one.region} from {one.limit} to {one.wanted}",
+        title=f"Lower {plain(one.title or one.name)} in {one.region} from {one.limit} to {one.wanted}",
         effect=Effect.REVERSIBLE,
         reasons=(*one.reasons, "Raising it again takes a new request to Microsoft."),
         fingerprint={"limit": str(one.limit)},
@@ -152,7 +152,7 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | None:
     if "limit" not in prior:
         return None
     kind = RAISE if action.kind == REDUCE else REDUCE
-    limit = plain(str(action.params["name"]), 80)
+    limit = plain(str(action.params["name"]))
     return Action(
         id=action_id(STEP.id, kind, action.target),
         step=STEP.id,

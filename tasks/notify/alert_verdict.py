@@ -15,7 +15,7 @@ from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.arm import text_at
 from tasks.judged import newest_outcome
 from tasks.requests import request_id
-from tasks.words import name_of, plain
+from tasks.words import SENTENCE, name_of, plain
 
 RESOLVE = "alert.resolve"
 STAYS = "Microsoft was told, and keeps the history of the alert: correct the verdict in Partner Center."
@@ -67,7 +67,7 @@ def plan(case: Case) -> list[Action | NoOp]:
             title=f"Resolve the partner alert as {verdict}",
             effect=Effect.REVERSIBLE,
             reasons=(
-                *(plain(reason, 300) for reason in case[Attribution].verdict_reasons[:4]),
+                *(plain(reason, SENTENCE) for reason in case[Attribution].verdict_reasons[:4]),
                 "The reason can be corrected later; Microsoft keeps the history of the alert.",
             ),
             fingerprint={"subscriptionId": case.incident.subscription_id.lower()},

@@ -62,7 +62,7 @@ def plan(case: Case) -> list[Action | NoOp]:
             step=STEP.id,
             kind=TICKET,
             target=target,
-            title=f"Open a support ticket: {plain(problem.title, 80)}",
+            title=f"Open a support ticket: {plain(problem.title)}",
             effect=Effect.REVERSIBLE,
             reasons=(
                 "Microsoft asks to be told at once of a compromised subscription.",
@@ -81,7 +81,7 @@ def describe(case: Case) -> str:
     rogue = [j.id for j in attribution.resources if j.cls is Class.ATTACKER]
     lines = [
         f"Subscription {case.incident.subscription_id} of customer tenant {alert.customer_tenant_id} is compromised.",
-        f"Alert {plain(alert.id, 100)} ({plain(alert.type, 80)}) of {alert.detected_at:%Y-%m-%d %H:%M}Z.",
+        f"Alert {plain(alert.id, 100)} ({plain(alert.type)}) of {alert.detected_at:%Y-%m-%d %H:%M}Z.",
     ]
     if facts is not None and facts.partner_name:
         lines.append(f"Reported by partner {plain(facts.partner_name, 100)}.")

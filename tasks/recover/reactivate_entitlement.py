@@ -56,7 +56,7 @@ def plan(case: Case) -> list[Action | NoOp]:
             step=STEP.id,
             kind=REACTIVATE,
             target=target,
-            title=f"Reactivate the subscription {plain(facts.display_name, 60)}",
+            title=f"Reactivate the subscription {plain(facts.display_name)}",
             effect=Effect.REVERSIBLE,
             reasons=(why, by, "Machines that were running may start again and are billed.", *until),
             fingerprint={"entitlement": target.rstrip("/").rsplit("/", 1)[-1].lower()},

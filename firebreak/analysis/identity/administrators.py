@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from firebreak.analysis import documents as doc
-from firebreak.analysis.documents import shown
+from firebreak.analysis.documents import listed, shown
 from firebreak.analysis.identity import rights
 from firebreak.analysis.identity.protection import asks_for_second_factor
-from firebreak.analysis.identity.telling import listed, told
+from firebreak.analysis.identity.telling import told
 from firebreak.model.finding import Finding, Severity
 from firebreak.model.identity import (
     Administrator,

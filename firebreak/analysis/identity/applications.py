@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 from firebreak.analysis import documents as doc
-from firebreak.analysis.documents import shown
+from firebreak.analysis.documents import listed, shown
 from firebreak.analysis.first_party import first_party
 from firebreak.analysis.identity import rights
-from firebreak.analysis.identity.telling import listed, raised, told
+from firebreak.analysis.identity.telling import raised, told
 from firebreak.model.facts import AccessFacts
 from firebreak.model.finding import Finding, Severity
 from firebreak.model.identity import Application, Applications, Change, Credential, DirectoryChanges, Grant

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from firebreak.analysis.documents import shown
+from firebreak.analysis.documents import listed, shown
 from firebreak.analysis.first_party import first_party
 from firebreak.analysis.identity import rights
 from firebreak.analysis.identity.changes import role_of, subject_of
@@ -188,7 +188,7 @@ def _given(change: Change) -> str:
     named = [value for name, value in change.details.items() if _names_rights(name)]
     known = rights.rights_in(" ".join(named))
     if known:
-        parts.append(shown(", ".join(known[:6]), 160))
+        parts.append(listed(known, most=6))
     for name, value in change.details.items():
         if name in ("keydescription", "serviceprincipal.displayname", "state") or name.endswith("excluded"):
             parts.append(f"{name}: {shown(value, 100)}")

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from firebreak.analysis import documents as doc
-from firebreak.analysis.documents import shown
+from firebreak.analysis.documents import listed, shown
 from firebreak.analysis.identity import rights
-from firebreak.analysis.identity.telling import listed, told
+from firebreak.analysis.identity.telling import told
 from firebreak.model.finding import Finding, Severity
 from firebreak.model.identity import DelegatedAccess, Relationship
 

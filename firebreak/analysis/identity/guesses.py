@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from firebreak.analysis.documents import listed
 from firebreak.analysis.identity.habits import ADDRESS
 from firebreak.analysis.identity.sign_in_records import REFUSED_BY_USER, SUCCEEDED, WRONG_PASSWORD
-from firebreak.analysis.identity.telling import listed, told, when
+from firebreak.analysis.identity.telling import told, when
 from firebreak.model.finding import Finding, Severity
 from firebreak.model.identity import SignIn
 

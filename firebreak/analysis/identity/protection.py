@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from firebreak.analysis import documents as doc
-from firebreak.analysis.documents import shown
+from firebreak.analysis.documents import listed, shown
 from firebreak.analysis.identity.telling import told
 from firebreak.model.finding import Finding, Severity
 from firebreak.model.identity import AccessPolicy, Administrator, Location, TenantProtection
@@ -145,7 +145,7 @@ def _changed(facts: TenantProtection) -> Iterable[Finding]:
         if not _is_new(facts.window_start, location.changed_at, location.created_at):
             continue
         at = max(one for one in (location.changed_at, location.created_at) if one)
-        holds = ", ".join(shown(one, 40) for one in (*location.ranges, *location.countries)[:10])
+        holds = listed((*location.ranges, *location.countries), most=10, width=40)
         yield told(
             STEP,
             "location-in-window",

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from firebreak.analysis import documents as doc
-from firebreak.analysis.documents import shown
+from firebreak.analysis.documents import listed, shown
 from firebreak.analysis.events import address_of
-from firebreak.analysis.identity.telling import listed, told, when
+from firebreak.analysis.identity.telling import told, when
 from firebreak.model.finding import Finding, Severity
 from firebreak.model.identity import IdentityRisk, RiskSign, RiskyIdentity
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from firebreak.analysis.documents import shown
+from firebreak.analysis.documents import listed, shown
 from firebreak.analysis.evidence import Clue, Kind, Work
 from firebreak.analysis.identity.guesses import Limits, guessed
 from firebreak.analysis.identity.habits import ADDRESS, COUNTRY, DEVICE, uses_second_factor
@@ -71,8 +71,8 @@ class Seeds(msgspec.Struct, frozen=True, kw_only=True):
             )
         strange = [row for row in mine if COUNTRY in row.unfamiliar]
         if strange:
-            usual = ", ".join(sorted(habit.countries)[:4]) if habit else "elsewhere"
-            text = f"Signed in from {shown(strange[0].country, 10)}, where this identity never was; it signs in from {shown(usual)}."
+            usual = listed(sorted(habit.countries), most=4) if habit else "elsewhere"
+            text = f"Signed in from {shown(strange[0].country, 10)}, where this identity never was; it signs in from {usual}."
             yield _clue(Kind.IDENTITY, points.strange_country, text, strange)
         devices = [row for row in mine if DEVICE in row.unfamiliar]
         if devices and len(devices) == len(mine):
@@ -117,8 +117,8 @@ class Seeds(msgspec.Struct, frozen=True, kw_only=True):
             and sign.state.lower() in _OPEN
         ]
         if seen:
-            events = ", ".join(sorted({sign.event for sign in seen})[:4])
-            text = f"Identity Protection saw risk at this address: {shown(events)}."
+            events = listed(sorted({sign.event for sign in seen}), most=4)
+            text = f"Identity Protection saw risk at this address: {events}."
             yield Clue(Kind.IDENTITY, Reason(self.weights.sign_in_at_risk, text))
             return
         rows = self.sign_ins.sign_ins if self.sign_ins else ()
@@ -145,8 +145,7 @@ class Seeds(msgspec.Struct, frozen=True, kw_only=True):
             and _leads_far(change, rules)
         ]
         if done:
-            what = ", ".join(dict.fromkeys(change.name for change in done))
-            text = f"It also changed the directory: {shown(what, 160)}."
+            text = f"It also changed the directory: {listed(change.name for change in done)}."
             yield Clue(Kind.BEHAVIOUR, Reason(self.weights.changed_directory, text))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from firebreak.analysis.documents import shown
+from firebreak.analysis.documents import listed, shown
 from firebreak.analysis.identity import guesses
 from firebreak.analysis.identity.habits import ADDRESS, APP, COUNTRY, CREDENTIAL, DEVICE, roams, uses_second_factor
 from firebreak.analysis.identity.sign_in_records import (
@@ -22,7 +22,7 @@ from firebreak.analysis.identity.sign_in_records import (
     STOPPED,
     SUCCEEDED,
 )
-from firebreak.analysis.identity.telling import listed, raised, told, when
+from firebreak.analysis.identity.telling import raised, told, when
 from firebreak.analysis.ruleset import RuleSet
 from firebreak.model.finding import Finding, Severity
 from firebreak.model.identity import Administrators, Applications, Habit, SignIn, SignIns

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from firebreak.analysis.conduct import ORDER
-from firebreak.analysis.documents import shown
 from firebreak.model.canonical import digest_of
 from firebreak.model.finding import Finding, Severity
 
@@ -51,10 +50,3 @@ def when(first: datetime, last: datetime) -> str:
     if last - first < _MINUTE:
         return f"at {first:%Y-%m-%d %H:%M}Z"
     return f"from {first:%Y-%m-%d %H:%M}Z to {last:%Y-%m-%d %H:%M}Z"
-
-
-def listed(names: Iterable[str], most: int = 5, width: int = 80) -> str:
-    """Names of strangers in a sentence, the first few and how many more."""
-    plain = [shown(name, width) for name in dict.fromkeys(names)]
-    more = f" and {len(plain) - most} more" if len(plain) > most else ""
-    return ", ".join(plain[:most]) + more

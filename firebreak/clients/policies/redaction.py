@@ -9,6 +9,8 @@ import logging
 import re
 from urllib.parse import quote, quote_plus, urlsplit
 
+from firebreak.model.texts import cut
+
 _MARK = "[redacted]"
 _LIMIT = 400
 
@@ -117,7 +119,7 @@ def body_without_secrets(content: bytes) -> tuple[bytes, bool]:
 def shown(text: str, limit: int = _LIMIT) -> str:
     """Return hostile text fit for a message: no secrets, no control or direction characters, at most `limit` characters."""
     clean = _CONTROL.sub(" ", without_secrets(text)).strip()
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+    return cut(clean, limit)
 
 
 def shown_url(url: str) -> str:
