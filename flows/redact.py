@@ -54,11 +54,14 @@ def redact(bundle: Bundle, key: bytes, steps: Mapping[str, LoadedStep], say: Cal
         with open_bundle(trial) as fresh:
             now = _tried(fresh, steps)
     chosen, differs = dict(recorded), []
-    for part in bundle.head.plans:
-        point = Point(part.stage, part.attempt)
-        chosen[part.digest] = adopt(
-            bundle.plans[part.digest], then.plans.get(point), recorded[part.digest], now.plans.get(point)
-        )
+    accepted = bundle.accepted
+    for plans, parts in (
+        (bundle.plans, bundle.head.plans),
+        (accepted.plans, accepted.last.plans) if accepted else ({}, ()),
+    ):
+        for part in parts:
+            point, old = Point(part.stage, part.attempt), part.digest
+            chosen[old] = adopt(plans[old], then.plans.get(point), recorded[old], now.plans.get(point))
     for point in {**then.plans, **now.plans}:
         wanted = redaction.plan(then.plans[point]) if point in then.plans else None
         if wanted is None or point not in now.plans or not same_but_for_sentences(wanted, now.plans[point]):

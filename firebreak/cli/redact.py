@@ -62,7 +62,6 @@ def write_redacted(
         "replaced": done.redaction.names.counts,
         "names_left": list(done.redaction.left(done.files)),
         "bodies_dropped": done.redaction.unreadable,
-        "accepted_dropped": bundle.accepted is not None,
         "same_plans": not done.differs,
         "differs": list(done.differs),
     }
@@ -82,8 +81,6 @@ def tell(told: dict[str, Any], *, as_json: bool) -> None:
             )
         if told["bodies_dropped"]:
             stdout.print(f"{told['bodies_dropped']} answers could not be read as text; they are empty now.")
-        if told["accepted_dropped"]:
-            stdout.print("accepted.json was left out.")
         if told["same_plans"]:
             stdout.print("Both bundles were replayed: plans and conclusions are the same up to the pseudonyms.")
         else:

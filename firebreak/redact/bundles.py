@@ -8,7 +8,7 @@ files = redaction.files(plans)              # plans that were made anew from the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from firebreak import __version__
 from firebreak.audit import AuditRecord, verify_bytes
 from firebreak.bundle import Bundle, Expected
+from firebreak.bundle.accepted import ACCEPTED, AcceptedFile, accepting
 from firebreak.bundle.contents import checksum_of, decisions_in, lines, to_yaml
 from firebreak.bundle.documents import (
     ALERT,
@@ -112,7 +113,7 @@ class Redaction:
         )
         self.renamed.case = (old, new)
         self.names.fix(old.rpartition("-")[2], new.rpartition("-")[2])
-        for plan in self.bundle.plans.values():
+        for plan in self._all_plans():
             for action in plan.actions:
                 if action.kind == _SNAPSHOT:
                     unique = action.fingerprint.get("uniqueId", "")
@@ -124,9 +125,13 @@ class Redaction:
                         ],
                     )
 
+    def _all_plans(self) -> Iterable[Plan]:
+        accepted = self.bundle.accepted
+        return [*self.bundle.plans.values(), *(accepted.plans.values() if accepted else ())]
+
     def plans(self) -> dict[str, Plan]:
-        """The recorded plans over the pseudonyms, by their digest then."""
-        return {digest: self.plan(plan) for digest, plan in self.bundle.plans.items()}
+        """The plans decided then and those accepted since over the pseudonyms, by their digest in the original."""
+        return {plan.digest: self.plan(plan) for plan in self._all_plans()}
 
     def plan(self, plan: Plan) -> Plan:
         """A plan made from the bundle, over the pseudonyms."""
@@ -134,7 +139,7 @@ class Redaction:
         return plan_with(plan, self.texts, self.renamed, self._playbook().digest if ours else plan.playbook_digest)
 
     def files(self, plans: Mapping[str, Plan] | None = None, *, same: bool | None = None) -> dict[str, bytes]:
-        """Every file of the redacted bundle. `plans` by the digest then; `same`: whether replays agreed, when that was tried."""
+        """Every file of the redacted bundle. `plans` by the digest in the original; `same`: whether replays agreed, when that was tried."""
         bundle, texts, head = self.bundle, self.texts, self.bundle.head
         manifest, evidence = self._manifest()
         chosen = dict(plans or self.plans())
@@ -154,7 +159,7 @@ class Redaction:
             DECISIONS: lines(decisions_in(records)),
             AUDIT: audit,
             MANIFEST: lines(manifest),
-            **{plan_file(plan.digest): canonical_bytes(plan) for plan in chosen.values()},
+            **{plan_file(chosen[old].digest): canonical_bytes(chosen[old]) for old in bundle.plans},
         }
         if bundle.expected is not None:
             files[EXPECTED] = to_yaml(self._expected(bundle.expected))
@@ -198,13 +203,19 @@ class Redaction:
             derived=Derived(how="redacted", engine_version=__version__, replaced=self.names.counts, same_plans=same),
         )
         document = msgspec.structs.replace(document, checksum=checksum_of(msgspec.to_builtins(document)))
+        if bundle.accepted is not None:
+            files[ACCEPTED] = self._accepted(bundle.accepted, chosen)
         return dict(sorted({**files, **evidence, INCIDENT: to_yaml(document)}.items()))
 
     def left(self, files: Mapping[str, bytes]) -> tuple[str, ...]:
         """Names of the original that still stand in the files: they are words of the cloud's or the engine's own, too."""
         texts = [content.decode("utf-8", "replace").casefold() for content in files.values()]
         words = {word for text in texts for word in public.WORD.findall(text)}
-        names = {name.casefold() for name in self.texts.strict if len(name) >= _SHORTEST_NAME and not name.isdecimal()}
+        names = {
+            name.casefold()
+            for name in self.texts.strict
+            if len(name) >= _SHORTEST_NAME and any(letter.isalpha() for letter in name)
+        }
         suspects = [name for name in names if all(word in words for word in public.WORD.findall(name))]
         return tuple(sorted(name for name in suspects if any(name in text for text in texts)))
 
@@ -229,6 +240,24 @@ class Redaction:
                 )
             )
         return entries, evidence
+
+    def _accepted(self, accepted: AcceptedFile, plans: Mapping[str, Plan]) -> bytes:
+        """The last acceptance: the plans of those before are in no bundle."""
+        last = accepted.last
+        parts = tuple(
+            msgspec.structs.replace(part, digest=plans[part.digest].digest, actions=len(plans[part.digest].actions))
+            for part in last.plans
+        )
+        new = msgspec.structs.replace(
+            last,
+            who=self.texts.text(last.who),
+            reason=self.renamed.text(self.texts.prose(last.reason)),
+            playbook_digest=self.renamed.of.get(last.playbook_digest, last.playbook_digest),
+            plans=parts,
+        )
+        return accepting(
+            None, new, {part.digest: plans[old.digest] for part, old in zip(parts, last.plans, strict=True)}
+        )
 
     def _settings(self, settings: dict[str, Any]) -> dict[str, Any]:
         kept = {name: value for name, value in settings.items() if name not in ("contact", "protection", "known_good")}

@@ -48,8 +48,7 @@ BlobType LeaseStatus LeaseState AccessTier Last-Modified Creation-Time Content-T
 # The same, where only the pair is certain: the key's parent and the key.
 _PAIRS = """
 category.value location.countryOrRegion eventName.value operationName.value resourceProviderName.value resourceType.value status.value subStatus.value name.value
-category.localizedValue operationName.localizedValue resourceProviderName.localizedValue resourceType.localizedValue status.localizedValue
-subStatus.localizedValue name.localizedValue modifiedProperties.displayName sku.name sku.family columns.name appRoles.value oauth2PermissionScopes.value imageReference.sku
+name.localizedValue modifiedProperties.displayName sku.name sku.family columns.name appRoles.value oauth2PermissionScopes.value imageReference.sku
 imageReference.version imageReference.exactVersion listOfResourceTypesNotAllowed.value listOfAllowedLocations.value scaleAction.direction
 scaleAction.type scaleAction.value properties.direction properties.access attributes.type columns.type contactRoles.value effect.value
 upgradePolicy.mode encryption.type identity.type vmAgent.vmAgentVersion imageReference.id

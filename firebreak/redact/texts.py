@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
-from uuid import UUID
 
 from firebreak.redact import public
 from firebreak.redact.pseudonyms import Pseudonyms
@@ -147,7 +146,7 @@ class Texts:
         if not text or lowered in self.regions or lowered in public.KEPT_NAMES:
             return text
         if key in _TOKEN_KEYS:
-            return self._token_id(text)
+            return self.names.token_id(text) if _TOKEN_ID.fullmatch(text) else self.text(text)
         keys, pairs = public.kept_keys()
         if (key in keys and parent.lower() not in public.PLACES) or pair in pairs:
             return self.kept(text)
@@ -173,14 +172,6 @@ class Texts:
 
     def _holds_ids(self, text: str) -> bool:
         return public.GUID.search(text) is not None
-
-    def _token_id(self, text: str) -> str:
-        """An access token's id is a GUID in base64, and is compared as both."""
-        if _TOKEN_ID.fullmatch(text):
-            raw = base64.urlsafe_b64decode(text + "==")
-            new = self.guid(str(UUID(bytes_le=raw)))
-            return base64.urlsafe_b64encode(UUID(new).bytes_le).decode().rstrip("=")
-        return self.text(text)
 
     # Ids and addresses --------------------------------------------------------------------------------------------------------
 

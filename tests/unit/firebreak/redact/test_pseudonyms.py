@@ -112,9 +112,37 @@ def test_the_clouds_own_words_stay() -> None:
     assert MACHINE.split("/")[5:8] == settled(MACHINE).text(MACHINE).split("/")[5:8]
 
 
+def test_a_pseudonym_is_as_long_as_its_word_but_never_shorter_than_four_letters() -> None:
+    words = ["ab", "bob", "anna", "frank", "contoso", "x" * 500]
+    texts = settled(words)
+    assert [len(texts.text(word)) for word in words] == [4, 4, 4, 5, 7, 500]
+    assert len({texts.text(word) for word in words}) == len(words)
+
+
+def test_no_pseudonym_is_a_word_of_the_bundle_or_of_the_engine() -> None:
+    texts = Documents(Pseudonyms(b"k" * 32))
+    words = [f"{one}{other}{n}" for n in range(10) for one in "abcdefghij" for other in "klmnopqrst"]
+    texts.document(words)
+    texts.settled()
+    avoid = frozenset(chr(97 + a) * 2 + chr(97 + b) * 2 for a in range(26) for b in range(26))
+    texts.names.settle(avoid)
+    late = texts.text("nobodyknewthis")
+    found = {texts.text(word) for word in words} | {late}
+    assert len(found) == len(words) + 1
+    assert not found & ({*words} | avoid)
+
+
+def test_a_telephone_number_keeps_its_shape() -> None:
+    document = {"phone": "+31 6 1234 5678"}
+    new = settled(document).document(document)["phone"]
+    assert re.fullmatch(r"\+99 9 \d{4} \d{4}", new)
+
+
 def test_the_id_of_a_token_is_the_same_in_both_of_its_spellings() -> None:
     guid = UUID("1b4e28ba-2fa1-41d2-883f-0016d3cca427")
     document = {"claims": {"uti": "uihOG6Ev0kGIPwAW08ykJw"}, "uniqueTokenIdentifier": str(guid)}
-    new = settled(document).document(document)
+    texts = settled(document)
+    new = texts.document(document)
+    assert texts.names.table()[new["claims"]["uti"]] == document["claims"]["uti"]
     raw = base64.urlsafe_b64decode(new["claims"]["uti"] + "==")
     assert str(UUID(bytes_le=raw)) == new["uniqueTokenIdentifier"] != str(guid)
