@@ -22,6 +22,7 @@ from firebreak.replay.staged import Staged
 from firebreak.replay.world import aftermath, record
 from firebreak.replay.world.carrying import WorldClock, carry_out, wanted_of
 from firebreak.replay.world.effects import effects_of
+from firebreak.replay.world.page import with_section
 from firebreak.replay.world.result import WhatIf, money_of, section, times_of, what_if_json
 from firebreak.report.dossier import Dossier
 
@@ -124,12 +125,15 @@ def _asker(line: dict[str, Any]) -> aftermath.Ask:
 
 
 def _add_to_report(dossier: Dossier, done: WhatIf) -> None:
-    """Write the section at the end of the report's Markdown, and the same into its JSON."""
-    page, data = (
-        Path(dossier.report_files[kind]) if kind in dossier.report_files else None for kind in ("markdown", "json")
+    """Write the section at the end of the report's Markdown and HTML, and the same into its JSON."""
+    page, shown, data = (
+        Path(dossier.report_files[kind]) if kind in dossier.report_files else None
+        for kind in ("markdown", "html", "json")
     )
     if page is not None and page.is_file():
         page.write_text(f"{page.read_text(encoding='utf-8')}\n{section(done)}", encoding="utf-8")
+    if shown is not None and shown.is_file():
+        shown.write_text(with_section(shown.read_text(encoding="utf-8"), done), encoding="utf-8")
     if data is not None and data.is_file():
         told = msgspec.json.decode(data.read_bytes()) | {"what_if": what_if_json(done)}
         data.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2))

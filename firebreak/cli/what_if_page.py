@@ -9,6 +9,7 @@ from rich.table import Column, Table
 from firebreak.cli.output import safe, stdout
 from firebreak.replay.world.carrying import NOT_TRIED
 from firebreak.replay.world.result import WhatIf, gaps, summary
+from firebreak.report.hostile import plain
 
 _MOST = 30
 
@@ -37,7 +38,7 @@ def print_what_if(one: WhatIf) -> None:
     for done in one.carried:
         for action in done.not_tried:
             stdout.print(f"[dim]not tried: {safe(action.title, 120)}: {NOT_TRIED[action.kind]}[/]")
-    for line in gaps(one):
+    for line in gaps(one, plain):
         stdout.print(f"[dim]{safe(line, 600)}[/]")
 
 

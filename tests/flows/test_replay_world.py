@@ -92,6 +92,9 @@ def test_the_approved_plan_is_carried_out_and_its_effects_are_told(bundle: tuple
     assert found["world"]["not_held"]
     report = next((tmp_path / "out").rglob("report.md")).read_text()
     assert "## What if it had been carried out" in report
+    page = next((tmp_path / "out").rglob("report.html")).read_text()
+    assert page.count('<h2 id="what-if">') == page.count('href="#what-if"') == 1
+    assert page.index('<h2 id="what-if">') < page.index("</main>")
     # The replay itself is what it is without a world.
     assert {action["state"] for action in told["actions"]} == {"planned"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -237,10 +237,10 @@ def section(one: WhatIf) -> str:
     )
     lines += ["", "| plan | actions | ended | seconds |", "|:---|---:|:---|---:|"]
     for done in one.carried:
-        ended = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in _counted(done).items())
+        told = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in ended(done).items())
         problem = f" **{markdown(done.problem, 300)}**" if done.problem else ""
         seconds = (done.ended - done.began).total_seconds()
-        lines.append(f"| {markdown(str(done.point))} | {len(done.plan.actions)} | {ended}{problem} | {seconds:.1f} |")
+        lines.append(f"| {markdown(str(done.point))} | {len(done.plan.actions)} | {told}{problem} | {seconds:.1f} |")
     lines += ["", "### What stops", ""]
     counts = Counter((each.what, each.type.rsplit("/", 1)[-1], each.whose) for each in one.effects.stopped)
     lines += [
@@ -249,23 +249,23 @@ def section(one: WhatIf) -> str:
     ]
     lines += ["", "### What is left standing and hung on it", ""]
     lines += [
-        f"- **{markdown(_leaf(each.id))}** ({markdown(each.type.rsplit('/', 1)[-1])}, {markdown(each.whose)}): {markdown(each.how, 200)} "
-        f"{markdown(_leaf(each.of))}"
+        f"- **{markdown(leaf(each.id))}** ({markdown(each.type.rsplit('/', 1)[-1])}, {markdown(each.whose)}): {markdown(each.how, 200)} "
+        f"{markdown(leaf(each.of))}"
         for each in one.effects.dependents[:_MOST]
     ] or ["- nothing that the record shows"]
     lines += _more(len(one.effects.dependents))
-    lines += ["", "### What the attacker would have met", "", f"{_tried(one)}", ""]
+    lines += ["", "### What the attacker would have met", "", f"{tried(one)}", ""]
     lines += ["| UTC | operation | on | then | now |", "|:---|:---|:---|:---|:---|"]
     for again in one.aftermath[:_MOST]:
         why = f": {markdown(again.because, 160)}" if again.because else ""
         lines.append(
-            f"| {again.at:%m-%d %H:%M} | {markdown(again.operation, 80)} | {markdown(_leaf(again.target), 60)} | {markdown(again.then, 20)} "
+            f"| {again.at:%m-%d %H:%M} | {markdown(again.operation, 80)} | {markdown(leaf(again.target), 60)} | {markdown(again.then, 20)} "
             f"| **{again.now}**{why} |"
         )
     lines += _more(len(one.aftermath))
     lines += ["", "### What this world does not tell", ""]
     lines += [
-        f"- not tried: {kind_in_words(a.kind)} {markdown(_leaf(a.target))}: {NOT_TRIED[a.kind]}"
+        f"- not tried: {kind_in_words(a.kind)} {markdown(leaf(a.target))}: {NOT_TRIED[a.kind]}"
         for a in _not_tried(one)[:_MOST]
     ]
     lines += [f"- {line}" for line in gaps(one)]
@@ -296,14 +296,14 @@ def summary(one: WhatIf) -> str:
     )
 
 
-def gaps(one: WhatIf) -> list[str]:
-    """What the world does not hold, or only by name, each as a sentence."""
+def gaps(one: WhatIf, show: Callable[[str, int], str] = markdown) -> list[str]:
+    """What the world does not hold, or only by name, each as a sentence; names from Azure are made harmless by `show`."""
     told = []
     if by_name := one.held.get("by_name"):
         kinds = ", ".join(f"{count} {kind}" for kind, count in list(by_name.items())[:_MOST])
-        told.append(f"held by name alone, so that nothing can be seen to hang on them: {markdown(kinds, 2000)}")
+        told.append(f"held by name alone, so that nothing can be seen to hang on them: {show(kinds, 2000)}")
     if missing := one.held.get("not_held"):
-        told.append(f"not held: {markdown(', '.join(missing), 600)}")
+        told.append(f"not held: {show(', '.join(missing), 600)}")
     if one.held.get("own_role_added"):
         told.append("the record does not show the role of Firebreak's own identity: in the world it is Owner")
     told.append(
@@ -312,7 +312,8 @@ def gaps(one: WhatIf) -> list[str]:
     return told
 
 
-def _tried(one: WhatIf) -> str:
+def tried(one: WhatIf) -> str:
+    """What became of what the attacker did, in one sentence."""
     if not one.aftermath:
         return "No operation of the attacker's is recorded."
     count = Counter(each.now for each in one.aftermath)
@@ -322,7 +323,8 @@ def _tried(one: WhatIf) -> str:
     return f"Nothing of the attacker's is recorded after {one.since:%Y-%m-%d %H:%M} UTC. Had all of it been done once more after the containment: {told}."
 
 
-def _counted(done: Carried) -> dict[str, int]:
+def ended(done: Carried) -> dict[str, int]:
+    """How many actions of a plan ended in which way; those that could not be tried are a way of their own."""
     skipped = {action.id for action in done.not_tried}
     found = Counter(str(row.state) for row in done.rows if row.action.id not in skipped)
     if skipped:
@@ -334,5 +336,6 @@ def _more(count: int) -> list[str]:
     return [f"- and {count - _MOST} more: `--json` has all"] if count > _MOST else []
 
 
-def _leaf(name: str) -> str:
+def leaf(name: str) -> str:
+    """The last part of an id."""
     return name.rstrip("/").rsplit("/", 1)[-1]
