@@ -1,4 +1,8 @@
-"""Open a bundle that may come from anybody. When `open_bundle` returns, every file is there, is the one that was exported, and can be read."""
+"""Open a bundle that may come from anybody. When `open_bundle` returns, every file is there, is the one that was exported, and can be read.
+
+A large bundle is mostly recorded answers, and to unpack and hash them takes seconds. Whoever reads them all anyway opens it with
+`check_evidence=False` and calls `check_evidence` at the end: each is checked once, when it is read, and the rest then.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +76,7 @@ class Bundle:
         self.head = head
         self.incident = head.incident
         self.evidence = evidence
+        self._checked: set[str] = set()
         self.alert = self._file(ALERT)
         self.playbook = self._playbook()
         self.plans: dict[str, Plan] = {part.digest: self._plan(part.digest) for part in head.plans}
@@ -90,6 +95,16 @@ class Bundle:
     def request(self, entry: Entry) -> bytes:
         """The body of the read-only POST that was answered, b"" when there was none. Raises as `body`."""
         return self._named(entry.request) if entry.request else b""
+
+    def check_evidence(self) -> None:
+        """Check every recorded answer that was not read yet.
+
+        Raises:
+            BundleError, IntegrityError: one is damaged or was changed; names the file.
+        """
+        named = {digest for entry in self.evidence for digest in (entry.digest, entry.request) if digest}
+        for digest in sorted(named - self._checked):
+            self._named(digest)
 
     def audit_log(self) -> bytes:
         """audit.jsonl as it is."""
@@ -158,6 +173,7 @@ class Bundle:
         content = self._container.read(name)
         if hashlib.sha256(content).hexdigest() != digest:
             raise IntegrityError(f"{self._container.place}: {name} was changed.", hint=_CHANGED)
+        self._checked.add(digest)
         return content
 
     def _playbook(self) -> Playbook:
@@ -199,8 +215,10 @@ def _digest(value: Plan | Playbook) -> str:
         return ""
 
 
-def open_bundle(path: Path, *, limits: Limits | None = None) -> Bundle:
+def open_bundle(path: Path, *, limits: Limits | None = None, check_evidence: bool = True) -> Bundle:
     """Open a bundle, a folder or a zip, and check all of it: names, kinds and sizes of files, version, hashes, documents.
+
+    Without `check_evidence` the hashes of recorded answers are left to `Bundle.check_evidence`; each is checked when it is read all the same.
 
     Raises:
         BundleError: it is no bundle, is of a newer version, too large, or holds what no bundle holds; names the file.
@@ -208,7 +226,10 @@ def open_bundle(path: Path, *, limits: Limits | None = None) -> Bundle:
     """
     container = open_container(path, limits or Limits())
     try:
-        return _opened(container)
+        bundle = _opened(container)
+        if check_evidence:
+            bundle.check_evidence()
+        return bundle
     except BaseException:
         container.close()
         raise
@@ -259,8 +280,6 @@ def _opened(container: Container) -> Bundle:
     bundle = Bundle(container, head, evidence)
     for name in head.files:
         bundle._file(name)
-    for digest in sorted(wanted):
-        bundle._named(digest)
     return bundle
 
 

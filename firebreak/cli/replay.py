@@ -122,12 +122,18 @@ def _one(
 ) -> Replayed:
     from flows.replay import replay as run
 
-    with open_bundle(place) as bundle:
-        book = _book_for(bundle, chosen)
+    with open_bundle(place, check_evidence=False) as bundle:
         home = (out / place.name.removesuffix(".zip")).absolute() if out else None
-        with stage_replay(bundle, load_steps(), playbook=book, policy=policy, home=home) as staged:
-            dossier = asyncio.run(run(staged, _nothing if quiet else say))
-            return result_of(str(place), staged, policy, dossier)
+        try:
+            with stage_replay(
+                bundle, load_steps(), playbook=_book_for(bundle, chosen), policy=policy, home=home
+            ) as staged:
+                dossier = asyncio.run(run(staged, _nothing if quiet else say))
+                bundle.check_evidence()
+                return result_of(str(place), staged, policy, dossier)
+        except ResponseError:
+            bundle.check_evidence()  # what is damaged is the reason of whatever else went wrong
+            raise
 
 
 def _one_in_world(

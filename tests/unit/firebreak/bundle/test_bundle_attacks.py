@@ -40,6 +40,23 @@ def test_each_file_must_be_there_and_be_itself(files: dict[str, bytes], tmp_path
                 open_bundle(path)
 
 
+def test_answers_that_are_checked_later_are_checked_when_read_and_at_the_end(
+    files: dict[str, bytes], tmp_path: Path
+) -> None:
+    name = next(
+        name for name in sorted(files) if name.startswith("evidence/") and name.count("/") == 1 and len(name) > 70
+    )
+    broken = {**files, name: files[name][:-1] + bytes([files[name][-1] ^ 1])}
+    path = zipped(broken, tmp_path / "changed.zip")
+    with open_bundle(path, check_evidence=False) as bundle:
+        (entry, *_) = [one for one in bundle.evidence if name.endswith(one.digest)]
+        for read in (lambda: bundle.body(entry), bundle.check_evidence):
+            with pytest.raises(IntegrityError, match=name):
+                read()
+    with open_bundle(zipped(files, tmp_path / "whole.zip"), check_evidence=False) as bundle:
+        bundle.check_evidence()
+
+
 @settings(max_examples=60, deadline=None)
 @given(place=st.integers(min_value=0), byte=st.integers(1, 255))
 def test_any_flipped_byte_of_a_zip_is_found_or_changes_no_file(
