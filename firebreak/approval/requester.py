@@ -29,12 +29,23 @@ def spoken(name: str, login: str) -> str:
 def names_of(gate: Gate, incident: Incident) -> tuple[tuple[str, ...], ...]:
     """For each request behind a gate, the response and what the gate is about, the names of who asked; machines left out."""
     asked = (one for one in (incident.requested_by, gate.requested_by) if one and person_key(one) not in MACHINES)
-    return tuple((found["name"], found["login"]) if (found := _BOTH.fullmatch(one)) else (one,) for one in asked)
+    return tuple(_names(one) for one in asked)
 
 
 def asked_for_it(approver: Approver, gate: Gate, incident: Incident) -> bool:
     """Whether an approver is one of those who asked for the response or for what the gate is about."""
     return any(_is(approver, name) for names in names_of(gate, incident) for name in names)
+
+
+def is_requester(approver: Approver, requested_by: str) -> bool:
+    """Whether an approver is the one who asks, for what belongs to no incident."""
+    return any(_is(approver, name) for name in _names(requested_by))
+
+
+def may_be_requester(approver: Approver, requested_by: str, people: Iterable[Approver]) -> bool:
+    """Whether an approver could be the one who asks, since nobody enrolled has the requester's names and the approver's logins are not known."""
+    known = any(_is(one, name) for one in people for name in _names(requested_by))
+    return bool(requested_by) and not known and not approver.logins
 
 
 def unknown_requester(gate: Gate, incident: Incident, people: Iterable[Approver]) -> str:
@@ -54,6 +65,11 @@ def unknown_requester(gate: Gate, incident: Incident, people: Iterable[Approver]
         if person_key(names[0]) in ANONYMOUS or any(not one.logins for one in may_answer):
             return " ".join(names[0].split()) if len(names) == 1 else f"{names[0]} (signed in as {names[1]})"
     return ""
+
+
+def _names(requested_by: str) -> tuple[str, ...]:
+    found = _BOTH.fullmatch(requested_by)
+    return (found["name"], found["login"]) if found else (requested_by,)
 
 
 def _is(approver: Approver, name: str) -> bool:

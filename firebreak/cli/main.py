@@ -24,6 +24,7 @@ from firebreak.cli import (
     inspect,
     intake,
     playbooks,
+    registration,
     replay,
     respond,
     simulate,
@@ -61,6 +62,7 @@ app.add_typer(incidents.app, name="incidents")
 app.add_typer(playbooks.app, name="playbooks")
 app.add_typer(intake.app, name="intake")
 app.add_typer(credentials.app, name="credentials")
+app.add_typer(registration.app, name="webhooks")
 
 
 def _version(wanted: bool) -> None:

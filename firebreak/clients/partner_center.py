@@ -82,6 +82,14 @@ class PartnerCenterRead:
                 raise unreadable(call, "pages that never end")
             seen.add(page)
 
+    async def names(self, path: str) -> builtins.list[str]:
+        """Return a list of plain words, as the events are that a webhook can be registered for."""
+        call = Call("GET", _url(self._base, path, None), dict(_HEADERS), is_read=True)
+        document = _document(call, await self._channel.send(call))
+        if not isinstance(document, builtins.list) or not all(isinstance(one, str) for one in document):
+            raise unreadable(call, "no list of words")
+        return document
+
     def _next_url(self, uri: str) -> str:
         """Links are relative to `/v1`; some services answer them with it, some as whole addresses."""
         if not uri.startswith("/"):
@@ -105,10 +113,29 @@ class PartnerCenterWrite:
     async def post(self, path: str, body: Mapping[str, Any] | None, *, request_id: str) -> Sent:
         return await self._send("POST", path, body, request_id, "")
 
+    async def post_for(self, path: str, body: Mapping[str, Any] | None, *, request_id: str) -> dict[str, Any]:
+        """A POST whose answer matters: return it with camelCase keys."""
+        call, reply = await self._exchange("POST", path, body, request_id, "")
+        document = _document(call, reply)
+        if not isinstance(document, dict):
+            raise unreadable(call, "JSON of the wrong kind")
+        return document
+
+    async def put(self, path: str, body: Mapping[str, Any], *, request_id: str) -> Sent:
+        return await self._send("PUT", path, body, request_id, "")
+
     async def patch(self, path: str, body: Mapping[str, Any], *, request_id: str, etag: str = "") -> Sent:
         return await self._send("PATCH", path, body, request_id, etag)
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, request_id: str, etag: str) -> Sent:
+        call, reply = await self._exchange(method, path, body, request_id, etag)
+        if reply.status >= 300:
+            raise error_of(call, reply)
+        return Sent(status=reply.status, request_id=reply.request_id, note="accepted" if reply.status == 202 else "")
+
+    async def _exchange(
+        self, method: str, path: str, body: Mapping[str, Any] | None, request_id: str, etag: str
+    ) -> tuple[Call, Reply]:
         headers = _HEADERS | {"MS-RequestId": correlation_guid(request_id)}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -116,10 +143,7 @@ class PartnerCenterWrite:
             headers["If-Match"] = etag
         content = b"" if body is None else encode(body)
         call = Call(method, _url(self._base, path, None), headers, content=content, may_send=self._may_send)
-        reply = await self._channel.send(call)
-        if reply.status >= 300:
-            raise error_of(call, reply)
-        return Sent(status=reply.status, request_id=reply.request_id, note="accepted" if reply.status == 202 else "")
+        return call, await self._channel.send(call)
 
 
 def camel(value: Any) -> Any:
