@@ -5,6 +5,7 @@ ResponseError
 │   ├── PlaybookError       carries file, line, column
 │   ├── SettingsError
 │   ├── AlertError
+│   │   └── NothingToDoError
 │   └── BundleError
 ├── AccessError             credential or permission (also PermissionError)
 │   ├── CredentialError
@@ -78,6 +79,10 @@ class AlertError(ContentError):
     """An alert could not be understood; its raw bytes are kept."""
 
     code = "bad_alert"
+
+
+class NothingToDoError(AlertError):
+    """An authentic delivery asks for no response, and nobody needs to know: a validation event, an alert that was resolved before."""
 
 
 class BundleError(ContentError):

@@ -41,6 +41,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 Kind = Literal["default", "client_secret", "certificate", "managed_identity", "secure_application_model"]
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_BLOCK = r"^[a-z0-9-]+/[a-z0-9-]+$"
 _SIMULATOR = "https://localhost:8443"
 _ENDPOINTS: dict[str, dict[str, str]] = {
     "public": {
@@ -351,6 +352,30 @@ class PollSettings(_Section):
     opens_days: float = Field(default=7, ge=0)
 
 
+class NotifySettings(_Section):
+    """Who is told, and how: notification blocks of the Prefect server, as `TYPE/NAME`. Each list is tried in turn until a channel takes the message.
+
+    `channels` are told everything; `urgent` besides what needs a person at once. Tokens and addresses are in the blocks, not here.
+    """
+
+    channels: tuple[Annotated[str, Field(pattern=_BLOCK)], ...] = ()
+    urgent: tuple[Annotated[str, Field(pattern=_BLOCK)], ...] = ()
+    ui_url: str = ""
+
+    @field_validator("ui_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("must be an http:// or https:// address without query or fragment")
+        return value.rstrip("/").removesuffix("/v2")
+
+    @property
+    def all_channels(self) -> tuple[str, ...]:
+        """Every channel once, in order."""
+        return tuple(dict.fromkeys((*self.channels, *self.urgent)))
+
+
 class Settings(BaseSettings):
     """All settings of the engine. Use `Settings.load()`; nothing here shows a secret in its repr."""
 
@@ -382,6 +407,7 @@ class Settings(BaseSettings):
     known_good: tuple[KnownGoodSettings, ...] = ()
     intake: IntakeSettings = IntakeSettings()
     poll: PollSettings = PollSettings()
+    notify: NotifySettings = NotifySettings()
 
     @field_validator("home", "approvers_file")
     @classmethod

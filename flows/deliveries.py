@@ -15,8 +15,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+from firebreak.approval import notices
 from firebreak.engine import EngineRoom
-from firebreak.errors import AlertError, ResponseError, ScopeError
+from firebreak.errors import AlertError, NothingToDoError, ResponseError, ScopeError
 from firebreak.intake.inbox import DONE, KEPT, WAITING, Delivery, Inbox, Taken
 from firebreak.model.alert import Alert
 from firebreak.model.mode import Mode
@@ -163,7 +164,7 @@ class Deliveries:
             except (AlertError, ScopeError) as error:
                 reason = plain(error.message)
                 LOG.warning("%s delivery %s opens no incident: %s", delivery.channel, identity[:12], reason)
-                await asyncio.to_thread(self.inbox.settle, identity, KEPT, reason=error.message)
+                await asyncio.to_thread(self._refuse, delivery, error)
                 return Result(KEPT, reason=error.message, hint=error.hint)
             except ResponseError as error:
                 return await self._put_off(delivery, error.message, error.hint)
@@ -171,6 +172,13 @@ class Deliveries:
                 LOG.exception("%s delivery %s failed; it is tried again.", delivery.channel, identity[:12])
                 reason = f"Processing failed ({type(error).__name__})."
                 return await self._put_off(delivery, reason, "See the intake's log; it is tried again by itself.")
+
+    def _refuse(self, delivery: Delivery, error: ResponseError) -> None:
+        """Keep it without an incident, and have people told unless there was nothing to respond to."""
+        self.inbox.settle(delivery.id, KEPT, reason=error.message)
+        if not isinstance(error, NothingToDoError):
+            with self._room.store.write() as tx:
+                notices.add_refused(tx, delivery.channel, error.message, self._room.clock())
 
     async def _open(self, delivery: Delivery) -> Result:
         results = [await self._open_one(one) for one in await self._read(self._room, delivery)]

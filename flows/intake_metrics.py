@@ -8,16 +8,18 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from firebreak.approval import notices, tellings
 from firebreak.intake.inbox import Inbox
 from firebreak.intake.poll_log import PollLog
-from firebreak.store import Clock, Store
+from firebreak.store import Store
 
 
 class _Kept(Collector):
     """What is in the store: the same after a restart, and for every intake that shares it."""
 
-    def __init__(self, inbox: Inbox, log: PollLog, clock: Clock) -> None:
-        self._inbox, self._log, self._clock = inbox, log, clock
+    def __init__(self, store: Store) -> None:
+        self._store, self._clock = store, store.clock
+        self._inbox, self._log = Inbox(store), PollLog(store)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         kept = GaugeMetricFamily(
@@ -41,6 +43,24 @@ class _Kept(Collector):
             blind.add_metric([one.source], bool(one.reason))
         yield age
         yield blind
+        yield from self._messages()
+
+    def _messages(self) -> Iterator[GaugeMetricFamily]:
+        number, oldest = notices.untold(self._store)
+        yield GaugeMetricFamily(
+            "firebreak_notices_untold", "What people are to be told and were not yet.", value=number
+        )
+        yield GaugeMetricFamily(
+            "firebreak_notices_oldest_untold_seconds",
+            "Age of the oldest of them; 0 without one.",
+            value=max(0.0, (self._clock() - oldest).total_seconds()) if oldest else 0,
+        )
+        failing = GaugeMetricFamily(
+            "firebreak_channel_failing", "1 when a channel did not take the last message.", labels=["channel"]
+        )
+        for channel, last in sorted(tellings.newest_by_channel(self._store).items()):
+            failing.add_metric([channel], last.state == tellings.FAILED)
+        yield failing
 
 
 class Metrics:
@@ -48,7 +68,7 @@ class Metrics:
 
     def __init__(self, store: Store) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Kept(Inbox(store), PollLog(store), store.clock))
+        self._registry.register(_Kept(store))
         self._requests = Counter(
             "firebreak_intake_requests",
             "Requests by channel and status.",

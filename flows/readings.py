@@ -13,7 +13,7 @@ import msgspec
 
 from firebreak.engine import EngineRoom
 from firebreak.engine.hints import alerts_about
-from firebreak.errors import AccessError, AlertError, ContentError, RemoteError
+from firebreak.errors import AccessError, AlertError, ContentError, NothingToDoError, RemoteError
 from firebreak.intake import audit_records, azure_monitor, cost_alerts
 from firebreak.intake.alerts import parse_alert
 from firebreak.intake.channels import (
@@ -90,7 +90,7 @@ async def _partner_center(room: EngineRoom, delivery: Delivery) -> list[Reading]
     event = _event(delivery.body)
     name = str(event.get("eventname", ""))
     if name.lower() == "test-created":
-        raise AlertError("A validation event: the registration works.", hint="Nothing is to be done.")
+        raise NothingToDoError("A validation event: the registration works.", hint="Nothing is to be done.")
     tenant = room.settings.credential.tenant_id or "00000000-0000-0000-0000-000000000000"
     hint = parse_alert(delivery.body, place=PARTNER_CENTER, now=delivery.received_at, default_tenant=tenant)
     _check_ours(room, hint.subscription_id, unless_listed=True)
@@ -106,7 +106,9 @@ async def _partner_center(room: EngineRoom, delivery: Delivery) -> list[Reading]
     if open_ones:
         return [_listed(row, delivery) for row in open_ones]
     if rows:
-        raise AlertError(f"Graph lists no open alert about {hint.subscription_id}.", hint="It was resolved before.")
+        raise NothingToDoError(
+            f"Graph lists no open alert about {hint.subscription_id}.", hint="It was resolved before."
+        )
     if room.clock() - delivery.received_at < _LISTED_WITHIN:
         raise RemoteError(f"Graph does not list an alert about {hint.subscription_id} yet.", hint="It is asked again.")
     raise AlertError(

@@ -80,7 +80,7 @@ class PrefectRuntime:
             SUSPENDED_AT,
             {"gate": view.id, "ask": view.ask, "key": key, "run": str(runtime.flow_run.id)},
         )
-        await tell_people(self._room, self._log.warning)
+        await tell_people(self._room, self._log.warning, incident=self._incident)
         try:
             given: Any = await asuspend_flow_run(wait_for_input=form, key=key)
         except RecursionError as error:

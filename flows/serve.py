@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 
+from prefect.logging import get_logger
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from firebreak import __version__
 from firebreak.playbook import find_playbooks
 from firebreak.settings import Settings
+from flows.automations import put_automations
+from flows.heartbeat import beating
 from flows.poll_alerts import keep_polling
 from flows.replay_in_prefect import TAGS, replay
 from flows.respond import respond
+from flows.start import PrefectError
 from flows.undo import undo
 from flows.watch_gates import keep_watching
 from tasks.registry import load_steps
@@ -53,14 +57,28 @@ async def serve() -> None:
         version=__version__,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
+    await _put_automations(settings)
     print("ready", flush=True)
     watching = asyncio.create_task(keep_watching(settings.watch_gates_every_seconds))
     polling = asyncio.create_task(keep_polling(settings.poll.every_minutes))
     try:
-        await runner.start()
+        with beating():
+            await runner.start()
     finally:
         watching.cancel()
         polling.cancel()
+
+
+async def _put_automations(settings: Settings) -> None:
+    """Runs are more urgent than who watches them: what the server does not take is told, and `firebreak notify setup` does it again."""
+    log = get_logger("firebreak.notify")
+    try:
+        _, missing = await put_automations(settings)
+    except PrefectError as error:
+        log.warning("The automations are not set up: %s See: firebreak notify setup", error)
+    else:
+        for channel in missing:
+            log.warning("The Prefect server has no block %s, so nobody is told over it.", channel)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +15,7 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.context import get_settings_context
 from prefect.exceptions import ObjectNotFound
@@ -30,6 +31,7 @@ SUSPENDED_AT = "suspended-at"  # the incident's value that says at which questio
 _SUSPENDED: Final = ("Suspended", "Paused")
 _WAITING: Final = (*_SUSPENDED, "Scheduled", "Late", "Resuming")
 _WAKE_TRIES = 20
+_PAGE = 200  # the most that the server gives at once
 _WAKE: Final = {"decision": "reject", "code": "000000", "reason": "(the run is woken: its question is no longer asked)"}
 
 
@@ -50,7 +52,7 @@ class Started:
 
 
 @asynccontextmanager
-async def _prefect() -> AsyncIterator[PrefectClient]:
+async def prefect_client() -> AsyncIterator[PrefectClient]:
     """Open a client of the Prefect server; what goes wrong on the way is an error with a hint."""
     try:
         async with get_client() as client:
@@ -84,7 +86,7 @@ async def start_from_alert(
 async def start_run(room: EngineRoom, incident: str, *, key: str) -> str:
     """Create the flow run of an incident and return its id. The same key gives the same run."""
     playbook = room.store.incidents.get(incident).playbook
-    async with _prefect() as client:
+    async with prefect_client() as client:
         try:
             deployment = await client.read_deployment_by_name(f"respond/{playbook}")
         except ObjectNotFound as error:
@@ -128,7 +130,7 @@ async def start_undo(room: EngineRoom, incident: str, number: int) -> tuple[str,
             return last, False
     tries = int(room.store.values.get(incident, f"undo-{number}-runs", 0)) + 1
     room.store.values.set(incident, f"undo-{number}-runs", tries)
-    async with _prefect() as client:
+    async with prefect_client() as client:
         try:
             deployment = await client.read_deployment_by_name("undo/undo")
         except ObjectNotFound as error:
@@ -153,7 +155,7 @@ async def start_replay(bundle: str, playbook: str, decide: str) -> str:
     Raises:
         PrefectError: no deployment for replays.
     """
-    async with _prefect() as client:
+    async with prefect_client() as client:
         try:
             deployment = await client.read_deployment_by_name("replay/replay")
         except ObjectNotFound as error:
@@ -169,7 +171,7 @@ async def start_replay(bundle: str, playbook: str, decide: str) -> str:
 
 async def show_page(run_id: str, key: str, page: str, title: str) -> None:
     """Add a Markdown page to the artifacts of a run that has ended."""
-    async with _prefect() as client:
+    async with prefect_client() as client:
         wanted = ArtifactCreate(
             key=key, type="markdown", description=title, data=without_secrets(page), flow_run_id=UUID(run_id)
         )
@@ -200,7 +202,7 @@ async def wake(room: EngineRoom, incident: str) -> bool:
     run_id = at["run"] if at else room.store.values.get(incident, "flow_run")
     if not run_id:
         return False
-    async with _prefect() as client:
+    async with prefect_client() as client:
         await _make_room(client, UUID(str(run_id)))
         for _ in range(_WAKE_TRIES):
             answer = await client.resume_flow_run(
@@ -221,7 +223,7 @@ def is_wake(given: Mapping[str, Any]) -> bool:
 
 async def answer_under(run_id: str, key: str) -> dict[str, Any] | None:
     """What a person answered to the suspension of a run under this key, None when nobody did."""
-    async with _prefect() as client:
+    async with prefect_client() as client:
         try:
             found = await client.read_flow_run_input(UUID(run_id), f"suspended-{key}-response")
         except ObjectNotFound:
@@ -233,7 +235,7 @@ async def answer_under(run_id: str, key: str) -> dict[str, Any] | None:
 async def time_of_answer(run_id: str, key: str) -> datetime | None:
     """When the server took what a person answered to the suspension of a run under this key, by its clock; None when it cannot say."""
     name = f"suspended-{key}-response"
-    async with _prefect() as client:
+    async with prefect_client() as client:
         found = await client.filter_flow_run_input(UUID(run_id), name, 10, set())
     return next((one.created for one in found if one.key == name), None)
 
@@ -244,7 +246,7 @@ async def forget_answer(run_id: str, key: str) -> None:
     Raises:
         PrefectError: the server does not do it.
     """
-    async with _prefect() as client:
+    async with prefect_client() as client:
         try:
             await client.delete_flow_run_input(UUID(run_id), f"suspended-{key}-response")
         except httpx.HTTPStatusError as error:
@@ -278,8 +280,19 @@ async def _make_room(client: PrefectClient, run_id: UUID) -> None:
                 raise
 
 
+async def states_of_runs(run_ids: Sequence[str]) -> dict[str, str]:
+    """The state's name of each of these flow runs that the server has."""
+    found: dict[str, str] = {}
+    async with prefect_client() as client:
+        for start in range(0, len(run_ids), _PAGE):
+            wanted = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(one) for one in run_ids[start : start + _PAGE]]))
+            for run in await client.read_flow_runs(flow_run_filter=wanted, limit=_PAGE):
+                found[str(run.id)] = str(run.state.name) if run.state else "Unknown"
+    return found
+
+
 async def run_state(run_id: str) -> tuple[str, bool]:
     """The state's name of a flow run, and whether it has ended."""
-    async with _prefect() as client:
+    async with prefect_client() as client:
         run = await client.read_flow_run(UUID(run_id))
     return (str(run.state.name), run.state.is_final()) if run.state else ("Unknown", False)

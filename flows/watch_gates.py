@@ -1,4 +1,4 @@
-"""The flow that watches the time at gates: suspended runs hold no process, so none of them can.
+"""The flow that watches the time at gates, since suspended runs hold no process, and for runs that died; it tells people of both.
 
 The runner calls it every minute, in its own process. With workers it is a deployment with a schedule, or runs here by itself:
 
@@ -18,16 +18,20 @@ from prefect.states import Completed
 from firebreak.approval import GateWatch
 from firebreak.engine import open_engine_room
 from firebreak.settings import Settings
+from flows.crashed import note_crashed
+from flows.events import tell_prefect_that_gates_are_watched
 from flows.notices import tell_people
 
 
 @flow(name="watch-gates", persist_result=False, retries=0, log_prints=False)
 async def watch_gates() -> State[Any]:
-    """Ask again at gates whose question expired, remind people, escalate, and tell each of it once."""
+    """Ask again at gates whose question expired, remind people, escalate, see which runs died, and tell each of it once."""
     log = get_run_logger()
     with open_engine_room(Settings.load(), {}) as room:
         GateWatch(room.store, room.desk, room.audit).look()
+        await note_crashed(room, log.warning)
         told = await tell_people(room, log.warning)
+    await tell_prefect_that_gates_are_watched()
     return Completed(message=f"{told} told")
 
 

@@ -296,7 +296,7 @@ class GateDesk:
 
     def _note_expired(self, tx: Connection, row: GateRow, now: datetime) -> None:
         text = f"{row.gate.title} Question {row.ask} expired at {row.expires_at:%Y-%m-%d %H:%M} UTC; it is asked again."
-        notice = Notice(gate=row.id, kind=EXPIRED, number=row.ask, incident=row.incident, text=text, at=now)
+        notice = Notice(about=row.id, kind=EXPIRED, number=row.ask, incident=row.incident, text=text, at=now)
         notices.add(tx, notice)
 
     def _pre_authorise(
@@ -334,7 +334,7 @@ class GateDesk:
         gate_rows.close(tx, row, "approved", by=who, reason=approval.reason)
         text = f"{row.gate.title} Nobody was asked: {who}; {len(plan.actions)} actions."
         notices.add(
-            tx, Notice(gate=row.id, kind=PRE_AUTHORISED, number=0, incident=row.incident, text=text, at=row.asked_at)
+            tx, Notice(about=row.id, kind=PRE_AUTHORISED, number=0, incident=row.incident, text=text, at=row.asked_at)
         )
 
     def _why_void(

@@ -133,7 +133,7 @@ def open_actions(tx: Connection, incident: str, plan_digest: str) -> int | None:
 
 
 def _note_waiting(tx: Connection, row: GateRow, number: int, now: datetime, text: str) -> None:
-    notice = Notice(gate=row.id, kind=notices.WAITING, number=number, incident=row.incident, text=text, at=now)
+    notice = Notice(about=row.id, kind=notices.WAITING, number=number, incident=row.incident, text=text, at=now)
     notices.add(tx, notice)
 
 

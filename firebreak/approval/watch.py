@@ -21,7 +21,7 @@ from firebreak.store import Store
 
 
 class GateWatch:
-    """Asks again what has expired, reminds and escalates when the playbook says so."""
+    """Asks again what has expired, warns before it expires, reminds and escalates when the playbook says so."""
 
     def __init__(self, store: Store, desk: GateDesk, audit: AuditLog) -> None:
         self._store, self._desk, self._audit = store, desk, audit
@@ -38,6 +38,7 @@ class GateWatch:
                 if row.state == "open" and row.expires_at > now:
                     self._remind(tx, row, now)
                     self._escalate(tx, row, now)
+                    self._warn(tx, row, now)
 
     def _remind(self, tx: Connection, row: GateRow, now: datetime) -> None:
         at = _reminds_at(row)
@@ -47,6 +48,12 @@ class GateWatch:
         if notices.add(tx, _notice(row, notices.REMINDER, text, now)):
             data = {**place(row), "waiting_since": f"{row.opened_at:%Y-%m-%dT%H:%M:%SZ}"}
             self._audit.append(row.incident, "gate.reminded", who="engine", data=data, tx=tx)
+
+    def _warn(self, tx: Connection, row: GateRow, now: datetime) -> None:
+        if now < _warns_at(row):
+            return
+        text = f"{row.gate.title} Question {row.ask} expires at {row.expires_at:%Y-%m-%d %H:%M} UTC; then it is asked again and approvals given so far are void."
+        notices.add(tx, _notice(row, notices.EXPIRING, text, now, number=row.ask))
 
     def _escalate(self, tx: Connection, row: GateRow, now: datetime) -> None:
         at = escalates_at(row.gate, row.opened_at)
@@ -67,9 +74,16 @@ def _reminds_at(row: GateRow) -> datetime | None:
     return row.opened_at + timedelta(minutes=minutes) if minutes else None
 
 
+def _warns_at(row: GateRow) -> datetime:
+    """When a tenth of the time to answer is left, at most an hour and at least a minute."""
+    tenth = timedelta(minutes=row.gate.expires_after_minutes) / 10
+    return row.expires_at - min(max(tenth, timedelta(minutes=1)), timedelta(hours=1))
+
+
 def _is_due(row: GateRow, now: datetime) -> bool:
-    return any(at is not None and at <= now for at in (_reminds_at(row), escalates_at(row.gate, row.opened_at)))
+    moments = (_reminds_at(row), escalates_at(row.gate, row.opened_at), _warns_at(row))
+    return any(at is not None and at <= now for at in moments)
 
 
-def _notice(row: GateRow, kind: str, text: str, now: datetime) -> Notice:
-    return Notice(gate=row.id, kind=kind, number=0, incident=row.incident, text=text, at=now)
+def _notice(row: GateRow, kind: str, text: str, now: datetime, *, number: int = 0) -> Notice:
+    return Notice(about=row.id, kind=kind, number=number, incident=row.incident, text=text, at=now)

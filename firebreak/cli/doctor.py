@@ -11,6 +11,7 @@ import typer
 from firebreak.analysis import documents as doc
 from firebreak.analysis import rights
 from firebreak.cli.credentials import consent_check
+from firebreak.cli.doctor_channels import channel_checks
 from firebreak.cli.doctor_policies import policy_check
 from firebreak.cli.output import Json, print_json, safe, stdout
 from firebreak.cli.services import find_services
@@ -41,6 +42,7 @@ def doctor(as_json: bool = Json) -> None:
     settings = Settings.load()
     checks = [*asyncio.run(_examine(settings)), *consent_check(settings)]
     services = find_services(settings.home)
+    checks += channel_checks(settings, services)
     checks.append(
         Check(
             name=_SERVER,

@@ -23,6 +23,7 @@ from firebreak.cli import (
     incidents,
     inspect,
     intake,
+    notify,
     playbooks,
     registration,
     replay,
@@ -63,6 +64,7 @@ app.add_typer(playbooks.app, name="playbooks")
 app.add_typer(intake.app, name="intake")
 app.add_typer(credentials.app, name="credentials")
 app.add_typer(registration.app, name="webhooks")
+app.add_typer(notify.app, name="notify")
 
 
 def _version(wanted: bool) -> None:

@@ -136,6 +136,13 @@ MEANINGS = {
     "poll.fraud_events": "Ask Partner Center's retiring FraudEvents interface whenever Graph cannot be asked. It is told with a warning, and needs a user's token.",
     "poll.overlap_hours": "How far a poll looks back before the end of the last one that read everything: alerts are listed late.",
     "poll.opens_days": "How many days before the first poll an alert may have been detected to open an incident by itself. What is older and unresolved is the backlog.",
+    "notify": "Who is told, and how: notification blocks of the Prefect server, which hold addresses and tokens.",
+    "notify.channels": (
+        'Blocks as `TYPE/NAME`, tried in turn until one takes the message. A list: in the environment as JSON, such as `["slack-webhook/responders"]`. '
+        "Empty: nobody is told."
+    ),
+    "notify.urgent": "Blocks that are told besides what needs a person at once, tried in turn likewise: gates that wait, failures, crashed runs.",
+    "notify.ui_url": "Address of the Prefect UI as people reach it, for links in messages. Empty: Prefect's own `PREFECT_UI_URL`, else that of its API.",
 }
 
 

@@ -56,7 +56,7 @@ def prefect_environment(base: Mapping[str, str], home: Path, api_url: str) -> di
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",  # flows.heartbeat
         "PYTHONUNBUFFERED": "1",
         "FIREBREAK_HOME": str(home),
     }

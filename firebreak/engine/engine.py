@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from firebreak import __version__
-from firebreak.approval import GateView
+from firebreak.approval import GateView, notices
 from firebreak.approval.pre_authorised import Beforehand
 from firebreak.engine import ending, seals
 from firebreak.engine.eyes import EyesOfRound
@@ -35,6 +35,7 @@ from firebreak.model.alert import Incident
 from firebreak.model.case import Case
 from firebreak.model.facts import Attribution, Facts
 from firebreak.model.finding import NotLookedAt
+from firebreak.model.mode import Mode
 from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import UNDO, Plan
 from firebreak.model.playbook import Gate, Playbook, Stage
@@ -106,7 +107,10 @@ class Engine:
         return self._store.incidents.state(self.incident.id)
 
     def set_state(self, state: str, note: str = "") -> None:
-        self._store.incidents.set_state(self.incident.id, state, note)
+        with self._store.write() as tx:
+            if self.incident.mode is Mode.LIVE:
+                notices.add_end(tx, self.incident.id, state, note, self.room.clock())
+            self._store.incidents.set_state(self.incident.id, state, note, tx=tx)
 
     def title(self, step: str) -> str:
         return self.room.steps[step].step.title

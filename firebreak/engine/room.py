@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
-from firebreak.approval import Approvers, ConfirmationDesk, GateDesk
+from firebreak.approval import Approvers, ConfirmationDesk, GateDesk, notices
 from firebreak.audit import AuditLog
 from firebreak.clients import CloudEyes, Recorded, Recorder, Transports, connect
 from firebreak.clients.secrets import reveal_now
@@ -201,16 +201,24 @@ class EngineRoom:
 
         An incident that has ended stays ended, and a run that only lost its lease says nothing of the incident: another run has it.
         """
-        if not incident_id or isinstance(error, LeaseLostError) or self.store.incidents.find(incident_id) is None:
+        if not incident_id or isinstance(error, LeaseLostError):
+            return
+        incident = self.store.incidents.find(incident_id)
+        if incident is None:
             return
         if self.store.incidents.state(incident_id) not in ("done", "stopped"):
-            self.store.incidents.set_state(incident_id, "failed", error.message)
+            with self.store.write() as tx:
+                if incident.mode is Mode.LIVE:
+                    notices.add_end(tx, incident_id, "failed", str(error), self.clock())
+                self.store.incidents.set_state(incident_id, "failed", error.message, tx=tx)
             data = {"code": error.code, "message": error.message}
             self.audit.append(incident_id, "run.failed", who="engine", data=data)
 
     def _remember(self, tx: Connection, incident: Incident, playbook: Playbook, alert: Alert) -> None:
         # The playbook as it is now: an edit while a gate waits must not change the run.
         self.store.values.set(incident.id, "playbook", msgspec.to_builtins(playbook), tx=tx)
+        if incident.mode is Mode.LIVE:
+            notices.add_opened(tx, incident.id, f"{alert.title} ({alert.type})", self.clock())
         self.audit.append(
             incident.id,
             "incident.opened",

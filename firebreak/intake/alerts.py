@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from firebreak.errors import AlertError, ScopeError
+from firebreak.errors import AlertError, NothingToDoError, ScopeError
 from firebreak.intake import fraud_events
 from firebreak.intake.documents import LARGEST, is_resource_id, read_json
 from firebreak.model.alert import WEBHOOK, Alert, Incident
@@ -119,7 +119,7 @@ def _partner_alert(alert: Mapping[str, Any], digest: str, place: str, now: datet
 def _fraud_event(event: Mapping[str, Any], digest: str, place: str, now: datetime, default_tenant: str) -> Alert:
     name = str(event["eventname"])
     if name != FRAUD_EVENT:
-        raise AlertError(f"{place}: the event {name!r} opens no incident.", hint=f"Only {FRAUD_EVENT} does.")
+        raise NothingToDoError(f"{place}: the event {name!r} opens no incident.", hint=f"Only {FRAUD_EVENT} does.")
     found = _subscriptions(str(event.get("resourceuri") or ""))
     if len(found) != 1:
         raise AlertError(

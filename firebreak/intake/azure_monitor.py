@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from firebreak.errors import AlertError
+from firebreak.errors import AlertError, NothingToDoError
 from firebreak.intake.fields import Fields, alerts_of, by_subscription, moment
 from firebreak.model.alert import Alert
 
@@ -43,7 +43,7 @@ def parse(document: Any, raw: bytes, *, now: datetime, tenant: str) -> list[Aler
 def _common(data: Fields, now: datetime) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
     essentials, context = data.at("essentials"), data.at("alertContext")
     if (condition := essentials.text("monitorCondition").lower()) in _OVER:
-        raise AlertError(f"{PLACE}: the alert is {condition}.", hint="Nothing is to be done.")
+        raise NothingToDoError(f"{PLACE}: the alert is {condition}.", hint="Nothing is to be done.")
     service = essentials.text("monitoringService") or "unknown"
     if service.replace(" ", "").lower() == "servicehealth":
         _check_health(context.at("properties"))
@@ -77,7 +77,7 @@ def _common(data: Fields, now: datetime) -> tuple[dict[str, tuple[str, ...]], di
 
 def _older(schema: str, data: Fields, now: datetime) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
     if (status := data.text("status").lower()) in _OVER:
-        raise AlertError(f"{PLACE}: the alert is {status}.", hint="Nothing is to be done.")
+        raise NothingToDoError(f"{PLACE}: the alert is {status}.", hint="Nothing is to be done.")
     log, context = data.at("context").at("activityLog"), data.at("context")
     source = log or context
     if source.text("eventSource").replace(" ", "").lower() == "servicehealth":
@@ -122,7 +122,7 @@ def _budget(data: Fields, now: datetime) -> tuple[dict[str, tuple[str, ...]], di
 def _check_health(properties: Fields) -> None:
     """News of outages and maintenance are no compromise; security advisories may be."""
     if (kind := properties.text("incidentType")).lower() != "security":
-        raise AlertError(
+        raise NothingToDoError(
             f"{PLACE}: service health news of the kind {kind or 'unknown'!r:.40}.", hint="Nothing is to be done."
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from firebreak.errors import AlertError
+from firebreak.errors import AlertError, NothingToDoError
 from firebreak.intake.fields import Fields, alerts_of, by_subscription, moment
 from firebreak.model.alert import Alert
 
@@ -95,4 +95,4 @@ def _resources(alert: Fields) -> Iterable[str]:
 
 def _check_open(status: str, place: str) -> None:
     if status.lower() in _OVER:
-        raise AlertError(f"{place}: the alert is {status.lower()}.", hint="Nothing is to be done.")
+        raise NothingToDoError(f"{place}: the alert is {status.lower()}.", hint="Nothing is to be done.")

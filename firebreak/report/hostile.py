@@ -18,6 +18,9 @@ _MARKDOWN = re.compile(
 # Full-width signs count as well; a semicolon or comma ends a cell where a spreadsheet was told so, quotes or not.
 _FORMULA = re.compile(r"(^|[;,])([=+\-@\uff1d\uff0b\uff0d\uff20])")
 _BEYOND_ASCII = re.compile("[\x7f-\U0010ffff]")
+# Underscores within a word are no emphasis anywhere, and names are full of them.
+_ACTS_IN_CHAT = re.compile(r":(?=//)|(?<=\bwww)\.|[<>&*`~\[\]{}|\\@#]|(?<![^\W_])_|_(?![^\W_])", re.IGNORECASE)
+_LOOK_ALIKE = dict(zip("<>&*`~[]{}|\\@#_", "‹›＆∗ˋ∼［］｛｝¦＼＠＃＿", strict=True))
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
@@ -60,6 +63,17 @@ def _harmless(match: re.Match[str]) -> str:
     if match["number"]:
         return f"{found}\\"
     return _HTML.get(found, f"\\{found}")
+
+
+def inert(text: object, longest: int = _LONGEST) -> str:
+    """`plain`, with look-alikes for every sign that a chat, a mail or a template could act on: nothing in it mentions, links or formats.
+
+    For messages to people, where the escapes of one channel are the accidents of the next; the report has the name as it is.
+
+    >>> inert("<!channel> [x](http://e) {{ 7 }} @all rg_prod_1")
+    '‹!channel› ［x］(http(:)//e) ｛｛ 7 ｝｝ ＠all rg_prod_1'
+    """
+    return _ACTS_IN_CHAT.sub(lambda found: _LOOK_ALIKE.get(found[0], f"({found[0]})"), plain(text, longest))
 
 
 def csv_cell(text: object, longest: int = _LONGEST) -> str:

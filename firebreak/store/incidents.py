@@ -78,22 +78,25 @@ class IncidentRepository:
         """Return one of `STATES`. Raises as `get`."""
         return self._row(incident_id).state
 
-    def set_state(self, incident_id: str, state: str, note: str = "") -> None:
-        """Say where the incident stands.
+    def set_state(self, incident_id: str, state: str, note: str = "", *, tx: Connection | None = None) -> None:
+        """Say where the incident stands. `tx`: the caller's transaction.
 
         Raises:
             ContentError: no such incident, or no such state.
         """
+        if tx is None:
+            with writing(self._engine) as own:
+                return self.set_state(incident_id, state, note, tx=own)
         if state not in STATES:
             raise ContentError(f"{state!r} is not a state of an incident.", hint=f"One of {', '.join(STATES)}.")
-        with writing(self._engine) as tx:
-            changed = tx.execute(
-                update(incidents)
-                .where(incidents.c.id == incident_id)
-                .values(state=state, note=without_secrets(note), updated_at=self._clock())
-            )
+        changed = tx.execute(
+            update(incidents)
+            .where(incidents.c.id == incident_id)
+            .values(state=state, note=without_secrets(note), updated_at=self._clock())
+        )
         if changed.rowcount != 1:
             raise _unknown(incident_id)
+        return None
 
     def raw_alert_digest(self, incident_id: str) -> str:
         """The evidence digest of the bytes the alert came as. Raises as `get`."""

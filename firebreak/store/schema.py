@@ -144,7 +144,7 @@ asks = Table(
 notices = Table(
     "notices",
     metadata,
-    Column("gate", String(160), primary_key=True),
+    Column("about", String(160), primary_key=True),
     Column("kind", String(32), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("incident", String(64), nullable=False),
@@ -152,6 +152,20 @@ notices = Table(
     Column("at", UtcTime, nullable=False),
     Column("claimed_at", UtcTime),
     Column("told_at", UtcTime),
+)
+
+tellings = Table(
+    "tellings",
+    metadata,
+    Column("about", String(160), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("channel", String(160), primary_key=True),
+    Column("route", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
 )
 
 approvals = Table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from firebreak.engine import EngineRoom, open_engine_room
 from firebreak.errors import RemoteError
+from firebreak.intake.channels import AZURE_MONITOR
 from firebreak.intake.inbox import DONE, KEPT, WAITING, Inbox
 from firebreak.model.mode import Mode
 from firebreak.settings import Settings
@@ -213,3 +215,44 @@ async def test_what_was_done_stays_done(room: EngineRoom, started: list[str]) ->
     assert inbox.newest()[0] == row
     assert (await deliver(room, alert("a"))).incident == result.incident
     assert len(started) == 1
+
+
+def monitored(identity: str, subscription: str) -> bytes:
+    essentials = {
+        "alertId": f"/subscriptions/{subscription}/providers/Microsoft.AlertsManagement/alerts/{identity}",
+        "alertRule": "Many machines",
+        "monitorCondition": "Fired",
+        "monitoringService": "Platform",
+        "alertTargetIDs": [f"/subscriptions/{subscription}"],
+        "firedDateTime": "2026-03-02T04:00:00Z",
+    }
+    return json.dumps({"schemaId": "azureMonitorCommonAlertSchema", "data": {"essentials": essentials}}).encode()
+
+
+async def test_a_burst_whose_intake_dies_twice_is_one_incident_and_one_run_for_each_subscription(
+    room: EngineRoom, started: list[str]
+) -> None:
+    """The small form of `tests/fault/test_intake_burst.py`: 90 deliveries about 5 subscriptions over two channels, a third of them again."""
+    everywhere = Settings.load(home=room.settings.home, intake={"subscriptions": ["*"]}, credential={"tenant_id": TWO})
+    room = replace(room, settings=everywhere)
+    subscriptions = [f"{number:08x}-3333-4333-8333-333333333333" for number in range(5)]
+    burst = [("alerts", alert(f"a-{n}", subscriptions[n % 5])) for n in range(30)]
+    burst += [(AZURE_MONITOR, monitored(f"m-{n}", subscriptions[n % 5])) for n in range(30)]
+    burst += burst[::2]
+    for start in range(0, len(burst), 30):
+        # Cut off in the middle of its work, whatever is under way: nothing is settled on the way out.
+        async with Deliveries(room, read) as deliveries:
+            await asyncio.gather(*(deliveries.take(channel, body) for channel, body in burst[start : start + 30]))
+            await asyncio.sleep(0.05)
+    async with Deliveries(room, read) as deliveries:
+        for _ in range(2000):
+            if not deliveries.inbox.waiting().number:
+                break
+            await asyncio.sleep(0.02)
+    rows = {row.incident.subscription_id: row.incident.id for row in room.store.incidents.list()}
+    assert sorted(rows) == subscriptions
+    assert set(started) == set(rows.values())
+    assert deliveries.inbox.counts() == {("alerts", DONE): 30, (AZURE_MONITOR, DONE): 30}
+    for number, subscription in enumerate(subscriptions):
+        joined = {one.alert_id.rpartition("/")[2] for one in room.store.cases.alerts(rows[subscription])}
+        assert joined == {f"{kind}-{n}" for kind in "am" for n in range(number, 30, 5)}

@@ -184,3 +184,16 @@ def test_the_gate_says_that_somebody_was_locked_out_and_until_when(office: Offic
         f"Ann is locked out until {office.clock() + timedelta(minutes=10):%H:%M:%S} UTC"
         in office.desk.view(view.id).last_problem
     )
+
+
+def test_people_are_warned_once_before_a_question_expires_and_again_for_the_next(office: Office) -> None:
+    view = open_gate(office, remind_after_minutes=0, escalate_after_minutes=0, escalate_to=())
+    look(office, minutes=53)
+    assert ("expiring", 1) not in told(office)
+    look(office, minutes=1.5)
+    look(office, minutes=1)
+    assert told(office) == [("expiring", 1)]
+    look(office, minutes=5)
+    look(office, minutes=55)
+    assert ("expiring", 2) in told(office)
+    assert office.desk.view(view.id).ask == 2
