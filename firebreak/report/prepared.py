@@ -105,10 +105,22 @@ def _notice(dossier: Dossier) -> Rows:
     return (*_window(dossier), *(row for row in _alert(dossier) if row[0] in ("subscription", "customer's tenant")))
 
 
+def _arrival(dossier: Dossier) -> Rows:
+    """How the alert came, and how long that took: what tells whether the ways by which people are told are in order."""
+    incident = dossier.incident
+    minutes = max(0, int((incident.opened_at - incident.alert.detected_at).total_seconds() // 60))
+    return (
+        ("came from", plain(incident.alert.source, 40)),
+        ("detected", f"{incident.alert.detected_at:%Y-%m-%d %H:%M} UTC"),
+        ("reached Firebreak", f"{incident.opened_at:%Y-%m-%d %H:%M} UTC, {minutes} minutes later"),
+    )
+
+
 # name -> (what it is called, how it is made)
 DATA: Final[Mapping[str, tuple[str, Callable[[Dossier], Rows]]]] = MappingProxyType(
     {
         "alert": ("the alert", _alert),
+        "arrival": ("how and when the alert came", _arrival),
         "microsoft": ("whether Microsoft lists the alert", _microsoft),
         "verdict": ("the proposed verdict with its evidence", _verdict),
         "accounts": ("the accounts in question", _accounts),
@@ -128,6 +140,7 @@ def _has_unused_gpu(dossier: Dossier) -> bool:
 OCCASIONS: Final[Mapping[str, tuple[str, Callable[[Dossier], bool]]]] = MappingProxyType(
     {
         "always": ("in every incident", lambda _: True),
+        "ended": ("when the response has ended", lambda d: d.state in ("done", "stopped", "failed")),
         "fraud": ("when the proposed verdict is fraud", lambda d: d.verdict == "fraud"),
         "not_by_webhook": (
             "when the alert did not come by Partner Center's webhook",

@@ -119,3 +119,16 @@ def test_a_wrong_instruction_is_refused(asks: str, expected: str) -> None:
     row = f"- {{id: S01, kind: decide, could: human, mode: human, text: x, asks: {asks}}}"
     with pytest.raises(ContentError, match=expected):
         guidance_rows(row.encode())
+
+
+@pytest.mark.parametrize("row", [f"S{number:02d}" for number in range(1, 34)])
+def test_a_row_about_alerts_names_who_does_it_or_asks_a_person(row: str) -> None:
+    """Automatic and gated rows name a step or another part; what people do is shown to the responder, who confirms it."""
+    found = next(one for one in guidance_rows() if one.id == row)
+    doers = [*found.by, *(step.id for step in STEPS.values() if row in step.guidance)]
+    if found.mode in ("auto", "gate"):
+        assert doers, f"{row} is {found.mode} and nobody does it"
+    elif found.mode in ("assist", "human"):
+        assert found.asks is not None, f"{row} is left to people who are not told"
+        assert found.asks.how
+        assert found.asks.shows or found.asks.answers

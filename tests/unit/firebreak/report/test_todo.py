@@ -86,3 +86,12 @@ def test_every_occasion_can_be_asked_about_any_incident(name: str) -> None:
     words, holds = OCCASIONS[name]
     assert words.startswith(("in ", "when "))
     assert holds(dossier()) in (True, False)
+
+
+def test_what_is_asked_at_the_end_is_asked_only_then_and_says_how_long_the_alert_took() -> None:
+    asked = Instruction(row="S06", text="Addresses", how="Set them.", shows=("arrival",), when="ended")
+    running = dossier(instructions=(asked,), state="waiting")
+    assert not all_items(running)
+    incident = make_incident(detected_at=NOON - timedelta(minutes=95))
+    (item,) = all_items(dossier(instructions=(asked,), state="failed", incident=incident))
+    assert ("reached Firebreak", f"{NOON:%Y-%m-%d %H:%M} UTC, 95 minutes later") in item.data
