@@ -71,15 +71,17 @@ def turned(text: str, back: dict[str, str]) -> str:
 def found_again(original: dict[str, bytes], redacted: dict[str, bytes], allowed: set[str]) -> list[str]:
     """What of the original stands in the redacted files: as bytes, percent-encoded, in base64, in another case, or in UTF-16."""
     names, ids, addresses = canaries(original)
-    names -= allowed
     found: list[str] = []
+    by_word: dict[str, list[str]] = {}  # most names are nowhere: only those whose longest word stands in a text are looked for
+    for name in names - allowed:
+        by_word.setdefault(max(re.findall(r"[^\W_]+", name), key=len), []).append(name)
     for file, content in redacted.items():
         for text in spelled(content):
             folded = text.casefold()
             found += [f"{one} in {file}" for one in ids & {g.lower() for g in GUID.findall(folded)}]
             found += [f"{one} in {file}" for one in addresses & {*IPV4.findall(folded), *IPV6.findall(folded)}]
             words = set(re.findall(r"[^\W_]+", folded))
-            suspects = [one for one in names if words.issuperset(re.findall(r"[^\W_]+", one))]
+            suspects = [one for word in by_word.keys() & words for one in by_word[word]]
             found += [f"{one} in {file}" for one in suspects if one in folded]
     return found
 
