@@ -112,8 +112,9 @@ def _consider(assignment: RoleAssignment, case: Case, judged: Judged) -> tuple[t
             reasons,
             f"Granted above this subscription (at {plain(scope)}): an administrator of the tenant must remove it.",
         )
-    protection = judged.protection(assignment.scope)
-    return reasons, protection
+    # By the assignment's own id, which lies where it holds: a protected thing somewhere below its scope is not touched, or the attacker would keep
+    # a role on the whole subscription by one tag on one machine.
+    return reasons, judged.protection(assignment.id)
 
 
 def _why(assignment: RoleAssignment, case: Case, judged: Judged) -> tuple[str, ...]:
