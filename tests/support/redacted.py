@@ -72,7 +72,7 @@ def found_again(original: dict[str, bytes], redacted: dict[str, bytes], allowed:
     """What of the original stands in the redacted files: as bytes, percent-encoded, in base64, in another case, or in UTF-16."""
     names, ids, addresses = canaries(original)
     found: list[str] = []
-    by_word: dict[str, list[str]] = {}  # most names are nowhere: only those whose longest word stands in a text are looked for
+    by_word: dict[str, list[str]] = {}  # most names are nowhere: they are looked for where their longest word stands
     for name in names - allowed:
         by_word.setdefault(max(re.findall(r"[^\W_]+", name), key=len), []).append(name)
     for file, content in redacted.items():
