@@ -52,8 +52,10 @@ def remember(world: World) -> None:
     for name in _TABLES:
         table = _table(world, name)
         kept[name] = {key: _text(table[key]) for key in table if key not in rogue}
+    world.truth["rogue_secrets"] = _added_secrets(world)
+    theirs = _attackers(world) | _brought_in(world)
     kept["principals"] = {
-        key: _principal_text(principal) for key, principal in world.principals.items() if key not in _attackers(world)
+        key: _principal_text(world, principal) for key, principal in world.principals.items() if key not in theirs
     }
     world.truth["remembered"] = kept
 
@@ -175,6 +177,19 @@ def _attackers(world: World) -> set[str]:
     return {row["principal_id"] for row in world.truth["attackers"]}
 
 
+def _brought_in(world: World) -> set[str]:
+    """Guests and applications that the attacker brought into the directory."""
+    left = world.truth.get("identity", {})
+    return {str(each) for name in ("guests", "service_principals") for each in left.get(name, ())}
+
+
+def _added_secrets(world: World) -> list[str]:
+    """The client secrets that the attacker added, some of them to applications of the tenant."""
+    rows = _table(world, "graph.credentials")
+    added = world.truth.get("identity", {}).get("credentials", ())
+    return [str(rows[each]["_secret"]) for each in added if each in rows and rows[each].get("_secret")]
+
+
 def _billed(document: Document) -> bool:
     if document["type"].lower() == SCALE_SET:
         return any(row.get("_power", "running") != "deallocated" for row in document.get("_instances", {}).values())
@@ -201,8 +216,9 @@ def _touched(world: World) -> list[Document]:
         principal = world.principals.get(key)
         if principal is None:
             found.append({"id": key, "what": "principal is gone"})
-        elif _principal_text(principal) != before:
-            changes = ", ".join(_differences(json.loads(before), json.loads(_principal_text(principal))))
+        elif _principal_text(world, principal) != before:
+            now = json.loads(_principal_text(world, principal))
+            changes = ", ".join(_differences(json.loads(before), now))
             found.append({"id": key, "what": f"principal changed: {changes}"})
     return found
 
@@ -251,10 +267,10 @@ def _steady(value: Any) -> Any:
     return value
 
 
-def _principal_text(principal: Principal) -> str:
+def _principal_text(world: World, principal: Principal) -> str:
     state = {
         "enabled": principal.enabled,
-        "secrets": len(principal.secrets),
+        "secrets": sum(secret not in world.truth.get("rogue_secrets", ()) for secret in principal.secrets),
         "members": sorted(principal.members),
         "sessions revoked": str(principal.sessions_revoked_at),
     }

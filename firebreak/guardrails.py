@@ -26,7 +26,9 @@ from firebreak.model.facts import (
     RoleAssignment,
     SubscriptionFacts,
 )
+from firebreak.model.identity import Administrator, Administrators
 from firebreak.model.ids import ResourceId, is_plain_segment
+from firebreak.model.intrusion import GLOBAL_ADMINISTRATOR, Intrusion
 from firebreak.model.plan import GIVES_BACK_TO, UNDOES, Action, Plan
 from firebreak.protected import named, population, seen
 
@@ -37,6 +39,7 @@ _ADDING: Final = frozenset({"create", "add", "assign", "restore", "put"})
 _CLOCKS_DIFFER: Final = timedelta(minutes=2)
 _OWNER: Final = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 _PRINCIPAL_PARAMS: Final = ("principal_id", "principalId", "object_id", "user_id", "service_principal_id")
+_SHUTTING_OUT: Final = frozenset({"user.disable", "user.reset_password"})
 _ASSIGNMENTS: Final = "microsoft.authorization/roleassignments"
 
 
@@ -118,6 +121,48 @@ def last_owner(actions: Sequence[Action], case: Case) -> dict[str, str]:
     return {removals[kept.id.lower()]: "Without it the subscription would have no Owner left."}
 
 
+def last_administrator(actions: Sequence[Action], case: Case) -> dict[str, str]:
+    """Return action ids with reasons for what together would leave the tenant without a Global Administrator who can sign in.
+
+    Those count as left who hold the role now, are not disabled and are nobody's intruder. Accounts of the attacker's own go first, so that
+    what has to stay is somebody's, stolen or not. When it was not read who holds the role, nothing of the kind is done.
+    """
+    by_holder: dict[str, list[Action]] = {}
+    for action in actions:
+        if holder := _whose_rule(action):
+            by_holder.setdefault(holder, []).append(action)
+    if not by_holder:
+        return {}
+    facts, intrusion = case.get(Administrators), case.get(Intrusion)
+    holders = {one.id.lower() for one in facts.administrators if _rules(one)} if facts else set[str]()
+    if not holders:
+        why = "It was not read who is Global Administrator here, so the last one could be shut out."
+        return {action.id: why for group in by_holder.values() for action in group}
+    own = {one.id for one in intrusion.intruders if one.own} if intrusion else set[str]()
+    going: set[str] = set()
+    refused: dict[str, str] = {}
+    for holder in sorted(by_holder.keys() & holders, key=lambda one: (one not in own, one)):
+        if holders - own - going - {holder}:
+            going.add(holder)
+            continue
+        why = "No other Global Administrator who can sign in would be left: give the role to somebody trusted first."
+        refused |= {action.id: why for action in by_holder[holder]}
+    return refused
+
+
+def _whose_rule(action: Action) -> str:
+    """The principal whom an action keeps from being Global Administrator, "" for any other action."""
+    if action.kind in _SHUTTING_OUT and action.target.startswith("/v1.0/users/"):
+        return action.target.rsplit("/", 1)[-1].lower()
+    takes = action.kind == "directory_role.remove" and action.params.get("role_id") == GLOBAL_ADMINISTRATOR
+    return str(action.params.get("principal_id", "")).lower() if takes else ""
+
+
+def _rules(one: Administrator) -> bool:
+    held = any(role.role_id == GLOBAL_ADMINISTRATOR and not role.eligible for role in one.roles)
+    return held and one.kind == "user" and one.enabled is True
+
+
 def over_limits(plan_actions: Sequence[Action], case: Case) -> tuple[str, ...]:
     """Sentences on every limit of the playbook that the actions exceed together; empty when they are within all."""
     limits = case.playbook.guard_rails.limits
@@ -153,7 +198,7 @@ def check_before_writing(plan: Plan, actions: Iterable[Action], case: Case, *, l
     for action in chosen:
         check_action(action, case.incident)
     refused = {action.id: reason for action in chosen if (reason := why_protected(action, case))}
-    refused |= last_owner([action for action in chosen if action.id not in refused], case)
+    refused |= _last_of_all([action for action in chosen if action.id not in refused], case)
     # Leaving actions out makes a plan smaller, so what counts is what is left; the plan's own sentences are not taken on trust.
     left = tuple(action for action in chosen if action.id not in refused)
     if not limits_lifted and (problems := over_limits(left, case)):
@@ -178,7 +223,11 @@ def protected_since(actions: Iterable[Action], now: Case) -> dict[str, str]:
             continue  # somebody else took it away: the look says so
         if reason := why_protected(action, now):
             refused[action.id] = reason
-    return refused | last_owner([action for action in chosen if action.id not in refused], now)
+    return refused | _last_of_all([action for action in chosen if action.id not in refused], now)
+
+
+def _last_of_all(actions: Sequence[Action], case: Case) -> dict[str, str]:
+    return last_owner(actions, case) | last_administrator(actions, case)
 
 
 def _goes_with_it(action: Action) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from firebreak.errors import NotCollectedError, ResponseError, ScopeError
-from firebreak.guardrails import check_action, last_owner, over_limits, why_protected
+from firebreak.guardrails import check_action, last_administrator, last_owner, over_limits, why_protected
 from firebreak.model.canonical import canonical_bytes
 from firebreak.model.case import Case
 from firebreak.model.facts import AccessFacts, BurnRate, Inventory
@@ -100,7 +100,8 @@ class Draft:
             self.incomplete("Locks and role assignments were not read, so they could not be respected when planning.")
         if self._actions and case.get(Inventory) is None:
             self.incomplete("The inventory was not read, so tags and the share of the subscription are not known.")
-        for action, reason in last_owner(sorted(self._actions.values(), key=lambda a: a.id), case).items():
+        ordered = sorted(self._actions.values(), key=lambda a: a.id)
+        for action, reason in (last_owner(ordered, case) | last_administrator(ordered, case)).items():
             self._drop(self._actions[action], reason)
         self._drop_what_waits_in_vain()
         actions = self._ordered()

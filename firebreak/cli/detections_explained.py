@@ -256,6 +256,14 @@ EXPLAINED: Final = MappingProxyType(
                 "A named location was made or changed",
                 "A list of addresses was written while the attack ran. Addresses that count as trusted pass the rules.",
             ),
+            "intruder": (
+                "An identity that the attacker acts as in the directory",
+                "The activity log accuses it, it changed the directory from a strange place, or such a one brought it in.",
+            ),
+            "intruder-other": (
+                "Changes of the attacker that only people can judge",
+                "The audit log shows the attacker making them, and no step puts them back. Look at each.",
+            ),
             "delegated-unrestricted": (
                 "The partner may do everything in this tenant",
                 "The old kind of delegated administration is on, which knows no limits. Its successor names roles and an end.",

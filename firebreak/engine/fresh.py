@@ -1,4 +1,4 @@
-"""What protects targets right now: locks, role assignments, tags and groups read again while an approved plan is carried out.
+"""What protects targets right now: locks, role assignments, tags, groups and Global Administrators read again while an approved plan is carried out.
 
 A gate may wait for hours. A lock or a tag that was set meanwhile, or an Owner that went away, must count as if it had been there before.
 """
@@ -18,8 +18,12 @@ from firebreak.guardrails import protected_since
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
 from firebreak.model.facts import AccessFacts, Inventory, Lock, Resource
+from firebreak.model.identity import Administrator, Administrators, RoleHolding
+from firebreak.model.ids import is_plain_segment
+from firebreak.model.intrusion import GLOBAL_ADMINISTRATOR
 from firebreak.model.plan import Action
 
+_DIRECTORY = ("/v1.0/users/", "/v1.0/roleManagement/")
 _RESOURCES, _AUTHORIZATION, _LOCKS = "2025-04-01", "2022-04-01", "2020-05-01"
 _HOLDS_FOR = timedelta(seconds=30)  # waves that follow each other quickly share one reading
 
@@ -39,7 +43,44 @@ class Fresh:
         """
         if self._clock() - self._read_at > _HOLDS_FOR:
             self._now, self._read_at = await self._read(), self._clock()
-        return protected_since(actions, self._now)
+        now = self._now
+        if any(action.target.startswith(_DIRECTORY) for action in actions):
+            now = now.with_facts(await self._administrators())
+        return protected_since(actions, now)
+
+    async def _administrators(self) -> Administrators:
+        """Who is Global Administrator right now and may sign in, directly or by a group; never kept, since each wave may shut one out."""
+        graph = self._eyes.graph
+        rows = await graph.list(
+            "/v1.0/roleManagement/directory/roleAssignments",
+            {"$filter": f"roleDefinitionId eq '{GLOBAL_ADMINISTRATOR}'", "$expand": "principal"},
+        )
+        people: set[str] = set()
+        for row in rows:
+            principal = doc.text(row, "principalId").lower()
+            if not is_plain_segment(principal) or doc.text(row, "directoryScopeId") not in ("", "/"):
+                continue
+            if doc.text(row, "principal", "@odata.type").endswith(".group"):
+                members = await graph.list(f"/v1.0/groups/{principal}/members")
+                people |= {doc.text(one, "id").lower() for one in members}
+            else:
+                people.add(principal)
+        return Administrators(
+            window_start=self._clock(),
+            administrators=tuple([await self._administrator(one) for one in sorted(people) if is_plain_segment(one)]),
+        )
+
+    async def _administrator(self, principal: str) -> Administrator:
+        fields = {"$select": "id,userPrincipalName,accountEnabled"}
+        user = await self._eyes.graph.get(f"/v1.0/users/{principal}", fields)
+        role = RoleHolding(role="Global Administrator", role_id=GLOBAL_ADMINISTRATOR, privileged=True, eligible=False)
+        return Administrator(
+            id=principal,
+            name=doc.text(user, "userPrincipalName") or principal,
+            kind="user" if user is not None else "",
+            roles=(role,),
+            enabled=user is not None and doc.field(user, "accountEnabled") is True,
+        )
 
     async def _read(self) -> Case:
         arm, base = self._eyes.arm, f"/subscriptions/{self._eyes.arm.subscription_id}"

@@ -34,6 +34,7 @@ from firebreak.model.facts import (
     SupportFacts,
     SupportProblem,
 )
+from firebreak.model.intrusion import Intrusion
 from firebreak.model.mode import Mode
 from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import Limits, action_id
@@ -107,6 +108,8 @@ class Builder:
         facts[Attribution] = self._attribution()
         prices = {self.id_of(name).lower(): Decimal(str(cost)) for name, cost in given.get("per_hour", {}).items()}
         facts[BurnRate] = BurnRate(per_resource=prices, lost=Decimal(str(given.get("lost", 0))))
+        if "intrusion" in given:
+            facts[Intrusion] = msgspec.convert({"window_start": ATTACK} | given["intrusion"], Intrusion)
         if given.get("unread"):
             facts = {kind: value for kind, value in facts.items() if kind.__name__ not in given["unread"]}
         return Case(

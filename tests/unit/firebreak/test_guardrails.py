@@ -15,6 +15,7 @@ from firebreak.guardrails import (
     check_action,
     check_before_writing,
     check_scope,
+    last_administrator,
     last_owner,
     over_limits,
     protected_since,
@@ -34,7 +35,9 @@ from firebreak.model.facts import (
     RoleAssignment,
     SubscriptionFacts,
 )
+from firebreak.model.identity import Administrator, Administrators, RoleHolding
 from firebreak.model.ids import ResourceId
+from firebreak.model.intrusion import GLOBAL_ADMINISTRATOR, Intruder, Intrusion
 from firebreak.model.plan import GIVES_BACK_TO, NOTHING_MORE, UNDOES, Action, Plan, Protection
 from tests.unit.firebreak.execution.builders import (
     CUSTOMER,
@@ -524,3 +527,54 @@ def test_facts_of_right_now_protect_what_the_plan_did_not_know() -> None:
     assert "tag" in refused[actions[0].id]
     assert "lock" in refused[actions[1].id]
     assert "no Owner left" in refused[actions[3].id]
+
+
+def _rulers(*enabled: str, disabled: tuple[str, ...] = (), eligible: tuple[str, ...] = ()) -> Administrators:
+    def one(name: str) -> Administrator:
+        role = RoleHolding(
+            role="Global Administrator", role_id=GLOBAL_ADMINISTRATOR, privileged=True, eligible=name in eligible
+        )
+        return Administrator(id=name, name=name, kind="user", roles=(role,), enabled=name not in disabled)
+
+    found = tuple(one(name) for name in (*enabled, *disabled, *eligible))
+    return Administrators(window_start=NOON, administrators=found)
+
+
+def _shut_out(*names: str, kind: str = "user.disable") -> list[Action]:
+    return [make_action(1, target=f"/v1.0/users/{name}", kind=kind) for name in names]
+
+
+def _own(*names: str) -> Intrusion:
+    known = tuple(Intruder(id=name, name=name, kind="user", own=True) for name in names)
+    return Intrusion(window_start=NOON, intruders=known)
+
+
+def test_the_last_global_administrator_is_not_shut_out_by_any_of_the_ways() -> None:
+    case = make_case().with_facts(_rulers("ada", disabled=("old",), eligible=("eve",)))
+    take = make_action(
+        1,
+        target="/v1.0/roleManagement/directory/roleAssignments/ra",
+        kind="directory_role.remove",
+        params={"role_id": GLOBAL_ADMINISTRATOR, "principal_id": "ada"},
+    )
+    for action in (*_shut_out("ada"), *_shut_out("ada", kind="user.reset_password"), take):
+        assert "No other Global Administrator" in last_administrator([action], case)[action.id]
+    assert last_administrator(_shut_out("bob", "eve"), case) == {}
+    assert last_administrator(_shut_out("ada", kind="user.revoke_sessions"), case) == {}
+
+
+def test_the_attackers_own_administrators_go_first_and_count_for_nobody() -> None:
+    case = make_case().with_facts(_rulers("thief", "ada"), _own("thief"))
+    stolen, own = _shut_out("ada", "thief")
+    assert set(last_administrator([stolen, own], case)) == {stolen.id}
+    alone = make_case().with_facts(_rulers("thief"), _own("thief"))
+    assert set(last_administrator([own], alone)) == {own.id}
+    with_reserve = make_case().with_facts(_rulers("thief", "ada", "reserve"), _own("thief"))
+    assert last_administrator([stolen, own], with_reserve) == {}
+
+
+def test_nobody_is_shut_out_while_it_is_not_known_who_administers() -> None:
+    (action,) = _shut_out("ada")
+    for case in (make_case(), make_case().with_facts(_rulers())):
+        assert "not read" in last_administrator([action], case)[action.id]
+    assert check_before_writing(make_small_plan(), [action], make_case(), limits_lifted=False).keys() == {action.id}
