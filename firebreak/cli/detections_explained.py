@@ -258,7 +258,7 @@ EXPLAINED: Final = MappingProxyType(
             ),
             "intruder": (
                 "An identity that the attacker acts as in the directory",
-                "The activity log accuses it, it changed the directory from a strange place, or such a one brought it in.",
+                "The activity log or a strange sign-in accuses it, or such a one brought it in. `identity-containment` evicts it.",
             ),
             "intruder-other": (
                 "Changes of the attacker that only people can judge",
