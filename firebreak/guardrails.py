@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -385,6 +386,7 @@ def _share(actions: Sequence[Action], case: Case) -> tuple[int, int]:
     return len(targets), sum(1 for one in ids if _type(one) in kinds)
 
 
+@lru_cache(maxsize=50_000)  # each plan of an incident asks it of the same ids
 def _type(resource_id: str) -> str:
     try:
         return ResourceId.parse(resource_id).type

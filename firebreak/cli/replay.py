@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,6 +27,8 @@ from firebreak.replay import Policy, stage_replay
 from firebreak.replay.books import Chosen, book_for, playbooks_named
 from firebreak.replay.no_network import no_connections
 from firebreak.replay.result import Replayed, result_json, result_of
+from firebreak.replay.staged import Staged
+from firebreak.report.dossier import Dossier
 from firebreak.settings import Settings
 from tasks.registry import load_steps
 
@@ -120,15 +122,13 @@ def _one(
     out: Path | None,
     quiet: bool,
 ) -> Replayed:
-    from flows.replay import replay as run
-
     with open_bundle(place, check_evidence=False) as bundle:
         home = (out / place.name.removesuffix(".zip")).absolute() if out else None
         try:
             with stage_replay(
                 bundle, load_steps(), playbook=_book_for(bundle, chosen), policy=policy, home=home
             ) as staged:
-                dossier = asyncio.run(run(staged, _nothing if quiet else say))
+                dossier = _course(staged, _nothing if quiet else say)
                 bundle.check_evidence()
                 return result_of(str(place), staged, policy, dossier)
         except ResponseError:
@@ -139,16 +139,27 @@ def _one(
 def _one_in_world(
     place: Path, *, chosen: Chosen, policy: Policy, out: Path | None, quiet: bool, since: datetime | None
 ) -> Replayed:
-    from flows.replay import replay as run
-
     tell = _nothing if quiet else say
     with open_bundle(place) as bundle:
         home = (out / place.name.removesuffix(".zip")).absolute() if out else None
         with stage_replay(bundle, load_steps(), playbook=_book_for(bundle, chosen), policy=policy, home=home) as staged:
             with no_connections():
-                dossier = asyncio.run(run(staged, tell))
+                dossier = _course(staged, tell)
             done = result_of(str(place), staged, policy, dossier)
             return replace(done, what_if=carry_in_world(staged, dossier, since, tell))
+
+
+def _course(staged: Staged, tell: Callable[[str], None]) -> Dossier:
+    from flows.replay import replay as run
+
+    found: list[Dossier] = []
+
+    async def work() -> None:
+        # No result of the task: when the runner puts the signal handler back, Python spells the task out, result and all.
+        found.append(await run(staged, tell))
+
+    asyncio.run(work())
+    return found[0]
 
 
 def _nothing(_: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -507,7 +508,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     established: bool = False
 
 
-class Attribution(Facts, frozen=True, kw_only=True):
+class Attribution(Facts, frozen=True, kw_only=True, dict=True):  # dict: for what is looked up often and worked out once
     """Who is the attacker and what is theirs. `verdict` is fraud, legitimate or not_enough_evidence, a proposal for people."""
 
     actors: tuple[Judgement, ...] = ()
@@ -528,18 +529,27 @@ class Attribution(Facts, frozen=True, kw_only=True):
         A stolen identity goes on working honestly, so its caller alone proves nothing: address and, where known, client app must be
         those of the session that was judged.
         """
-        names = {operation.caller.lower(), operation.principal_id.lower()} - {""}
-        for actor in self.actors:
-            if actor.cls is not Class.ATTACKER or not names & {actor.id.lower(), actor.principal_id.lower()}:
-                continue
-            same_way = (
+        known = self._attackers
+        return any(
+            not actor.established
+            or (
                 operation.address == actor.address
                 and (not actor.app_id or operation.app_id == actor.app_id)
                 and (not actor.token or operation.token == actor.token)
             )
-            if not actor.established or same_way:
-                return True
-        return False
+            for name in (operation.caller.lower(), operation.principal_id.lower())
+            for actor in known.get(name, ())
+        )
+
+    @cached_property
+    def _attackers(self) -> dict[str, list[Judgement]]:
+        """Lower-case name or object id -> the sessions of that identity that are taken for the attacker's."""
+        found: dict[str, list[Judgement]] = {}
+        for actor in self.actors:
+            if actor.cls is Class.ATTACKER:
+                for name in {actor.id.lower(), actor.principal_id.lower()} - {""}:
+                    found.setdefault(name, []).append(actor)
+        return found
 
 
 # investigate.burn_rate ---------------------------------------------------------------------------------------------------
