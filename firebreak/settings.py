@@ -400,6 +400,7 @@ class Settings(BaseSettings):
     log_format: LogFormat = "text"
     log_level: LogLevel = "warning"
     contact: ContactSettings | None = None
+    connection_block: str = Field(default="", pattern=r"^([a-z0-9-]{1,100})?$")
     cloud: CloudSettings = CloudSettings()
     credential: CredentialSettings = CredentialSettings()
     operations: OperationSettings = OperationSettings()

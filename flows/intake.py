@@ -31,6 +31,7 @@ from firebreak.intake.inbox import DONE, KEPT
 from firebreak.intake.signature import SIGNATURE_HEADER, TIME_HEADER, why_refused
 from firebreak.logs import configure
 from firebreak.settings import Settings
+from flows.connection import connected_settings
 from flows.deliveries import Deliveries, plain
 from flows.doorway import Pace, RefusedError, peer, read_body
 from flows.hooks import KeyedDoor, PartnerCenterDoor, check_media_type
@@ -185,7 +186,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=4280)
     parser.add_argument("--host", default="127.0.0.1")
     given = parser.parse_args()
-    uvicorn.run(application(Settings.load()), host=given.host, port=given.port, log_level="warning", lifespan="on")
+    settings = asyncio.run(connected_settings())
+    uvicorn.run(application(settings), host=given.host, port=given.port, log_level="warning", lifespan="on")
 
 
 if __name__ == "__main__":

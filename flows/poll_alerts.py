@@ -16,7 +16,9 @@ from prefect.logging import get_logger
 from prefect.states import Completed, Failed
 
 from firebreak.engine import open_engine_room
+from firebreak.errors import ResponseError
 from firebreak.settings import Settings
+from flows.connection import connected_settings
 from flows.polling import PollReport, is_blind, poll_once, summary
 from tasks.guidance import instructions
 from tasks.registry import load_steps
@@ -26,7 +28,12 @@ from tasks.registry import load_steps
 async def poll_alerts() -> State[Any]:
     """Ask Graph, Partner Center and Cost Management once. Failed when one of them could not be looked at: then nobody knows what it lists."""
     log = get_run_logger()
-    with open_engine_room(Settings.load(), load_steps(), instructions=instructions()) as room:
+    try:
+        settings = await connected_settings()
+    except ResponseError as error:
+        log.warning("%s", error)
+        return Failed(message=error.message)
+    with open_engine_room(settings, load_steps(), instructions=instructions()) as room:
         reports = await poll_once(room)
     for report in reports:
         for text in _told(report):

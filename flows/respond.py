@@ -29,6 +29,7 @@ from firebreak.logs import configure, working_on
 from firebreak.model.mode import Mode
 from firebreak.model.plan import Plan
 from firebreak.settings import Settings
+from flows.connection import connected_settings
 from flows.course import respond_to
 from flows.gate_form import GATE_FIELDS, gate_form, left_out_ids
 from flows.notices import tell_people
@@ -236,6 +237,11 @@ async def respond(
     settings = Settings.load()
     configure(settings.log_format, settings.log_level)
     log = get_run_logger()
+    try:
+        settings = await connected_settings(settings)
+    except ResponseError as error:
+        log.error("%s", error)
+        return failed(error)
     with open_engine_room(settings, load_steps(), instructions=instructions()) as room:
         name = incident
         try:

@@ -12,6 +12,7 @@ from firebreak import __version__
 from firebreak.playbook import find_playbooks
 from firebreak.settings import Settings
 from flows.automations import put_automations
+from flows.connection import FirebreakConnection
 from flows.heartbeat import beating
 from flows.poll_alerts import keep_polling
 from flows.replay_in_prefect import TAGS, replay
@@ -28,6 +29,7 @@ async def serve() -> None:
     """Register the deployments (again and again does no harm), then run what is scheduled until told to stop."""
     runner = Runner(name="firebreak", limit=LIMIT, pause_on_shutdown=False)
     settings = Settings.load()
+    await FirebreakConnection.aregister_type_and_schema()
     steps = {name: loaded.step for name, loaded in load_steps().items()}
     # The runner keeps the flows in memory and runs those: what somebody writes over the API into a deployment's entrypoint or pull steps,
     # which Prefect would carry out on this machine, is never read.

@@ -15,6 +15,7 @@ from firebreak.errors import ResponseError
 from firebreak.logs import configure, working_on
 from firebreak.settings import Settings
 from flows.alive import alive
+from flows.connection import connected_settings
 from flows.respond import PrefectRuntime, failed
 from flows.undo_course import take_back
 from tasks.guidance import instructions
@@ -47,6 +48,11 @@ async def undo(
     settings = Settings.load()
     configure(settings.log_format, settings.log_level)
     log = get_run_logger()
+    try:
+        settings = await connected_settings(settings)
+    except ResponseError as error:
+        log.error("%s", error)
+        return failed(error)
     with open_engine_room(settings, load_steps(), instructions=instructions()) as room:
         wanted = Undo(
             number=0,

@@ -16,12 +16,12 @@ from firebreak.bundle import Bundle, open_bundle, write_bundle
 from firebreak.cli.output import Json, print_json, safe, say, stderr, stdout
 from firebreak.cli.record import signing_key
 from firebreak.cli.respond import requester
+from firebreak.cli.rooms import connected_settings
 from firebreak.engine import Engine
 from firebreak.engine.capture import Capture, asked_for, finish, open_capture, working_folder
 from firebreak.errors import ContentError, ResponseError
 from firebreak.logs import configure
 from firebreak.model.finding import NotLookedAt
-from firebreak.settings import Settings
 from tasks.registry import load_steps
 
 Tell = Callable[[str, int, int], None]
@@ -43,7 +43,7 @@ def capture(
     """
     from flows.capture import record_into
 
-    settings = Settings.load()
+    settings = connected_settings()
     configure(settings.log_format, settings.log_level)
     key = signing_key(settings)
     asked = asked_for(subscription, settings.credential.tenant_id, playbook, _moment(since))

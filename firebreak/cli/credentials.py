@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from firebreak.cli.output import Json, print_json, safe, say, stdout
-from firebreak.cli.rooms import engine_room
+from firebreak.cli.rooms import connected_settings, engine_room
 from firebreak.clients import Check, doctor
 from firebreak.clients.consent import Consent, Given
 from firebreak.engine.room import utc_now
@@ -24,7 +24,7 @@ _OF_CREDENTIALS = ("login", "sign-in", "partner sign-in", "second factor", "refr
 @app.command("show")
 def show(as_json: bool = Json) -> None:
     """Sign in everywhere and say as whom, whether a second factor stands behind it, how old the consent is. Writes nothing."""
-    settings = Settings.load()
+    settings = connected_settings()
     checks = [check for check in asyncio.run(doctor(settings)) if check.name in _OF_CREDENTIALS]
     checks += consent_check(settings)
     if as_json:
@@ -49,7 +49,7 @@ def consent(
     as_json: bool = Json,
 ) -> None:
     """Let the partner's service user sign in and consent, with a second factor; the refresh token goes to the place that the settings name."""
-    settings = Settings.load()
+    settings = connected_settings()
     given = asyncio.run(_consented(settings, device=device, port=port))
     told = {
         "account": given.account,

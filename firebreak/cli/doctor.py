@@ -14,6 +14,7 @@ from firebreak.cli.credentials import consent_check
 from firebreak.cli.doctor_channels import channel_checks
 from firebreak.cli.doctor_policies import policy_check
 from firebreak.cli.output import Json, print_json, safe, stdout
+from firebreak.cli.rooms import connected_settings
 from firebreak.cli.services import find_services
 from firebreak.clients import Check, connect
 from firebreak.clients import doctor as examine
@@ -39,7 +40,7 @@ _SERVER = "Prefect server"
 
 def doctor(as_json: bool = Json) -> None:
     """Check settings, endpoints, credentials, permissions and services."""
-    settings = Settings.load()
+    settings = connected_settings()
     checks = [*asyncio.run(_examine(settings)), *consent_check(settings)]
     services = find_services(settings.home)
     checks += channel_checks(settings, services)

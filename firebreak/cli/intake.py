@@ -12,7 +12,7 @@ import typer
 
 from firebreak.cli.output import Json, print_json, safe, stdout
 from firebreak.cli.poll_page import show_poll
-from firebreak.cli.rooms import engine_room
+from firebreak.cli.rooms import connected_settings, engine_room
 from firebreak.cli.services import find_services, use_services
 from firebreak.cli.webhooks import own_intake, send, settled, signed_event
 from firebreak.engine.room import utc_now
@@ -149,7 +149,7 @@ def poll(
     What was found is in the inbox; without services that run it waits there for firebreak up. Ends with 1 when a source could not be looked at:
     then nobody knows what it lists.
     """
-    settings = Settings.load()
+    settings = connected_settings()
     if running := find_services(settings.home):
         use_services(running)
     from flows.polling import is_blind, poll_once

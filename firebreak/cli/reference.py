@@ -43,6 +43,7 @@ MEANINGS = {
         "What is known to be good at some customers, as [attribution](../guide/attribution.md#known-good) reads it: entries with `customers` (tenant or "
         "subscription ids, or `*`), `what`, and `identities`, `addresses` or both. A list; in the environment as JSON."
     ),
+    "connection_block": "Name of a Prefect block of the type *Firebreak connection*: what it says wins over `cloud.preset` and `credential`. Empty: none.",
     "contact": "Whom Microsoft may call back about a support ticket. Without it no ticket is filed; its text is prepared for a person.",
     "contact.first_name": "First name.",
     "contact.last_name": "Last name.",

@@ -12,7 +12,7 @@ import typer
 
 from firebreak.cli.output import Json, print_json, safe, say, stdout
 from firebreak.cli.respond import REQUESTED_BY, requester
-from firebreak.cli.rooms import engine_room
+from firebreak.cli.rooms import connected_settings, engine_room
 from firebreak.cli.webhooks import HOOK
 from firebreak.clients import Connection, connect
 from firebreak.engine import EngineRoom
@@ -51,7 +51,7 @@ Confirm = typer.Option("", help="When another product loses its events: its addr
 @app.command("show")
 def show(as_json: bool = Json) -> None:
     """Show what is registered, whose address it is, and which events can be registered."""
-    settings = Settings.load()
+    settings = connected_settings()
 
     async def look(connection: Connection, desk: RegistrationDesk) -> dict[str, Any]:
         reader = connection.eyes.partner_center
@@ -102,7 +102,7 @@ def register(
 
     One registration serves the whole partner tenant: when another product has it, that product hears nothing any more. The approver then types its address.
     """
-    settings = Settings.load()
+    settings = connected_settings()
     address = url or _own_address(settings)
     if not address:
         raise ContentError("Where are events to go?", hint="Name it with --url, or set FIREBREAK_INTAKE__PUBLIC_URL.")
@@ -127,7 +127,7 @@ def restore(
     as_json: bool = Json,
 ) -> None:
     """Put back what was registered before this installation changed it last. Approved like a change."""
-    settings = Settings.load()
+    settings = connected_settings()
 
     async def change(connection: Connection, desk: RegistrationDesk) -> Change:
         reader = connection.eyes.partner_center
@@ -144,7 +144,7 @@ def validate(
     as_json: bool = Json,
 ) -> None:
     """Have Partner Center send a test event to the registered address, follow its delivery, and look whether it arrived here."""
-    settings = Settings.load()
+    settings = connected_settings()
 
     async def follow(connection: Connection, desk: RegistrationDesk) -> dict[str, Any]:
         reader, writer = connection.eyes.partner_center, connection.hands.partner_center

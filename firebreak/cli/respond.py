@@ -11,13 +11,12 @@ import typer
 
 from firebreak.approval.requester import spoken
 from firebreak.cli.output import Json, print_error, print_json, safe, say, stdout
-from firebreak.cli.rooms import dossier_of, engine_room
+from firebreak.cli.rooms import connected_settings, dossier_of, engine_room
 from firebreak.cli.services import Running, find_services, use_services
 from firebreak.engine import Engine, EngineRoom
 from firebreak.errors import AlertError, ContentError, WaitingError
 from firebreak.model.mode import Mode
 from firebreak.report.dossier import run_json
-from firebreak.settings import Settings
 
 _POLL_SECONDS = 1.0
 REQUESTED_BY = "Who asks, by the name they are enrolled under (default: your login). Whoever asks cannot approve."
@@ -43,7 +42,7 @@ def respond(
     """
     if bool(alert) == bool(incident):
         raise ContentError("Either --alert FILE or --incident ID is needed.", hint="See: firebreak respond --help")
-    settings = Settings.load()
+    settings = connected_settings()
     services = None if dry_run or local else find_services(settings.home)
     if services:
         use_services(services)

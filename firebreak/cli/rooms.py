@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from firebreak.cli.services import find_services, use_services
 from firebreak.engine import Engine, EngineRoom, gather, open_engine_room
 from firebreak.report.dossier import Dossier
 from firebreak.settings import Settings
 from tasks.guidance import instructions
 from tasks.registry import load_steps
+
+
+def connected_settings() -> Settings:
+    """The settings as runs have them, with those of the connection block if one is named: for commands that sign in.
+
+    Raises:
+        SettingsError, UnreachableError: the block cannot be read.
+    """
+    settings = Settings.load()
+    if not settings.connection_block:
+        return settings
+    if services := find_services(settings.home):
+        use_services(services)
+    from flows import connection  # Prefect reads the environment when it is first imported
+
+    return asyncio.run(connection.connected_settings(settings))
 
 
 @contextmanager

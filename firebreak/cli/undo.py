@@ -11,7 +11,7 @@ from rich.markdown import Markdown
 
 from firebreak.cli.output import Json, print_error, print_json, safe, say, stdout
 from firebreak.cli.respond import REQUESTED_BY, requester
-from firebreak.cli.rooms import dossier_of, engine_room
+from firebreak.cli.rooms import connected_settings, dossier_of, engine_room
 from firebreak.cli.services import Running, find_services, use_services
 from firebreak.engine import Engine, EngineRoom, Undo, pages
 from firebreak.engine.undoing import begin_undo
@@ -20,7 +20,6 @@ from firebreak.errors import WaitingError
 from firebreak.model.plan import NoOp, Plan
 from firebreak.report.dossier import UndoRow, run_json
 from firebreak.report.undone import grouped, plan_json
-from firebreak.settings import Settings
 
 _POLL_SECONDS = 1.0
 _EXIT = {"failed": 1, "open": 2, "rejected": 3, "refused": 3}
@@ -48,7 +47,7 @@ def undo(
     The response must have ended. An undo that is open goes on when the command is given again. Exit code 2 means that the gate waits, or, with
     --dry-run, that there is something to take back.
     """
-    settings = Settings.load()
+    settings = connected_settings()
     services = None if dry_run or local else find_services(settings.home)
     if services:
         use_services(services)
