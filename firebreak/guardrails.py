@@ -151,6 +151,11 @@ def last_administrator(actions: Sequence[Action], case: Case) -> dict[str, str]:
     return refused
 
 
+def shuts_out(action: Action) -> bool:
+    """Whether an action could keep somebody from administering the tenant, so that it has to be known who does."""
+    return bool(_whose_rule(action))
+
+
 def _whose_rule(action: Action) -> str:
     """The principal whom an action keeps from being Global Administrator, "" for any other action."""
     if action.kind in _SHUTTING_OUT and action.target.startswith("/v1.0/users/"):

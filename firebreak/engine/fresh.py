@@ -14,7 +14,7 @@ import msgspec
 
 from firebreak.analysis import documents as doc
 from firebreak.analysis.authorization import lock, role_assignment
-from firebreak.guardrails import protected_since
+from firebreak.guardrails import protected_since, shuts_out
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
 from firebreak.model.facts import AccessFacts, Inventory, Lock, Resource
@@ -23,7 +23,6 @@ from firebreak.model.ids import is_plain_segment
 from firebreak.model.intrusion import GLOBAL_ADMINISTRATOR
 from firebreak.model.plan import Action
 
-_DIRECTORY = ("/v1.0/users/", "/v1.0/roleManagement/")
 _RESOURCES, _AUTHORIZATION, _LOCKS = "2025-04-01", "2022-04-01", "2020-05-01"
 _HOLDS_FOR = timedelta(seconds=30)  # waves that follow each other quickly share one reading
 
@@ -44,7 +43,7 @@ class Fresh:
         if self._clock() - self._read_at > _HOLDS_FOR:
             self._now, self._read_at = await self._read(), self._clock()
         now = self._now
-        if any(action.target.startswith(_DIRECTORY) for action in actions):
+        if any(shuts_out(action) for action in actions):
             now = now.with_facts(await self._administrators())
         return protected_since(actions, now)
 

@@ -63,7 +63,7 @@ async def collect(eyes: Eyes, case: Case) -> Intrusion:
     known = known_intruders(case[Attribution], case.get(SignIns), _findings(case, own))
     usual = {change.id for change in changes.changes if change.usual} if changes else set[str]()
     intruders, deeds = deeds_of(known, records, attack_start=case[Attribution].attack_start, usual=usual, own=own)
-    reader = _Reader(eyes, notes)
+    reader = _Reader(eyes, notes, deeds)
     accounts, services = await _identities(reader, intruders, deeds)
     intruders = _without_older(intruders, accounts)
     found = await each(lambda deed: _traces(reader, deed), [deed for deed in deeds if not traces.repeats(deed, deeds)])
@@ -146,10 +146,10 @@ async def _records(eyes: Eyes, notes: Notes, case: Case) -> list[Any]:
 
 
 class _Reader:
-    """Reads documents of the directory, each once, and notes what was refused."""
+    """Reads documents of the directory, each once, and notes what was refused. `deeds` are all of the attacker's, oldest first."""
 
-    def __init__(self, eyes: Eyes, notes: Notes) -> None:
-        self._eyes, self._notes = eyes, notes
+    def __init__(self, eyes: Eyes, notes: Notes, deeds: Sequence[Deed]) -> None:
+        self._eyes, self._notes, self.deeds = eyes, notes, deeds
         self._read: dict[tuple[str, str], Any] = {}
 
     async def one(self, read: directory.Read, path: str, fields: str = "") -> Any:
@@ -268,7 +268,7 @@ async def _method(reader: _Reader, deed: Deed) -> Iterable[Trace]:
 async def _contact(reader: _Reader, deed: Deed) -> Iterable[Trace]:
     user = traces.target_of(deed, "user")
     found = await reader.one(directory.USERS, f"/v1.0/users/{user.id}", _ACCOUNT) if user else None
-    return traces.contact(deed, found)
+    return traces.contact(deed, found, reader.deeds)
 
 
 async def _credential(reader: _Reader, deed: Deed) -> Iterable[Trace]:
@@ -354,7 +354,7 @@ async def _policy(reader: _Reader, deed: Deed) -> Iterable[Trace]:
     if about is None:
         return ()
     now = await reader.one(directory.ACCESS_POLICIES, f"{directory.ACCESS_POLICIES.path}/{about.id}")
-    return traces.policy(deed, now)
+    return traces.policy(deed, now, reader.deeds)
 
 
 _READERS: dict[TraceKind, Callable[..., Any]] = {

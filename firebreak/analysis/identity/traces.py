@@ -156,8 +156,8 @@ def method(deed: Deed, held: Sequence[Any], trusted: Collection[str]) -> Iterabl
         yield trace(deed, TraceKind.METHOD, path, what, document=dict(row), **base)
 
 
-def contact(deed: Deed, account: Any) -> Iterable[Trace]:
-    """Contact data that still stand as the attacker wrote them, with what they were before."""
+def contact(deed: Deed, account: Any, deeds: Sequence[Deed] = ()) -> Iterable[Trace]:
+    """Contact data that still stand as the attacker wrote them, with what they were before the attacker's first of several changes."""
     user = target_of(deed, "user")
     if user is None or account is None:
         return
@@ -169,7 +169,8 @@ def contact(deed: Deed, account: Any) -> Iterable[Trace]:
             continue
         was, is_now = (_as_contact(field, value) for value in (old, new))
         if doc.field(account, field) == is_now and was != is_now:
-            before[field], after[field] = was, is_now
+            changes = [tuple(_as_contact(field, one) for one in pair) for pair in _earlier(deed, deeds, name)]
+            before[field], after[field] = _original(was, changes), is_now
     if before:
         shortened = ", ".join(hint_of(str(each)) for value in after.values() for each in _listed(value))
         document = {"before": before, "after": after}
@@ -279,27 +280,50 @@ def roles(deed: Deed, kind: TraceKind, rows: Iterable[Any]) -> Iterable[Trace]:
             yield trace(deed, kind, path, what, document=dict(row), principal_id=who.id, holder=who.name)
 
 
-def policy(deed: Deed, now: Any) -> Iterable[Trace]:
-    """A conditional access policy that still stands as the attacker left it, with what each changed part was before."""
+def policy(deed: Deed, now: Any, deeds: Sequence[Deed] = ()) -> Iterable[Trace]:
+    """A conditional access policy that still stands as the attacker left it, with what each changed part was before the first change."""
     about = target_of(deed, "policy")
     old, new = modified(deed).get("conditionalaccesspolicy", (None, None))
     if about is None or not isinstance(old, Mapping) or not isinstance(new, Mapping) or now is None:
         return
+    earlier = _earlier(deed, deeds, "conditionalaccesspolicy")
+
+    def original(part: str, value: Any) -> Any:
+        return _original(value, [(doc.field(then, part), doc.field(later, part)) for then, later in earlier])
+
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     for part in ("state", "conditions", "grantControls", "sessionControls"):
         if part in old and old.get(part) != new.get(part) and holds(doc.field(now, part), new.get(part)):
-            before[part], after[part] = old[part], new.get(part)
+            before[part], after[part] = original(part, old[part]), new.get(part)
     if (
         "users" in old
         and old["users"] != new.get("users")
         and holds(doc.field(now, "conditions", "users"), new.get("users"))
     ):
-        before["conditions"], after["conditions"] = {"users": old["users"]}, {"users": new.get("users")}
+        before["conditions"] = {"users": original("users", old["users"])}
+        after["conditions"] = {"users": new.get("users")}
     if before:
         path = f"/v1.0/identity/conditionalAccess/policies/{about.id}"
         document = {"before": before, "after": after}
         yield trace(deed, TraceKind.POLICY, path, shown(about.name, 100), document=document, holder=about.name)
+
+
+def _earlier(deed: Deed, deeds: Sequence[Deed], name: str) -> list[tuple[Any, Any]]:
+    """What the attacker's earlier changes of the same property of the same thing were from and to, the newest first."""
+    about = {one.id for one in deed.change.targets if one.id}
+    before = [
+        one for one in deeds if one.change.at < deed.change.at and about & {each.id for each in one.change.targets}
+    ]
+    return [changed[name] for one in reversed(before) if name in (changed := modified(one))]
+
+
+def _original(value: Any, changes: Sequence[tuple[Any, ...]]) -> Any:
+    """What stood before the attacker: where a value is itself the attacker's, the one that it had replaced."""
+    for old, new in changes:
+        if new == value:
+            value = old
+    return value
 
 
 def other(change: Change, deed: Deed) -> Trace:

@@ -16,6 +16,7 @@ from azure_simulator.ways import ways_left
 from azure_simulator.world import World
 from firebreak.clients import Connection
 from firebreak.engine.fresh import Fresh
+from firebreak.errors import MissingPermissionError
 from firebreak.model.case import Case
 from firebreak.model.intrusion import GLOBAL_ADMINISTRATOR, Intrusion
 from firebreak.model.outcome import ActionState
@@ -24,6 +25,7 @@ from firebreak.model.step import Effect
 from tasks.registry import load_steps
 from tests.contract.tasks.changing_steps import carry_out, looked_into, plan_of, shipped, world_of
 from tests.support.inprocess import simulated
+from tests.unit.azure_simulator.scenarios.test_directory import without
 
 STAGES = ("close-doors", "evict", "give-back")
 TABLES = (
@@ -54,12 +56,8 @@ _CASES: dict[str, tuple[World, Case]] = {}
 
 @pytest.fixture
 async def persisted() -> AsyncIterator[Seen]:
-    async for seen in _seen("quiet-persistence"):
-        yield seen
-
-
-async def _seen(scenario: str) -> AsyncIterator[Seen]:
     """The world as found; worlds of one seed are the same, so the case is found once and fits every fresh one."""
+    scenario = "quiet-persistence"
     world = world_of(scenario)
     async with simulated(world) as connection:
         if scenario not in _CASES:
@@ -157,6 +155,7 @@ async def test_what_can_be_taken_back_comes_back_as_it_was(persisted: Seen) -> N
     assert rows_of(world) == before
 
 
+@pytest.mark.slow
 async def test_a_second_look_finds_everything_done_and_plans_nothing_anew(persisted: Seen) -> None:
     for plan in persisted.plans():
         await carry_out(plan, persisted.connection, persisted.world)
@@ -199,3 +198,29 @@ async def test_a_password_that_the_attacker_changes_meanwhile_is_no_reset(persis
     assert not (await look([reset], persisted.connection.eyes))[reset.id].already_so
     row["_must_change"] = True
     assert (await look([reset], persisted.connection.eyes))[reset.id].already_so
+
+
+async def test_what_may_not_be_read_or_changed_is_said_and_nobody_is_shut_out_on_a_guess() -> None:
+    world = world_of("quiet-persistence")
+    for permission in ("RoleManagement.ReadWrite.Directory", "Directory.Read.All", "AuditLog.Read.All"):
+        without(world, permission)
+    async with simulated(world) as connection:
+        case = await looked_into(connection, world, shipped("identity-containment"))
+        plan = plan_of(case, "close-doors")
+    assert [one.kind for one in plan.actions if one.kind in ("user.disable", "directory_role.remove")] == []
+    victim = next(one for one in case[Intrusion].intruders if not one.own)
+    why = [one.reason for one in plan.no_ops if one.target == f"/v1.0/users/{victim.id}"]
+    assert any("not read who is Global Administrator" in reason for reason in why), why
+    assert {one.kind for one in plan.actions} >= {"user.revoke_sessions", "application.disable"}
+    notes = {one.what: one.why for one in case[Intrusion].not_looked_at}
+    assert "AuditLog.Read.All" in notes["changes of the directory"]
+
+
+async def test_a_change_that_graph_refuses_is_a_missing_permission_by_name(persisted: Seen) -> None:
+    without(persisted.world, "DelegatedPermissionGrant.ReadWrite.All")
+    grant = next(a for a in plan_of(persisted.case, "close-doors").actions if a.kind == "consent.remove")
+    apply = load_steps()[grant.step].apply
+    assert apply is not None
+    with pytest.raises(MissingPermissionError, match="Insufficient privileges"):
+        await apply(grant, persisted.connection.hands)
+    assert grant.target.rsplit("/", 1)[-1] in store.table(persisted.world, "oauth2PermissionGrants")

@@ -166,3 +166,31 @@ def test_a_grant_that_held_rights_before_is_not_deleted_with_the_attackers() -> 
     assert [one.problem for one in traces.consents(deed, about, [row])] == [""]
     (mixed,) = traces.consents(deed, about, [row | {"scope": "Mail.Read User.Read"}])
     assert "rights from before" in mixed.problem
+
+
+def test_what_the_attacker_changed_twice_goes_back_to_before_the_first_change() -> None:
+    def changed(old: str, new: str, at: datetime) -> dict[str, Any]:
+        what = [{"displayName": "Mobile", "oldValue": f'["{old}"]', "newValue": f'["{new}"]'}]
+        target = [{"id": "p-ada", "type": "User", "userPrincipalName": "ada", "modifiedProperties": what}]
+        return record("Update user", at=at, targetResources=target)
+
+    rows = [changed("+44 1", "+44 2", NOON), changed("+44 2", "+44 3", NOON + timedelta(minutes=1))]
+    first, second = deeds_of([ADA], rows, attack_start=NOON)[1]
+    assert list(traces.contact(first, {"mobilePhone": "+44 3"}, [first, second])) == []
+    (found,) = traces.contact(second, {"mobilePhone": "+44 3"}, [first, second])
+    assert found.document["before"] == {"mobilePhone": "+44 1"}
+
+    def state(old: str, new: str, at: datetime) -> dict[str, Any]:
+        what = {
+            "displayName": "ConditionalAccessPolicy",
+            "oldValue": f'{{"state":"{old}"}}',
+            "newValue": f'{{"state":"{new}"}}',
+        }
+        target = [{"id": "c-1", "type": "Policy", "displayName": "MFA", "modifiedProperties": [what]}]
+        return record("Update conditional access policy", at=at, targetResources=target)
+
+    report = "enabledForReportingButNotEnforced"
+    rows = [state("enabled", report, NOON), state(report, "disabled", NOON + timedelta(minutes=1))]
+    first, second = deeds_of([ADA], rows, attack_start=NOON)[1]
+    (policy,) = traces.policy(second, {"state": "disabled"}, [first, second])
+    assert policy.document == {"before": {"state": "enabled"}, "after": {"state": "disabled"}}
