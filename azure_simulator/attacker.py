@@ -19,6 +19,21 @@ NOTICES_AFTER = (25.0, 55.0)  # seconds on the world's clock
 COMPUTE_VERSION = "2024-07-01"
 NETWORK_VERSION = "2024-05-01"
 GROUP_VERSION = "2021-04-01"
+# What Azure says of a thing and nobody asks for.
+_TOLD_BY_AZURE = frozenset(
+    {
+        "allocationState",
+        "createdOn",
+        "creationTime",
+        "currentDedicatedNodes",
+        "currentLowPriorityNodes",
+        "instanceView",
+        "nodeResourceGroup",
+        "powerState",
+        "provisioningState",
+        "state",
+    }
+)
 
 
 class Attacker:
@@ -72,8 +87,8 @@ class Attacker:
 
     def _rebuild_as(self, row: Document, model: Document) -> bool:
         group = str(model["id"]).split("/providers/")[0]
-        region, name = str(model["location"]), self._new_name()
-        path = f"{group}/providers/{model['type']}/{name}"
+        region, name = str(model.get("location", "")), self._new_name()
+        path = f"{str(model['id']).rsplit('/', 1)[0]}/{name}"
         if group not in self._world.groups:
             status = self._call(row, "PUT", f"{group}?api-version={GROUP_VERSION}", {"location": region})
             if status >= 300:
@@ -81,7 +96,7 @@ class Attacker:
         if str(model["type"]).lower() == MACHINE:
             made = self._machine(row, model, group, path, name)
         else:
-            made = self._call(row, "PUT", f"{path}?api-version={COMPUTE_VERSION}", _scale_set_body(model)) < 300
+            made = self._call(row, "PUT", f"{path}?api-version={COMPUTE_VERSION}", _body(model)) < 300
         if made:
             self._record(path, compute=True)
             self._world.truth["comebacks"].append({"id": path, "instead_of": model["id"], "by": row["caller"]})
@@ -186,6 +201,15 @@ def _machine_body(model: Document, name: str, interface: str) -> Document:
     }
     properties |= {key: old[key] for key in ("priority", "evictionPolicy", "billingProfile") if key in old}
     return {"location": model["location"], "properties": properties}
+
+
+def _body(model: Document) -> Document:
+    """What to ask for to have the like again."""
+    if str(model["type"]).lower() == SCALE_SET:
+        return _scale_set_body(model)
+    shown = public(model)
+    properties = {k: v for k, v in shown["properties"].items() if k not in _TOLD_BY_AZURE}
+    return {k: shown[k] for k in ("location", "sku", "kind") if k in shown} | {"properties": properties}
 
 
 def _scale_set_body(model: Document) -> Document:

@@ -31,6 +31,7 @@ from firebreak.model.identity import Administrator, Administrators
 from firebreak.model.ids import ResourceId, is_plain_segment
 from firebreak.model.intrusion import GLOBAL_ADMINISTRATOR, Intrusion
 from firebreak.model.plan import GIVES_BACK_TO, UNDOES, Action, Plan
+from firebreak.model.platform import PlatformCompute
 from firebreak.protected import named, population, seen
 
 OTHER_SYSTEMS: Final = ("/v1/", "/v1.0/", "/beta/")  # how Partner Center and Graph paths begin
@@ -382,6 +383,8 @@ def _share(actions: Sequence[Action], case: Case) -> tuple[int, int]:
     """How many distinct targets of counted kinds are acted on, and how many resources of these kinds there are."""
     disks, access = case.get(DiskFacts), case.get(AccessFacts)
     ids = {one.id.lower() for one in population(case.get(Inventory))}
+    platform = case.get(PlatformCompute)
+    ids |= {one.id.lower() for one in platform.items} if platform else set()
     if disks is not None:
         ids |= {d.id.lower() for d in disks.disks} | {b.id.lower() for b in disks.blobs}
     if access is not None:

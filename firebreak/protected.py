@@ -16,6 +16,7 @@ from firebreak.model.case import Case
 from firebreak.model.facts import DiskFacts, Inventory, Machine, Resource, ScaleSet
 from firebreak.model.ids import ResourceId, folded
 from firebreak.model.plan import Protection
+from firebreak.model.platform import PlatformCompute
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,9 +94,11 @@ def population(inventory: Inventory | None) -> tuple[Machine | ScaleSet | Resour
 
 
 def _known(case: Case) -> Iterator[tuple[str, dict[str, str]]]:
-    inventory, disks = case.get(Inventory), case.get(DiskFacts)
+    inventory, disks, platform = case.get(Inventory), case.get(DiskFacts), case.get(PlatformCompute)
     for one in (*population(inventory), *(disks.disks if disks else ()), *(inventory.groups if inventory else ())):
         yield one.id, one.tags
+    for compute in platform.items if platform else ():
+        yield compute.id, compute.tags
 
 
 def _scopes(resource_id: str) -> tuple[str, ...]:

@@ -90,9 +90,9 @@ def missing_group(case: Case, step: str) -> str:
     return f"The evidence group {plain(wanted)} does not exist: create it, then plan again."
 
 
-def snapshot_of(disk: Disk, step: str, case: Case, reasons: Sequence[str]) -> Action:
-    """The action that keeps a disk's content as evidence."""
-    group = str(case.parameter(step, "evidence_group", "")) or group_of(disk.id)
+def snapshot_of(disk: Disk, step: str, case: Case, reasons: Sequence[str], *, group: str = "") -> Action:
+    """The action that keeps a disk's content as evidence; in `group` where the disk's own is deleted with it."""
+    group = str(case.parameter(step, "evidence_group", "")) or group or group_of(disk.id)
     mark = digest_of([disk.id.lower(), disk.unique_id])[:10]
     name = f"firebreak-{slug(case.incident.case, 30)}-{mark}"
     path = f"/subscriptions/{case.incident.subscription_id}/resourceGroups/{group}/providers/Microsoft.Compute/snapshots/{name}"

@@ -16,6 +16,7 @@ from tasks.arm import (
     moment,
 )
 from tasks.judged import Judged
+from tasks.platform_removal import is_handled, platform_removals
 from tasks.words import group_of, name_of, per_hour, plain
 
 MACHINE = "machine.delete"
@@ -43,7 +44,9 @@ _GOES_WITH_OTHERS = (
 
 
 class Removal:
-    """Collects actions and no-ops for one case; call the parts in the order machines, scale sets, other resources, groups."""
+    """Collects actions and no-ops for one case; call the parts in the order machines, scale sets, platform, other resources,
+    groups.
+    """
 
     def __init__(self, case: Case, step: str) -> None:
         self.planned: list[Action | NoOp] = []
@@ -92,9 +95,21 @@ class Removal:
             after.extend(self._going[machine] for machine in inside)
             self._add(self._scale_set(scale_set, after))
 
+    def platform(self) -> None:
+        """What platform services run for the attacker, where that was read."""
+        for entry in platform_removals(self._case, self._step):
+            if isinstance(entry, NoOp):
+                self.planned.append(entry)
+            else:
+                self._add(entry, deletes=entry.kind != disks.SNAPSHOT)
+
     def other_resources(self) -> None:
         ranks = {kind: rank for rank, kind in enumerate(VERSIONS)}
-        rest = [r for r in self._inventory.resources if not r.type.lower().startswith(_GOES_WITH_OTHERS)]
+        rest = [
+            r
+            for r in self._inventory.resources
+            if not r.type.lower().startswith(_GOES_WITH_OTHERS) and not is_handled(self._case, r.type)
+        ]
         for resource in sorted(rest, key=lambda r: (ranks.get(r.type.lower(), len(ranks)), r.id.lower())):
             kind = resource.type.lower()
             judgement = self._judged.of(resource.id)

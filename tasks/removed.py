@@ -22,12 +22,17 @@ from tasks.arm import (
     text_at,
     value_at,
 )
+from tasks.platform import at
+from tasks.platform_removal import DELETES
+from tasks.platform_stops import created_in_list, documents_of
 from tasks.removal import AS_PLANNED, EMPTY, GROUP, MACHINE, RESOURCE, SCALE_SET, VERSIONS
 from tasks.words import name_of
 
 
 def version_of(action: Action) -> str:
     """The api-version of a deletion."""
+    if "version" in action.params:
+        return str(action.params["version"])
     if action.kind in (MACHINE, SCALE_SET):
         return COMPUTE
     return RESOURCES if action.kind == GROUP else VERSIONS[str(action.params["type"])]
@@ -47,6 +52,9 @@ async def look_at_removals(actions: Sequence[Action], eyes: Eyes) -> dict[str, T
     resources = [a for a in actions if a.kind == RESOURCE]
     if resources:
         found |= await _look_at_resources(resources, eyes)
+    platform = [a for a in actions if a.kind in DELETES]
+    if platform:
+        found |= await _look_at_platform(platform, eyes)
     groups = [a for a in actions if a.kind == GROUP]
     targets = await asyncio.gather(*(_look_at_group(group, eyes) for group in groups))
     return found | {group.id: target for group, target in zip(groups, targets, strict=True)}
@@ -113,6 +121,27 @@ async def _each_alone(
     for version in sorted({version_of(action) for action in few}):
         documents |= await read_all(eyes, (a.target for a in few if version_of(a) == version), version)
     return {action.id: documents[action.target.lower()] for action in few}
+
+
+async def _look_at_platform(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
+    documents = await documents_of(actions, eyes)
+    listed = await created_in_list([a for a in actions if documents[a.id] is not None], eyes)
+    found = {}
+    for action in actions:
+        document = documents[action.id]
+        if document is None:
+            found[action.id] = absent(action)
+            continue
+        state = text_at(document, "properties", "provisioningState").lower()
+        created = moment(listed.get(action.target.lower(), "") or at(document))
+        found[action.id] = Target(
+            exists=True,
+            already_so=False,
+            in_progress=state == "deleting",
+            state=state or "present",
+            fingerprint=known({"created": created}),
+        )
+    return found
 
 
 async def _look_at_group(action: Action, eyes: Eyes) -> Target:

@@ -28,6 +28,7 @@ from firebreak.model.facts import (
     Operation,
     Reason,
 )
+from firebreak.model.platform import PlatformCompute
 
 # A creation is told as started, and Azure's creation time lies within minutes of it, for clusters within hours.
 _NEAR = timedelta(hours=2)
@@ -60,7 +61,12 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True):
         return "/".join(parts[:5]) if len(parts) > 5 and parts[3] == "resourcegroups" else ""
 
 
-def things_of(inventory: Inventory, disks: DiskFacts | None = None, access: AccessFacts | None = None) -> list[Thing]:
+def things_of(
+    inventory: Inventory,
+    disks: DiskFacts | None = None,
+    access: AccessFacts | None = None,
+    platform: PlatformCompute | None = None,
+) -> list[Thing]:
     """Everything that was found, each once, the most telling description first; without the resource groups."""
     found: list[Thing] = []
     parents: tuple[str, ...]
@@ -105,6 +111,17 @@ def things_of(inventory: Inventory, disks: DiskFacts | None = None, access: Acce
         found.append(
             Thing(id=resource.id, kind=kind, created_at=resource.created_at, parents=parents, region=resource.region)
         )
+    found += [
+        Thing(
+            id=one.id,
+            kind=one.kind.replace("_", " "),
+            created_at=one.created_at,
+            parents=(one.parent.lower(),) if one.parent else (),
+            size=one.size,
+            region=one.region,
+        )
+        for one in (platform.items if platform else ())
+    ]
     found += [
         Thing(
             id=blob.id, kind="page blob", created_at=blob.created_at, parents=(blob.account_id.lower(),), logged=False
@@ -158,10 +175,14 @@ class Ownership:
                 self._machines_made["/".join(resource.split("/")[:5])].append(operation)
 
     def judge(
-        self, inventory: Inventory, disks: DiskFacts | None = None, access: AccessFacts | None = None
+        self,
+        inventory: Inventory,
+        disks: DiskFacts | None = None,
+        access: AccessFacts | None = None,
+        platform: PlatformCompute | None = None,
     ) -> tuple[Judgement, ...]:
         """Return a judgement on everything found, sorted by id."""
-        things = things_of(inventory, disks, access)
+        things = things_of(inventory, disks, access, platform)
         things += self._children(things)
         groups = {
             group.id.lower(): Thing(id=group.id, kind="group", created_at=group.created_at)

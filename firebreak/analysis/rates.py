@@ -9,10 +9,13 @@ import msgspec
 from firebreak.analysis import documents as doc
 from firebreak.analysis.operations import is_creation
 from firebreak.model.facts import ActivityFacts, DiskFacts, Inventory, Machine, PriceFacts, ScaleSet
+from firebreak.model.platform import Compute, Kind, PlatformCompute
 
 # Only `deallocated` stops the bill of a machine; `stopped` goes on costing. Unknown is counted: rather too much than too little.
 _NOT_BILLED = frozenset({"deallocated"})
 ZERO = Decimal(0)
+# Their nodes are machines of a size and cost as much; clusters are priced by their node scale sets.
+_BY_MACHINE_SIZE = frozenset({Kind.BATCH_POOL, Kind.ML_CLUSTER, Kind.ML_INSTANCE})
 
 
 class SizeInUse(msgspec.Struct, frozen=True, order=True):
@@ -32,7 +35,7 @@ class SizeInUse(msgspec.Struct, frozen=True, order=True):
         return self.system == "windows"
 
 
-def use_of(item: Machine | ScaleSet) -> SizeInUse:
+def use_of(item: Machine | ScaleSet | Compute) -> SizeInUse:
     system = item.os.lower() if isinstance(item, Machine) else "linux"
     return SizeInUse(item.region.lower(), item.size, item.priority.lower(), system)
 
@@ -42,10 +45,13 @@ def price_key(use: SizeInUse) -> str:
     return f"{use.region}/{use.size.lower()}/{use.priority}" + ("/windows" if use.is_windows else "")
 
 
-def sizes_in_use(inventory: Inventory, activity: ActivityFacts | None = None) -> list[SizeInUse]:
+def sizes_in_use(
+    inventory: Inventory, activity: ActivityFacts | None = None, platform: PlatformCompute | None = None
+) -> list[SizeInUse]:
     """Every combination that stands in the subscription or was created in the window, each once, sorted."""
     items: list[Machine | ScaleSet] = [*inventory.machines, *inventory.scale_sets]
     uses = {use_of(item) for item in items}
+    uses |= {use_of(one) for one in (platform.items if platform else ()) if one.kind in _BY_MACHINE_SIZE}
     for operation in activity.operations if activity else ():
         size = str(operation.properties.get("size", ""))
         if size and is_creation(operation) and "microsoft.compute/virtualmachine" in operation.name.lower():
@@ -79,3 +85,11 @@ def per_hour(item: Machine | ScaleSet, prices: PriceFacts) -> Decimal | None:
         return ZERO
     price = prices.per_hour.get(price_key(use_of(item)))
     return None if price is None else price * units
+
+
+def platform_per_hour(one: Compute, prices: PriceFacts) -> Decimal | None:
+    """What platform compute costs per hour now; None when it is billed and its price is not in the list that was read."""
+    if not one.is_billed or one.kind is Kind.SITE:
+        return ZERO
+    price = prices.per_hour.get(price_key(use_of(one))) if one.kind in _BY_MACHINE_SIZE else None
+    return None if price is None else price * one.nodes

@@ -69,7 +69,7 @@ EXPLAINED: Final = MappingProxyType(
                 "At least 10 sign-ins to one account failed within an hour. Somebody guesses its password.",
             ),
         },
-        "Who and what (`investigate.attribution`, `investigate.access`, `investigate.inventory`, `investigate.subscription`)": {
+        "Who and what (`investigate.attribution`, `investigate.access`, `investigate.inventory`, `investigate.platform_compute`, `investigate.subscription`)": {
             "attacker": (
                 "A session taken for the attacker's",
                 "Its reasons together reached the score of an attacker. Each reason is shown with its points and events.",
@@ -85,6 +85,10 @@ EXPLAINED: Final = MappingProxyType(
             "unhandled-compute": (
                 "Kinds of compute that no step stops",
                 "The subscription has compute that the playbooks only list. Intruders mine there too, so a person looks.",
+            ),
+            "unhandled-platform-compute": (
+                "Compute inside platform services that no step stops",
+                "A workspace uses compute that is attached to it and runs somewhere else. Nobody here stops it, so a person looks.",
             ),
             "affected-absent": (
                 "Resources named by the alert are not there any more",

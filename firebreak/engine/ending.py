@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from firebreak.analysis.running import attackers_compute
 from firebreak.model.facts import Attribution, Inventory
 from firebreak.model.outcome import ActionState, Outcome
+from firebreak.model.platform import PlatformCompute
 
 if TYPE_CHECKING:
     from firebreak.engine.engine import Engine
 
-_STOPS = (".deallocate", ".delete")
-_MAY_STOP = "/deallocate/action"
+_STOPS = (".deallocate", ".stop", ".scale_to_zero", ".delete")
+_MAY_STOP = ("/deallocate/action", "/stop/action", "/pools/write")
 
 
 def end_state(engine: Engine, number: int) -> str:
@@ -56,7 +57,9 @@ def still_running(engine: Engine, number: int) -> tuple[str, ...]:
         attribution, inventory = case.get(Attribution), case.get(Inventory)
         if attribution is None or inventory is None:
             continue
-        found = tuple(identity.lower() for identity in attackers_compute(attribution, inventory))
+        found = tuple(
+            identity.lower() for identity in attackers_compute(attribution, inventory, case.get(PlatformCompute))
+        )
         if earlier == number:
             return found
         newest = _newest_stops(engine)

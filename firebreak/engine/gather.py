@@ -24,6 +24,7 @@ from firebreak.model.facts import (
     SubscriptionFacts,
 )
 from firebreak.model.plan import UNDO, Plan
+from firebreak.model.platform import PlatformCompute
 from firebreak.report.dossier import ActionRow, ApprovalRow, Dossier, GateRow, StepRow, TimelineRow, UndoRow
 from firebreak.report.todo import all_items
 
@@ -61,11 +62,13 @@ def gather(engine: Engine, last_round: int) -> Dossier:
         quota=first.get(QuotaFacts),
         attribution=first.get(Attribution),
         inventory=first.get(Inventory),
+        platform=first.get(PlatformCompute),
         spend=first.get(SpendFacts),
         burn_before=first.get(BurnRate),
         burn_after=last.get(BurnRate) if again else None,
         attribution_after=last.get(Attribution) if again else None,
         inventory_after=last.get(Inventory) if again else None,
+        platform_after=last.get(PlatformCompute) if again else None,
         undos=_undos(engine, actions),
         promises=_promises(engine, plans, actions, gates),
         report_files=store.values.get(incident.id, "report", {}),

@@ -28,6 +28,7 @@ _ENDINGS = {
     "remove": ("/delete",),
     "deallocate": ("/deallocate/action",),
     "start": ("/start/action",),
+    "stop": ("/stop/action",),
     "snapshot": ("/begingetaccess/action", "/snapshots/write"),
 }
 _READING = ("/read", "/listkeys/action")

@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 
+from firebreak.analysis.running import ENDS_BILLING
 from firebreak.audit import AuditRecord
 from firebreak.model.plan import Plan
 from firebreak.report.dossier import Dossier
 from firebreak.report.hostile import markdown
 
 _CENT = Decimal("0.01")
-_STOPS = ("machine.deallocate", "machine.delete", "scale_set.deallocate", "scale_set.delete")
 _MOST = 40
 
 
@@ -85,7 +85,9 @@ def sheet_of(
     is_attack = truth["verdict"] == "fraud"
     burn = dossier.burn_before
     rate = burn.rogue_per_hour if burn is not None and is_attack else Decimal(0)
-    stops = [a.ended_at for a in dossier.actions if a.is_good and a.action.kind in _STOPS and a.ended_at is not None]
+    stops = [
+        a.ended_at for a in dossier.actions if a.is_good and a.action.kind in ENDS_BILLING and a.ended_at is not None
+    ]
     # While something of the attacker's is still billed, waiting goes on costing.
     contained = max(stops) if stops and not truth["rogue_running"] else None
     gates = tuple(_gates(records, dossier.plans, began, ended, rate, contained))

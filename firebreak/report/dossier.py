@@ -23,6 +23,7 @@ from firebreak.model.facts import (
 from firebreak.model.finding import Finding, NotLookedAt
 from firebreak.model.outcome import ActionState
 from firebreak.model.plan import GIVES_BACK_TO, UNDOES, Action, NoOp, Plan
+from firebreak.model.platform import PlatformCompute
 from firebreak.model.playbook import Playbook
 from firebreak.model.todo import Confirmation, Instruction, Item
 
@@ -135,6 +136,8 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     burn_after: BurnRate | None = None
     attribution_after: Attribution | None = None
     inventory_after: Inventory | None = None
+    platform: PlatformCompute | None = None
+    platform_after: PlatformCompute | None = None
     undos: tuple[UndoRow, ...] = ()
     promises: tuple[tuple[str, str, bool], ...] = ()  # (id, what was checked, held)
     report_files: dict[str, str] = {}
@@ -153,12 +156,12 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def still_running(self) -> tuple[str, ...]:
-        """Attacker-class machines and scale sets that ran at the last look, by ARM id."""
+        """The attacker's compute that was billed at the last look, by ARM id."""
         judged = self.attribution_after or self.attribution
         seen = self.inventory_after or self.inventory
         if judged is None or seen is None:
             return ()
-        return attackers_compute(judged, seen)
+        return attackers_compute(judged, seen, self.platform_after if self.inventory_after else self.platform)
 
 
 def money(amount: Decimal | None, currency: str) -> str:

@@ -105,7 +105,7 @@ def _why_left(dossier: Dossier, running: str) -> str:
     if any(row.action.target.lower() == key for row in dossier.actions):
         return ""
     left = (n for plan in reversed(dossier.plans) for n in plan.no_ops if n.target.lower() == key)
-    reason = next((n.reason for n in left if n.step.startswith("contain.deallocate_")), "")
+    reason = next((n.reason for n in left if n.step.startswith(("contain.deallocate_", "contain.stop_"))), "")
     return f". It was left alone: {plain(reason, 400)} Stop it by hand." if reason else ""
 
 

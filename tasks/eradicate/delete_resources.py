@@ -1,6 +1,6 @@
 """Delete the attacker's machines and scale sets, then what hung on them, each disk after a snapshot.
 
-Order inside: snapshots; machines and scale sets; network interfaces and disks; addresses; networks; at last groups that are the attacker's
+Order inside: snapshots; machines and scale sets; what platform services run (where that was read); network interfaces and disks; addresses; networks; at last groups that are the attacker's
 and empty by then. A machine with anything on it that must stay is not deleted: Azure may delete attached things with it.
 """
 
@@ -15,6 +15,7 @@ from firebreak.model.facts import Attribution, DiskFacts, Inventory
 from firebreak.model.plan import Action, NoOp
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks import disks
+from tasks.platform_removal import DELETES, HOLDERS, PERMISSIONS, QUERY
 from tasks.removal import GROUP, MACHINE, SCALE_SET, VERSIONS, Removal
 from tasks.removed import look_at_removals, version_of
 
@@ -22,11 +23,15 @@ STEP = Step(
     id="eradicate.delete_resources",
     title="Delete the attacker's machines and what belongs to them",
     effect=Effect.IRREVERSIBLE,
-    description="Deletes machines, scale sets, disks (after snapshots), interfaces, addresses and networks judged the attacker's, one by one.",
+    description=(
+        "Deletes machines, scale sets, disks (after snapshots), platform compute, interfaces, addresses and networks judged the attacker's, "
+        "one by one."
+    ),
     permissions=tuple(
         sorted(
             {
                 *disks.PERMISSIONS,
+                *PERMISSIONS,
                 "Microsoft.Compute/virtualMachines/read",
                 "Microsoft.Compute/virtualMachines/delete",
                 "Microsoft.Compute/virtualMachineScaleSets/read",
@@ -54,6 +59,7 @@ def plan(case: Case) -> list[Action | NoOp]:
     removal = Removal(case, STEP.id)
     removal.machines()
     removal.scale_sets()
+    removal.platform()
     removal.other_resources()
     removal.groups()
     return removal.planned
@@ -69,6 +75,8 @@ async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
 async def apply(action: Action, hands: Hands) -> Sent:
     if action.kind.startswith("disk."):
         return await disks.change_disk(action, hands)
+    if action.kind in DELETES or action.params.get("type") in HOLDERS:
+        return await hands.arm.delete(action.target, version_of(action), QUERY.get(action.kind))
     if action.kind in (MACHINE, SCALE_SET, GROUP) or action.params.get("type") in VERSIONS:
         return await hands.arm.delete(action.target, version_of(action))
     raise ValueError(f"{action.kind} is not an action of {STEP.id}.")

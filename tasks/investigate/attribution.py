@@ -33,6 +33,7 @@ from firebreak.model.identity import (
     SignIns,
     TenantProtection,
 )
+from firebreak.model.platform import PlatformCompute
 from firebreak.model.step import Effect, Step
 from tasks.detections import rules_of
 
@@ -70,7 +71,9 @@ def conclude(case: Case) -> Attribution:
         return [*seeds.clues(work), *known_good_clues(listed, work)]
 
     actors = judge_actors(activity, history, alert, own=own, access=access, weights=points, further=further)
-    resources = Ownership(activity, history, actors, alert, points).judge(inventory, disks, access)
+    resources = Ownership(activity, history, actors, alert, points).judge(
+        inventory, disks, access, case.get(PlatformCompute)
+    )
     verdict, reasons = with_identities(
         *propose(alert, activity, actors, len(actors.brought_in), resources, history), *identity_sentences(case)
     )

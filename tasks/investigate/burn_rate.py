@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from firebreak.analysis.operations import is_creation
-from firebreak.analysis.rates import ZERO, SizeInUse, billed_units, per_hour, price_key, use_of
+from firebreak.analysis.rates import ZERO, SizeInUse, billed_units, per_hour, platform_per_hour, price_key, use_of
+from firebreak.analysis.running import keeper_read
 from firebreak.model.case import Case
 from firebreak.model.facts import (
     ActivityFacts,
@@ -21,15 +22,17 @@ from firebreak.model.facts import (
     SpendFacts,
 )
 from firebreak.model.finding import Finding, Severity
+from firebreak.model.platform import Compute, Kind, PlatformCompute
 from firebreak.model.step import Effect, Step
+from tasks.platform import CALLED
 
 STEP = Step(
     id="investigate.burn_rate",
     title="Price what is running",
     effect=Effect.READ,
     description=(
-        "Multiplies running machines and scale sets by list prices: cost per hour now, the attacker's part of it, and what the attacker's "
-        "resources have cost so far."
+        "Multiplies running machines, scale sets and the nodes of platform services by list prices: cost per hour now, the attacker's part of "
+        "it, and what the attacker's resources have cost so far."
     ),
     guidance=("S01", "S28", "S53"),
     produces=BurnRate,
@@ -42,13 +45,15 @@ _STOPS = ("/deallocate/action", "/delete")
 
 
 def conclude(case: Case) -> BurnRate:
-    """Price the inventory. Flexible scale sets are priced by their machines, deallocated machines cost nothing here.
+    """Price the inventory. Flexible scale sets are priced by their machines, deallocated machines cost nothing here, and the nodes of a
+    Kubernetes cluster are told as the cluster, where they can be stopped.
 
     Raises:
         NotCollectedError: inventory, prices or attribution are missing.
     """
     inventory, prices, attribution = case[Inventory], case[PriceFacts], case[Attribution]
     activity, spend = case.get(ActivityFacts), case.get(SpendFacts)
+    platform = case.get(PlatformCompute)
     rogue = {judgement.id.lower() for judgement in attribution.resources if judgement.cls is Class.ATTACKER}
     items: list[Machine | ScaleSet] = [*inventory.machines, *inventory.scale_sets]
     rates: dict[str, Decimal] = {}
@@ -59,9 +64,18 @@ def conclude(case: Case) -> BurnRate:
         if rate is None:
             unpriced.add(f"{item.size} in {item.region}")
         elif rate:
-            rates[item.id.lower()] = rate
-        if item.id.lower() in rogue:
+            told_as = keeper_read(item, platform) or item.id.lower()
+            rates[told_as] = rates.get(told_as, ZERO) + rate
+        if item.id.lower() in rogue and not keeper_read(item, platform):
             lost += _lost_on(item, rate, case, activity, prices, spend)
+    for one in platform.items if platform else ():
+        rate = rates.get(one.id.lower()) if one.kind is Kind.CLUSTER else platform_per_hour(one, prices)
+        if rate is None and one.is_billed:
+            unpriced.add(f"{CALLED[one.kind]} of {one.size or 'unknown size'} in {one.region}")
+        elif rate and one.kind is not Kind.CLUSTER:
+            rates[one.id.lower()] = rate
+        if one.id.lower() in rogue:
+            lost += _lost_on_platform(one, rate or ZERO, case, activity, spend, prices)
     lost += _lost_on_gone(case, activity, attribution, prices, {item.id.lower() for item in items})
     return BurnRate(
         currency=prices.currency,
@@ -124,6 +138,22 @@ def _lost_on(
         price = prices.per_hour.get(price_key(use_of(item)), ZERO)
         rate = price * units
     return max(billed, rate * _hours(ended - began))
+
+
+def _lost_on_platform(
+    one: Compute,
+    rate: Decimal,
+    case: Case,
+    activity: ActivityFacts | None,
+    spend: SpendFacts | None,
+    prices: PriceFacts,
+) -> Decimal:
+    """Hours since creation at the present rate, a guess for what was resized since; what was billed already is the least."""
+    in_same_money = spend is not None and spend.currency == prices.currency
+    billed = spend.by_resource.get(one.id.lower(), ZERO) if spend is not None and in_same_money else ZERO
+    creator = activity.creators.get(one.id.lower()) if activity else None
+    began = one.created_at or (creator.at if creator else None)
+    return max(billed, rate * _hours(case.now - began)) if began else billed
 
 
 def _lost_on_gone(

@@ -11,6 +11,7 @@ from firebreak.model.facts import Inventory, Machine, Resource, ScaleSet
 from firebreak.model.finding import Finding, Severity
 from firebreak.model.step import Effect, Step
 from tasks.arm import COMPUTE, DISKS
+from tasks.platform import is_read
 from tasks.reading import Notes, each, without_deleted
 from tasks.removal import VERSIONS
 
@@ -36,7 +37,7 @@ STEP = Step(
 
 _COMPUTE = "2026-04-01"
 _RESOURCES = "2025-04-01"
-# Kinds that burn compute and that no step of the playbooks stops. Machines and scale sets are handled.
+# Kinds that burn compute beside machines and scale sets. Those that the playbook at hand reads and stops are not told as unhandled.
 COMPUTE_LIKE = frozenset(
     {
         "microsoft.app/containerapps",
@@ -56,11 +57,13 @@ COMPUTE_LIKE = frozenset(
         "microsoft.kusto/clusters",
         "microsoft.labservices/labs",
         "microsoft.machinelearningservices/workspaces",
+        "microsoft.machinelearningservices/workspaces/onlineendpoints",
         "microsoft.redhatopenshift/openshiftclusters",
         "microsoft.servicefabric/managedclusters",
         "microsoft.synapse/workspaces/bigdatapools",
         "microsoft.web/serverfarms",
         "microsoft.web/sites",
+        "microsoft.web/sites/slots",
     }
 )
 _AKS_TAGS = ("aks-managed-poolname", "aks-managed-createoperationid", "poolname")
@@ -95,14 +98,16 @@ async def collect(eyes: Eyes, case: Case) -> Inventory:
         return await _scale_set(eyes, document, created, keepers, notes)
 
     listed = [_resource(item, keepers) for item in resources if doc.path(item, "id")]
-    kinds = set(case.parameter(STEP.id, "handled_types", ()))
+    kinds = {str(one).lower() for one in case.parameter(STEP.id, "handled_types", ())}
     return Inventory(
         machines=_sorted(_machine(item, power, created) for item in machines if doc.path(item, "id")),
         scale_sets=_sorted(await each(one_set, [item for item in scale_sets if doc.path(item, "id")])),
         resources=_sorted(listed),
         groups=_sorted(_resource(item, {}) for item in groups if doc.path(item, "id")),
         regions=_regions(locations),
-        unhandled_types=_count(resource.type.lower() for resource in listed if resource.type.lower() not in kinds),
+        unhandled_types=_count(
+            kind for r in listed if (kind := r.type.lower()) not in kinds and not is_read(case, kind)
+        ),
         not_looked_at=notes.all,
     )
 

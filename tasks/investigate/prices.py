@@ -9,6 +9,7 @@ from firebreak.analysis.rates import SizeInUse, disks_in_use, price_key, sizes_i
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
 from firebreak.model.facts import ActivityFacts, DiskFacts, Inventory, PriceFacts
+from firebreak.model.platform import PlatformCompute
 from firebreak.model.step import Effect, Step
 from tasks.reading import Notes, each
 
@@ -43,7 +44,9 @@ async def collect(eyes: Eyes, case: Case) -> PriceFacts:
             what, eyes.prices.disk_per_month(region, sku, size_gb), nothing
         )
 
-    machines = await each(machine, sizes_in_use(case[Inventory], case.get(ActivityFacts)), at_once=6)
+    machines = await each(
+        machine, sizes_in_use(case[Inventory], case.get(ActivityFacts), case.get(PlatformCompute)), at_once=6
+    )
     stored = case.get(DiskFacts)
     disks = await each(disk, disks_in_use(stored) if stored else [], at_once=6)
     return PriceFacts(

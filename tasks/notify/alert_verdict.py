@@ -6,14 +6,16 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from firebreak.analysis.running import attackers_compute
+from firebreak.analysis.running import ENDS_BILLING, attackers_compute
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import Attribution, Inventory
 from firebreak.model.plan import Action, NoOp, action_id
+from firebreak.model.platform import PlatformCompute
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.arm import text_at
 from tasks.judged import newest_outcome
+from tasks.platform import STOPPED_BY
 from tasks.requests import request_id
 from tasks.words import SENTENCE, name_of, plain
 
@@ -22,12 +24,8 @@ STAYS = "Microsoft was told, and keeps the history of the alert: correct the ver
 ALERTS = "/beta/security/partner/securityAlerts"
 _GRAPH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # opaque to us, but a plain path segment
 _REASONS = ("fraud", "legitimate")
-_STOPS = (
-    ("contain.deallocate_machines", "machine.deallocate"),
-    ("contain.deallocate_scale_sets", "scale_set.deallocate"),
-    ("eradicate.delete_resources", "machine.delete"),
-    ("eradicate.delete_resources", "scale_set.delete"),
-)
+_STOPPING = ("contain.deallocate_machines", "contain.deallocate_scale_sets", *sorted(set(STOPPED_BY.values())))
+_STOPS = tuple((step, kind) for step in _STOPPING for kind in ENDS_BILLING)
 
 STEP = Step(
     id="notify.alert_verdict",
@@ -79,7 +77,7 @@ def plan(case: Case) -> list[Action | NoOp]:
 
 def _still_running(case: Case) -> list[str]:
     """The attacker's compute that the newest inventory shows billed and that nothing stopped since."""
-    running = attackers_compute(case[Attribution], case[Inventory])
+    running = attackers_compute(case[Attribution], case[Inventory], case.get(PlatformCompute))
     left = [one for one in running if not any(_ended_well_since(case, *way, one) for way in _STOPS)]
     return sorted(left, key=str.lower)
 

@@ -38,6 +38,7 @@ from firebreak.model.intrusion import Intrusion
 from firebreak.model.mode import Mode
 from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import Limits, action_id
+from firebreak.model.platform import Compute, Kind, PlatformCompute
 from firebreak.model.playbook import GuardRails, Playbook
 
 SUBSCRIPTION = "33333333-3333-4333-8333-333333333333"
@@ -104,6 +105,8 @@ class Builder:
                 problems=tuple(msgspec.convert(p, SupportProblem) for p in given.get("support", ()))
             ),
         }
+        if "platform" in given:
+            facts[PlatformCompute] = PlatformCompute(items=tuple(self._platform(row) for row in given["platform"]))
         facts[ActivityFacts] = self._activity()
         facts[Attribution] = self._attribution()
         prices = {self.id_of(name).lower(): Decimal(str(cost)) for name, cost in given.get("per_hour", {}).items()}
@@ -155,6 +158,22 @@ class Builder:
             base | {k: v for k, v in row.items() if k != "group"} | {"id": self._id(row, _TYPES["scale_sets"])},
             ScaleSet,
         )
+
+    def _platform(self, row: Mapping[str, Any]) -> Compute:
+        parent = self.ids.get(str(row.get("parent", "")), "")
+        below = row["kind"] in (Kind.BATCH_POOL, Kind.ML_CLUSTER, Kind.ML_INSTANCE)
+        word = "pools" if row["kind"] == Kind.BATCH_POOL else "computes"
+        made = f"{parent}/{word}/{row['name']}" if below else self.ids.get(row["name"]) or self._id(row, row["type"])
+        self.ids[row["name"]] = made
+        base = {
+            "region": "westeurope",
+            "power": "running",
+            "nodes": 4,
+            "size": "Standard_D4s_v5",
+            "version": "2025-01-01",
+        }
+        kept = {k: v for k, v in row.items() if k not in ("group", "type")}
+        return msgspec.convert(base | kept | {"id": made, "parent": parent}, Compute)
 
     def _disk(self, row: Mapping[str, Any]) -> Disk:
         base = {"region": "westeurope", "size_gb": 64, "sku": "Premium_LRS", "unique_id": f"d-{row['name']}"}

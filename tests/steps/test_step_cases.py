@@ -39,6 +39,7 @@ from ruamel.yaml import YAML
 import firebreak.errors
 import firebreak.model.facts as facts_types
 import firebreak.model.identity as identity_types
+import firebreak.model.platform as platform_types
 from firebreak.model.alert import Alert
 from firebreak.model.case import Case
 from firebreak.model.facts import Facts
@@ -132,7 +133,8 @@ def _case(row: Mapping[str, Any], step_id: str, facts: Mapping[type[Any], Any], 
 
 
 def _facts(name: str, body: Mapping[str, Any]) -> Any:
-    kind = getattr(facts_types, name, None) or getattr(identity_types, name, None)
+    modules = (facts_types, identity_types, platform_types)
+    kind = next((found for module in modules if (found := getattr(module, name, None)) is not None), None)
     assert inspect.isclass(kind), f"{name} is no type of facts"
     assert issubclass(kind, Facts), f"{name} is no type of facts"
     return msgspec.convert(_stamped(body or {}), kind, strict=False)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 def small_playbook(
-    name: str, *, reads: Sequence[str] = (), deletes: Sequence[str] = (), closes: Sequence[str] = ()
+    name: str,
+    *,
+    reads: Sequence[str] = (),
+    first: Sequence[str] = (),
+    stops: Sequence[str] = (),
+    deletes: Sequence[str] = (),
+    closes: Sequence[str] = (),
+    parameters: Mapping[str, Mapping[str, object]] | None = None,
 ) -> str:
     """A playbook (JSON, which is YAML) that investigates, contains at one gate and eradicates at a gate of two; with `closes` it ends at a third.
 
-    `reads` and `deletes` are steps beside those of every such playbook.
+    `reads`, `stops` and `deletes` are steps beside those of every such playbook, `first` ones that stand before the block of new compute.
     """
     stages = [
         {
@@ -32,12 +39,14 @@ def small_playbook(
             "title": "Stop the attack",
             "gate": "containment",
             "steps": [
+                *first,
                 "contain.block_creation",
                 "contain.remove_access",
                 "contain.remove_locks",
                 "contain.disable_autoscale",
                 "contain.deallocate_machines",
                 "contain.deallocate_scale_sets",
+                *stops,
             ],
         },
         {
@@ -63,6 +72,7 @@ def small_playbook(
             "applies_to": ["*"],
             "stages": stages,
             "gates": gates,
+            "parameters": dict(parameters or {}),
             "guard_rails": {"limits": {"max_actions": 3000, "max_share": 1, "max_per_hour": 100000, "max_regions": 60}},
         },
         indent=1,

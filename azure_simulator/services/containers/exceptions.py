@@ -27,6 +27,29 @@ class ComputeStateError(ArmError):
         )
 
 
+class PoolBeingResizedError(ArmError):
+    """409: a pool's size cannot be changed while a change of it is under way."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(409, "PoolBeingResized", f"The specified pool '{name}' is being resized.")
+
+
+class PlanInUseError(ArmError):
+    """409: an App Service plan with apps on it cannot be deleted."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            409, "Conflict", f"Server farm '{name}' cannot be deleted because it has web app(s) assigned to it."
+        )
+
+
+class PlanNotFoundError(ArmError):
+    """404: an app is to run on a plan that is not there."""
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(404, "NotFound", f"Cannot find serverfarm with id {plan}.")
+
+
 class InvalidScaleError(ArmError):
     """400: scale settings that cannot be read."""
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from azure_simulator.http import Handler, Request, Response, page
-from azure_simulator.services.compute.documents import body_of, merge, remove, resource_id, stored
+from azure_simulator.services.compute.documents import body_of, listed, merge, remove, resource_id, stored
 from azure_simulator.services.compute.operations import Finish, long_running
-from azure_simulator.services.containers import models, node_pools
-from azure_simulator.services.containers.exceptions import ClusterStateError, ComputeStateError, InvalidScaleError
+from azure_simulator.services.containers import creation, models, node_pools
+from azure_simulator.services.containers.exceptions import (
+    ClusterStateError,
+    ComputeStateError,
+    InvalidScaleError,
+    PlanInUseError,
+    PoolBeingResizedError,
+)
 from azure_simulator.world import Document, World, public
 
 
@@ -123,6 +129,16 @@ def list_children(parent: str, kind: str) -> Handler:
     return handle
 
 
+def list_groups(world: World, request: Request) -> Response:
+    """Container groups; a list does not tell their state."""
+
+    def brief(group: Document) -> Document:
+        shown = public(group)
+        return shown | {"properties": {k: v for k, v in shown["properties"].items() if k != "instanceView"}}
+
+    return page(world, request, listed(world, request, models.CONTAINER_GROUP), wrap=brief)
+
+
 def delete_long(kind: str, notice: str) -> Handler:
     """The handler that deletes a document and what is below it: 202, or 204 when absent."""
 
@@ -143,24 +159,23 @@ def delete_long(kind: str, notice: str) -> Handler:
 
 
 def patch_pool(world: World, request: Request) -> Response:
-    """Resize a Batch pool: its current nodes follow `fixedScale` when the resize is done."""
+    """Change a Batch pool. Scale settings are replaced as a whole, and not while a resize is under way."""
     pool = stored(world, request, models.BATCH_POOL)
-    body = body_of(request)
-    merge(pool["properties"], body.get("properties") or {})
-    fixed = (pool["properties"].get("scaleSettings") or {}).get("fixedScale")
-    if isinstance(fixed, dict):
-        targets = [fixed.get(k, 0) for k in ("targetDedicatedNodes", "targetLowPriorityNodes")]
-        if any(not isinstance(t, int) or t < 0 for t in targets):
-            raise InvalidScaleError("properties.scaleSettings.fixedScale")
-        pool["properties"]["allocationState"] = "Resizing"
-
-        def resized() -> None:
-            if pool["properties"].get("allocationState") == "Resizing":
-                pool["properties"]["currentDedicatedNodes"], pool["properties"]["currentLowPriorityNodes"] = targets
-                pool["properties"]["allocationState"] = "Steady"
-
-        world.later(world.operation_seconds, resized)
-        world.settle()
+    change = dict(body_of(request).get("properties") or {})
+    scale = change.pop("scaleSettings", None)
+    merge(pool["properties"], change)
+    if isinstance(scale, dict):
+        if pool["properties"].get("allocationState") == "Resizing":
+            raise PoolBeingResizedError(pool["name"])
+        before = pool["properties"].get("scaleSettings")
+        pool["properties"]["scaleSettings"] = scale
+        try:
+            creation.resize(world, pool)
+        except InvalidScaleError:
+            pool["properties"]["scaleSettings"] = before
+            raise
+        if not any((scale.get("fixedScale") or {}).get(k) for k in ("targetDedicatedNodes", "targetLowPriorityNodes")):
+            world.changed("batch_pool.scaled", pool)
     return Response(200, public(pool))
 
 
@@ -203,6 +218,10 @@ def patch_compute(world: World, request: Request) -> Response:
         inner["currentNodeCount"] = min(int(inner.get("currentNodeCount", 0)), limit)
         inner["targetNodeCount"] = min(int(inner.get("targetNodeCount", 0)), limit)
         inner["scaleSettings"]["minNodeCount"] = min(int(inner["scaleSettings"].get("minNodeCount", 0)), limit)
+        least = inner["scaleSettings"]["minNodeCount"]
+        inner["currentNodeCount"] = inner["targetNodeCount"] = max(inner["currentNodeCount"], least)
+        if not limit:
+            world.changed("ml_compute.scaled", compute)
     return Response(200, public(compute))
 
 
@@ -215,9 +234,42 @@ def switch_site(state: str) -> Handler:
     def handle(world: World, request: Request) -> Response:
         site = stored(world, request, models.SITE)
         site["properties"]["state"] = state
+        if state == "Stopped":
+            world.changed("site.stopped", site)
         return Response(200)
 
     return handle
+
+
+def delete_site(world: World, request: Request) -> Response:
+    """Delete an app, and with the last one its plan unless `deleteEmptyServerFarm` is false; 204 when it is absent."""
+    site = world.resources.get(resource_id(request, models.SITE))
+    if site is None:
+        return Response(204)
+    remove(world, site["id"])
+    plan = str(site["properties"].get("serverFarmId", ""))
+    if plan and request.q("deleteEmptyServerFarm").lower() != "false" and not _sites_on(world, plan):
+        remove(world, plan)
+    world.changed("site.deleted", site)
+    return Response(200)
+
+
+def delete_plan(world: World, request: Request) -> Response:
+    """Delete an App Service plan without apps: 409 while one runs on it, 204 when it is absent."""
+    plan = world.resources.get(resource_id(request, models.PLAN))
+    if plan is None:
+        return Response(204)
+    if _sites_on(world, plan["id"]):
+        raise PlanInUseError(plan["name"])
+    remove(world, plan["id"])
+    world.changed("plan.deleted", plan)
+    return Response(200)
+
+
+def _sites_on(world: World, plan: str) -> list[Document]:
+    subscription = "/".join(plan.split("/")[:3])
+    sites = world.resources.of_type(models.SITE, subscription)
+    return [site for site in sites if str(site["properties"].get("serverFarmId", "")).lower() == plan.lower()]
 
 
 def list_protected_items(world: World, request: Request) -> Response:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from azure_simulator.http import Route, route
-from azure_simulator.services.compute.documents import deleter, getter, patcher, paths, putter, simple_routes
-from azure_simulator.services.containers import models, responses
+from azure_simulator.services.compute.documents import getter, patcher, paths, putter, simple_routes
+from azure_simulator.services.containers import creation, models, responses
 
 
 def _cluster_routes() -> list[Route]:
@@ -12,7 +12,7 @@ def _cluster_routes() -> list[Route]:
     _, _, one = paths(kind)
     return [
         *simple_routes(kind, changes=False),
-        route("PUT", one, putter(kind), f"{kind}/write"),
+        route("PUT", one, creation.created(kind), f"{kind}/write"),
         route("PATCH", one, patcher(kind), f"{kind}/write"),
         route("DELETE", one, responses.delete_cluster, f"{kind}/delete"),
         route("POST", f"{one}/stop", responses.stop_cluster, f"{kind}/stop/action"),
@@ -22,10 +22,12 @@ def _cluster_routes() -> list[Route]:
 
 def _container_group_routes() -> list[Route]:
     kind = models.CONTAINER_GROUP
-    _, _, one = paths(kind)
+    everywhere, in_group, one = paths(kind)
     return [
-        *simple_routes(kind, changes=False),
-        route("PUT", one, putter(kind), f"{kind}/write"),
+        route("GET", everywhere, responses.list_groups, f"{kind}/read"),
+        route("GET", in_group, responses.list_groups, f"{kind}/read"),
+        route("GET", one, getter(kind), f"{kind}/read"),
+        route("PUT", one, creation.created(kind), f"{kind}/write"),
         route("DELETE", one, responses.delete_group, f"{kind}/delete"),
         route("POST", f"{one}/stop", responses.switch_group("Stopped", 204), f"{kind}/stop/action"),
         route("POST", f"{one}/start", responses.switch_group("Running", 202), f"{kind}/start/action"),
@@ -42,7 +44,7 @@ def _batch_routes() -> list[Route]:
         route("DELETE", one, responses.delete_long(account, "batch_account.deleted"), f"{account}/delete"),
         route("GET", f"{one}/pools", responses.list_children(account, pool), f"{pool}/read"),
         route("GET", child, getter(pool), f"{pool}/read"),
-        route("PUT", child, putter(pool, tracked=False), f"{pool}/write"),
+        route("PUT", child, creation.created(pool, tracked=False), f"{pool}/write"),
         route("PATCH", child, responses.patch_pool, f"{pool}/write"),
         route("POST", f"{child}/stopResize", responses.stop_resize, f"{pool}/write"),
         route("DELETE", child, responses.delete_long(pool, "batch_pool.deleted"), f"{pool}/delete"),
@@ -59,7 +61,7 @@ def _machine_learning_routes() -> list[Route]:
         route("DELETE", one, responses.delete_long(workspace, "ml_workspace.deleted"), f"{workspace}/delete"),
         route("GET", f"{one}/computes", responses.list_children(workspace, compute), f"{compute}/read"),
         route("GET", child, getter(compute), f"{compute}/read"),
-        route("PUT", child, putter(compute, tracked=False), f"{compute}/write"),
+        route("PUT", child, creation.created(compute, tracked=False), f"{compute}/write"),
         route("PATCH", child, responses.patch_compute, f"{compute}/write"),
         route("POST", f"{child}/stop", responses.switch_compute("Stopped"), f"{compute}/stop/action"),
         route("POST", f"{child}/start", responses.switch_compute("Running"), f"{compute}/start/action"),
@@ -68,14 +70,19 @@ def _machine_learning_routes() -> list[Route]:
 
 
 def _site_and_vault_routes() -> list[Route]:
-    site, vault = models.SITE, models.VAULT
+    site, plan, vault = models.SITE, models.PLAN, models.VAULT
     _, _, one_site = paths(site)
+    _, _, one_plan = paths(plan)
     _, _, one_vault = paths(vault)
     return [
         *simple_routes(site, changes=False),
-        route("DELETE", one_site, deleter(site), f"{site}/delete"),
+        route("PUT", one_site, creation.created(site), f"{site}/write"),
+        route("DELETE", one_site, responses.delete_site, f"{site}/delete"),
         route("POST", f"{one_site}/stop", responses.switch_site("Stopped"), f"{site}/stop/action"),
         route("POST", f"{one_site}/start", responses.switch_site("Running"), f"{site}/start/action"),
+        *simple_routes(plan, changes=False),
+        route("PUT", one_plan, putter(plan), f"{plan}/write"),
+        route("DELETE", one_plan, responses.delete_plan, f"{plan}/delete"),
         *simple_routes(vault),
         route(
             "GET",

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from firebreak.analysis.running import ENDS_BILLING
 from firebreak.model.outcome import ActionState
 from firebreak.model.plan import Action
 from firebreak.replay.past import Past
@@ -23,7 +24,6 @@ from firebreak.report.hostile import markdown
 
 _CENT = Decimal("0.01")
 _MOST = 40
-_STOPS = ("machine.deallocate", "machine.delete", "scale_set.deallocate", "scale_set.delete")
 _BLOCK = "policy.deny_creation"
 # Resource Manager's published token buckets: 200 at once, then 10 a second, of writes and of deletes, per subscription and principal.
 # https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
@@ -97,7 +97,7 @@ def times_of(carried: Sequence[Carried], requests: Iterable[Mapping[str, Any]], 
     looked = past.rounds[min(past.rounds)].began_at
     return Times(
         to_block=last((_BLOCK,)),
-        to_contain=last(_STOPS),
+        to_contain=last(ENDS_BILLING),
         to_end=round((max(one.ended for one in carried) - began).total_seconds(), 1),
         floor=max(0.0, (writes - _BUCKET) / _PER_SECOND, (deletes - _BUCKET) / _PER_SECOND),
         writes=writes,
@@ -160,7 +160,7 @@ def money_of(
 def _ends(rows: Iterable[Any], began: datetime | None) -> dict[str, datetime]:
     found: dict[str, datetime] = {}
     for row in rows:
-        if row.state.is_good and row.ended_at is not None and row.action.kind in _STOPS:
+        if row.state.is_good and row.ended_at is not None and row.action.kind in ENDS_BILLING:
             name = row.action.target.lower()
             end = row.ended_at if began is None or str(row.state) != "already_so" else began
             found[name] = min(found.get(name, end), end)
