@@ -1,4 +1,7 @@
-"""Scale the attacker's Batch pools down to nothing. Jobs stay in the account, without a node to run on."""
+"""Scale the attacker's Batch pools down to nothing. Jobs stay in the account, without a node to run on.
+
+A pool is changed with a write, which a block of new compute that names pools refuses: this step stands before it in a playbook.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ STEP = Step(
     effect=Effect.REVERSIBLE,
     description=(
         "Gives pools judged the attacker's a fixed size of no nodes, whatever sized them before; a resize that is under way is stopped first. "
-        "Tasks that run are ended and go back into their queue."
+        "Tasks that run are ended and go back into their queue. Stands before the block of new compute in a playbook, which may refuse the change."
     ),
     permissions=(
         "Microsoft.Batch/batchAccounts/pools/read",
@@ -33,7 +36,6 @@ STEP = Step(
     ),
     guidance=("S04", "S54", "S57", "S101"),
     needs=(PlatformCompute, Attribution),
-    comes_after=("contain.block_creation",),
 )
 
 _NONE = {"targetDedicatedNodes": 0, "targetLowPriorityNodes": 0, "nodeDeallocationOption": "Terminate"}

@@ -12,29 +12,31 @@ import pytest
 from azure_simulator import build
 from azure_simulator.truth import score
 from azure_simulator.world import World
-from firebreak.engine import EngineRoom, Question
+from firebreak.engine import EngineRoom
 from firebreak.model.mode import Mode
 from tasks.contain.block_creation import TYPES
-from tests.flows.room_in_process import Ran, alert_bytes, approve_or_skip, engine_room_of, go_on, writes
+from tests.flows.room_in_process import Ran, alert_bytes, engine_room_of, go_on, writes
 from tests.support.platform_attack import COMPUTE, build_everywhere, is_billed
 from tests.support.playbooks import small_playbook
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
-PLAYBOOK = small_playbook(
-    "platform",
-    parameters={"contain.block_creation": {"resource_types": [*TYPES, "Microsoft.Web/serverfarms"]}},
-    reads=("investigate.platform_compute", "investigate.prices"),
-    first=("contain.stop_machine_learning",),
-    stops=(
-        "contain.stop_batch_pools",
-        "contain.stop_clusters",
-        "contain.stop_container_groups",
-        "contain.stop_apps",
-    ),
-    deletes=("eradicate.delete_resources",),
-)
+_DENIED = [*TYPES, "Microsoft.Batch/batchAccounts/pools", "Microsoft.Web/serverfarms"]
+
+
+def _playbook(name: str, *deletes: str) -> str:
+    return small_playbook(
+        name,
+        reads=("investigate.platform_compute", "investigate.prices"),
+        first=("contain.stop_batch_pools", "contain.stop_machine_learning"),
+        stops=("contain.stop_clusters", "contain.stop_container_groups", "contain.stop_apps"),
+        deletes=deletes,
+        parameters={"contain.block_creation": {"resource_types": _DENIED}},
+    )
+
+
+PLAYBOOKS = {"platform": _playbook("platform", "eradicate.delete_resources"), "stops": _playbook("stops")}
 
 
 @dataclass
@@ -43,15 +45,11 @@ class Attacked:
     room: EngineRoom
     made: dict[str, str]
 
-    def respond(self, *, skip: str = "") -> Ran:
+    def respond(self, playbook: str) -> Ran:
         opened = self.room.open(
-            alert_bytes(self.world), place="test", mode=Mode.LIVE, requested_by="intake", playbook="platform"
+            alert_bytes(self.world), place="test", mode=Mode.LIVE, requested_by="intake", playbook=playbook
         )
-
-        def decide(question: Question) -> str:
-            return "reject" if question.plan.stage == skip else approve_or_skip(question)
-
-        return go_on(self.room, self.world, opened.incident.id, decide=decide)
+        return go_on(self.room, self.world, opened.incident.id)
 
 
 @pytest.fixture
@@ -67,14 +65,15 @@ def attacked(tmp_path: Path) -> Iterator[Attacked]:
     world.truth["rogue_compute"] += [made[name] for name in COMPUTE]
     folder = tmp_path / "home" / "playbooks"
     folder.mkdir(parents=True)
-    (folder / "platform.yaml").write_text(PLAYBOOK)
+    for name, text in PLAYBOOKS.items():
+        (folder / f"{name}.yaml").write_text(text)
     with engine_room_of(world, tmp_path / "home") as room:
         yield Attacked(world, room, made)
 
 
 def test_a_miner_behind_platform_services_is_stopped_deleted_and_does_not_come_back(attacked: Attacked) -> None:
     world = attacked.world
-    ran = attacked.respond()
+    ran = attacked.respond("platform")
     assert ran.state == "done", ran.dossier.note
     for _ in range(6):
         world.clock.advance(600)
@@ -93,14 +92,13 @@ def test_a_miner_behind_platform_services_is_stopped_deleted_and_does_not_come_b
     } <= kinds
     stopped = [row for row in writes(world) if row.url.split("?")[0].endswith(("/stop", "/pools/frames"))]
     assert all("rg-render-farm" in row.url for row in stopped)
-    assert ran.json["cost"]["per_hour_before"] != ran.json["cost"]["per_hour_after"]
     left = [name for name in COMPUTE if is_billed(world, attacked.made[name])]
     assert left == []
 
 
 def test_a_run_is_not_done_while_the_plan_under_a_stopped_app_is_billed(attacked: Attacked) -> None:
-    ran = attacked.respond(skip="eradicate")
-    assert ran.state != "done"
+    ran = attacked.respond("stops")
+    assert ran.state == "failed"
     assert "still runs and is billed (1)" in ran.dossier.note
     assert ran.dossier.still_running == (attacked.made["asp-render"],)
     assert [name for name in COMPUTE if is_billed(attacked.world, attacked.made[name])] == ["asp-render"]

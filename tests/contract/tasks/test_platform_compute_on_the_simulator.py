@@ -31,10 +31,10 @@ NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 READS = ("investigate.subscription", "investigate.access", "investigate.inventory", "investigate.unattached_disks")
 READS_MORE = ("investigate.platform_compute", "investigate.prices")
 STOPS = (
+    "contain.stop_batch_pools",
     "contain.stop_machine_learning",
     "contain.block_creation",
     "contain.deallocate_scale_sets",
-    "contain.stop_batch_pools",
     "contain.stop_clusters",
     "contain.stop_container_groups",
     "contain.stop_apps",
