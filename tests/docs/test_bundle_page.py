@@ -17,6 +17,7 @@ from firebreak.bundle.documents import (
     AlertPart,
     AuditPart,
     Decision,
+    Derived,
     Expected,
     IncidentFile,
     IncidentPart,
@@ -28,14 +29,27 @@ from firebreak.bundle.documents import (
 )
 from firebreak.bundle.schema import FOLDER, schemas
 from firebreak.evidence import Entry
+from firebreak.model.plan import Action, Limits, NoOp, Plan, Protection
+from firebreak.model.playbook import Gate, GuardRails, Playbook, PreAuthorised, Stage
 from tests.unit.firebreak.bundle.bundled import SIGNING, files_of
 
 TOP = Path(__file__).parent.parent.parent
 PAGE = (TOP / "docs/reference/bundle.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
-INCIDENT_PARTS = (IncidentFile, IncidentPart, AlertPart, PlaybookPart, RoundPart, PlanPart, Redaction, AuditPart)
+INCIDENT_PARTS = (
+    IncidentFile,
+    IncidentPart,
+    AlertPart,
+    PlaybookPart,
+    RoundPart,
+    PlanPart,
+    Redaction,
+    AuditPart,
+    Derived,
+)
 EXPLAINED = [
     *(("incident.yaml", part) for part in INCIDENT_PARTS),
+    *(("plans/DIGEST.json", part) for part in (Plan, Action, NoOp, Limits, Protection)),
     ("evidence/manifest.jsonl", Entry),
     ("decisions.jsonl", Decision),
     ("audit.jsonl", AuditRecord),
@@ -49,6 +63,13 @@ EXPLAINED = [
 def test_every_field_is_explained(section: str, kind: type) -> None:
     for field in msgspec.structs.fields(kind):
         assert f"`{field.encode_name}`" in SECTIONS[section], field.encode_name
+
+
+@pytest.mark.parametrize("kind", [Playbook, Stage, Gate, GuardRails, PreAuthorised], ids=lambda kind: kind.__name__)
+def test_every_field_of_the_playbook_is_explained_here_or_in_the_guide(kind: type) -> None:
+    told = SECTIONS["playbook.json"] + (TOP / "docs/guide/playbooks.md").read_text(encoding="utf-8")
+    for field in msgspec.structs.fields(kind):
+        assert re.search(rf"`{field.encode_name.removesuffix('_minutes')}[`.]", told), field.encode_name
 
 
 def test_there_is_no_schema_of_a_document_that_is_no_more() -> None:
