@@ -113,7 +113,10 @@ def _identities(dossier: Dossier) -> list[Item]:
     found = dossier.attribution
     if found is None or found.verdict != "fraud":
         return []
-    attackers = sorted({j.id for j in found.actors if j.cls is Class.ATTACKER})
+    accused = [j for j in found.actors if j.cls is Class.ATTACKER]
+    shut = _shut_out(dossier)
+    closed = sorted({j.id for j in accused if j.principal_id.lower() in shut and j.established})
+    attackers = sorted({j.id for j in accused if j.principal_id.lower() not in shut})
     people = [
         _item(
             "identity",
@@ -128,11 +131,29 @@ def _identities(dossier: Dossier) -> list[Item]:
         for who in attackers
         if "@" not in who
     ]
+    people += [
+        _item(
+            "open-again",
+            who,
+            f"Prove who the owner of {plain(who)} is, give them a way in that is new (a pass, or a new secret), then undo the block: it is closed.",
+        )
+        for who in closed
+    ]
     blocks = [row for row in dossier.actions if row.action.kind == "policy.deny_creation" and not row.taken_back]
     if any(row.is_good for row in blocks):
         said = "Lift the policy that blocks new compute when the identities are clean."
         return [*people, *apps, _item("lift-block", "", said)]
     return people + apps
+
+
+def _shut_out(dossier: Dossier) -> set[str]:
+    """Object ids of accounts and applications that this incident closed and nobody opened again."""
+    good = [row for row in dossier.actions if row.is_good and not row.taken_back]
+    return {
+        row.action.target.rsplit("/", 1)[-1].lower()
+        for row in good
+        if row.action.kind in ("user.disable", "application.disable")
+    }
 
 
 def _ended_badly(dossier: Dossier) -> list[Item]:

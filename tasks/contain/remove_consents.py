@@ -50,7 +50,7 @@ def _remove(case: Case, trace: Trace) -> Action:
         case,
         kind,
         trace.target,
-        f"Take {plain(trace.what, 100)} from the application {plain(trace.holder, 80)}",
+        f"Take {plain(trace.what, 90)} from the application {plain(trace.holder, 60)}",
         intrusion.reasons_of(trace),
         fingerprint=_mark(kind, trace.document),
         params={"principal_id": trace.principal_id},

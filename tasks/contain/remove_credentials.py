@@ -65,7 +65,7 @@ def _remove(case: Case, trace: Trace) -> Action:
         case,
         kind,
         trace.target,
-        f"Remove {trace.kind.value} {plain(trace.what, 100)} from the application {plain(trace.holder, 80)}",
+        f"Remove {trace.kind.value} {plain(trace.what, 90)} from the application {plain(trace.holder, 60)}",
         (*intrusion.reasons_of(trace), "Whoever has it can be this application; nobody else was given it."),
         key=f"{trace.target}#{document.get('keyId', '')}",
         effect=Effect.REVERSIBLE if kind == ISSUER else Effect.IRREVERSIBLE,

@@ -9,11 +9,12 @@ import pytest
 
 from firebreak.model.facts import AlertFacts, Attribution, Class, Inventory, Judgement, Machine, SeenAlert
 from firebreak.model.finding import NotLookedAt
+from firebreak.model.outcome import ActionState
 from firebreak.model.todo import Confirmation, Instruction
-from firebreak.report.dossier import Dossier
+from firebreak.report.dossier import ActionRow, Dossier
 from firebreak.report.prepared import DATA, OCCASIONS
 from firebreak.report.todo import all_items
-from tests.unit.firebreak.execution.builders import NOON, machine_id, make_incident, make_playbook
+from tests.unit.firebreak.execution.builders import NOON, machine_id, make_action, make_incident, make_playbook
 
 ASKED = Instruction(row="S28", text="Review the subscription", how="Ask the owner.", shows=("accounts", "window"))
 THIEF = Judgement(id="mallory@example.com", cls=Class.ATTACKER, score=90, established=True)
@@ -95,3 +96,21 @@ def test_what_is_asked_at_the_end_is_asked_only_then_and_says_how_long_the_alert
     incident = make_incident(detected_at=NOON - timedelta(minutes=95))
     (item,) = all_items(dossier(instructions=(asked,), state="failed", incident=incident))
     assert ("reached Firebreak", f"{NOON:%Y-%m-%d %H:%M} UTC, 95 minutes later") in item.data
+
+
+def test_who_was_shut_out_is_not_to_be_reset_but_to_be_let_in_again_by_proof() -> None:
+    stolen = msgspec.structs.replace(THIEF, principal_id="P-MAL")
+    own = Judgement(id="guest@example.com", cls=Class.ATTACKER, score=90, principal_id="p-guest")
+    found = Attribution(actors=(stolen, own), verdict="fraud")
+
+    def shut(name: str, **fields: object) -> ActionRow:
+        action = make_action(1, kind="user.disable", target=f"/v1.0/users/{name}")
+        given = {"action": action, "stage": "close-doors", "state": ActionState.DONE} | fields
+        return ActionRow(**given)  # type: ignore[arg-type]
+
+    both = dossier(attribution=found, actions=(shut("p-mal"), shut("p-guest")))
+    (item,) = all_items(both)
+    assert item.text.startswith("Prove who the owner of mallory@example.com is")
+    for undone in (shut("p-mal", taken_back=True), shut("p-mal", state=ActionState.REFUSED, reason="stale")):
+        texts = [one.text for one in all_items(dossier(attribution=found, actions=(undone,)))]
+        assert any(text.startswith("Revoke the sessions and reset the credentials of mallory") for text in texts)
