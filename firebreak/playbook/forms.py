@@ -68,6 +68,11 @@ def kind_of(node: Node) -> str:
     return names.get(short, f"a value tagged {short}")
 
 
+def _text(node: Node) -> str:
+    """The text of a scalar. In folded ones (`>`) ruamel.yaml marks every fold with a bell, to write the document again as it was."""
+    return str(node.value).replace("\a", "") if getattr(node, "style", None) == ">" else str(node.value)
+
+
 def nearest(word: str, words: Iterable[str]) -> str:
     """Return a did-you-mean hint, or the list of what is known when nothing is near."""
     known = sorted(words)
@@ -81,7 +86,7 @@ def _scalar(node: Node, reading: Reading, path: Path, wanted: str, tags: tuple[s
     if not reading.enter(node, path):
         return None
     if isinstance(node, ScalarNode) and str(node.tag or "").removeprefix(_TAG) in tags:
-        return str(node.value)
+        return _text(node)
     hint = "Put it in quotes." if wanted == "text" and isinstance(node, ScalarNode) else ""
     shown = f" {node.value!r}" if isinstance(node, ScalarNode) and node.value != "" else ""
     reading.problem(node, f"{_name(path)} must be {wanted}, not {kind_of(node)}{shown}.", hint)
@@ -317,7 +322,7 @@ class Free:
             return {str(k.value): self.read(v, reading, (*path, str(k.value))) for k, v in pairs(node, reading, path)}
         if isinstance(node, SequenceNode):
             return [self.read(child, reading, (*path, index)) for index, child in enumerate(node.value)]
-        text, tag = str(node.value), str(node.tag or "").removeprefix(_TAG)
+        text, tag = _text(node), str(node.tag or "").removeprefix(_TAG)
         value = _plain(text, tag)
         if value is not None:
             return value

@@ -34,6 +34,14 @@ def test_a_shipped_playbook_fits_the_schema_and_loads(path: Path) -> None:
     assert find_playbooks(steps=STEPS)[path.stem].id == path.stem
 
 
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_a_folded_text_reads_as_one_line(path: Path) -> None:
+    """ruamel.yaml marks folds with a control character where a document is to be written again."""
+    book = find_playbooks(steps=STEPS)[path.stem]
+    assert book.description.isprintable()
+    assert book.description == _plain(path)["description"].strip()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"id": "Not A Name"}, {"version": 1.0}, {"extra": 1}, {"stages": []}, {"guard_rails": {}}],
