@@ -48,6 +48,7 @@ NAMED: Mapping[str, Mapping[str, Any]] = {
 # No threshold and no guard rail: what the parameter is instead.
 NOT_A_THRESHOLD: Mapping[str, str] = {
     "api": "an address",
+    "api_versions": "addresses",
     "contact": "whom Microsoft calls back",
     "detections": "a folder",
     "evidence_group": "where snapshots lie",
@@ -101,7 +102,7 @@ def changes(book: Playbook, one: Parameter) -> Iterator[Playbook]:
     given = book.parameters.get(one.step, {})
     usual = given.get(one.name, one.default)
     kind = type(usual)
-    for value in (usual + 1, usual * 3 + 1, kind(1), kind(10**4), kind(0), kind(-(10**4))):
+    for value in (usual + 1, usual * 3 + 1, kind(1), kind(300), kind(10**4), kind(0), kind(-(10**4))):
         if value != usual:
             yield msgspec.structs.replace(book, parameters={**book.parameters, one.step: {**given, one.name: value}})
 
