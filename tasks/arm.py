@@ -73,6 +73,13 @@ def known(fingerprint: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in fingerprint.items() if value}
 
 
+def covers(wanted: Any, found: Any) -> bool:
+    """Whether everything that is wanted stands there; Azure adds defaults of its own."""
+    if isinstance(wanted, Mapping):
+        return isinstance(found, Mapping) and all(covers(value, found.get(key)) for key, value in wanted.items())
+    return bool(wanted == found)
+
+
 def is_provisioning(document: Document | None) -> bool:
     """Whether Azure is still changing the resource."""
     return text_at(document, "properties", "provisioningState").lower() in (

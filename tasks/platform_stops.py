@@ -16,7 +16,7 @@ from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.platform import Compute, Kind, PlatformCompute, Power
 from firebreak.model.step import Effect, Sent, Target
-from tasks.arm import RESOURCES, Document, absent, known, moment, read_all, text_at
+from tasks.arm import RESOURCES, Document, absent, covers, known, moment, read_all, text_at
 from tasks.judged import Judged, id_of_this_time
 from tasks.platform import CALLED, at, described, type_of
 from tasks.words import name_of, per_hour, plain
@@ -96,8 +96,8 @@ class Stops:
         if stopping:
             settled, on_the_way = one.power is Power.STOPPED, one.power is Power.STOPPING
         elif way.nothing:
-            settled, on_the_way = _covers(action.params["settings"], one.settings) and not one.is_resizing, False
-            on_the_way = not settled and _covers(action.params["settings"], one.settings)
+            settled, on_the_way = covers(action.params["settings"], one.settings) and not one.is_resizing, False
+            on_the_way = not settled and covers(action.params["settings"], one.settings)
         else:
             settled, on_the_way = one.power is Power.RUNNING, one.power is Power.STARTING
         return Target(
@@ -202,10 +202,3 @@ def _body(way: Stop, settings: Mapping[str, Any]) -> dict[str, Any]:
     if "properties" in way.nothing["properties"]:
         inner = {"properties": inner}
     return {"properties": inner}
-
-
-def _covers(wanted: Any, found: Any) -> bool:
-    """Whether everything that is wanted stands there; Azure adds defaults of its own."""
-    if isinstance(wanted, Mapping):
-        return isinstance(found, Mapping) and all(_covers(value, found.get(key)) for key, value in wanted.items())
-    return bool(wanted == found)

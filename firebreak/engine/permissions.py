@@ -29,6 +29,7 @@ _ENDINGS = {
     "deallocate": ("/deallocate/action",),
     "start": ("/start/action",),
     "stop": ("/stop/action",),
+    "end": ("/endgetaccess/action",),
     "snapshot": ("/begingetaccess/action", "/snapshots/write"),
 }
 _READING = ("/read", "/listkeys/action")

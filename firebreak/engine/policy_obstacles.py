@@ -20,7 +20,7 @@ from firebreak.model.plan import Action, Plan
 from firebreak.report.hostile import markdown
 
 _DELETES = ("delete", "remove")
-_POSTS = ("start", "deallocate", "stop", "stop_resize", "cancel")
+_POSTS = ("start", "deallocate", "stop", "stop_resize", "end")
 _ELSEWHERE = ("blob.delete",)  # the data plane, which Azure Policy does not see
 
 
