@@ -69,7 +69,7 @@ EXPLAINED: Final = MappingProxyType(
                 "At least 10 sign-ins to one account failed within an hour. Somebody guesses its password.",
             ),
         },
-        "Who and what (`investigate.attribution`, `investigate.access`, `investigate.inventory`, `investigate.platform_compute`, `investigate.subscription`)": {
+        "Who and what (`investigate.attribution`, `investigate.access`, `investigate.footholds`, `investigate.inventory`, `investigate.platform_compute`, `investigate.subscription`)": {
             "attacker": (
                 "A session taken for the attacker's",
                 "Its reasons together reached the score of an attacker. Each reason is shown with its points and events.",
@@ -89,6 +89,14 @@ EXPLAINED: Final = MappingProxyType(
             "unhandled-platform-compute": (
                 "Compute inside platform services that no step stops",
                 "A workspace uses compute that is attached to it and runs somewhere else. Nobody here stops it, so a person looks.",
+            ),
+            "footholds": (
+                "Ways back that the attacker left",
+                "Automation, agents, rules, delegations or download links that work without anybody signing in. Each comes with the event that made it; a step removes them.",
+            ),
+            "footholds-by-hand": (
+                "Ways back that a person has to close",
+                "Keys were read, code ran on a machine, or something that was there before was changed. No step can tell what it should be; the finding says what to do.",
             ),
             "affected-absent": (
                 "Resources named by the alert are not there any more",

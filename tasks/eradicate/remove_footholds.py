@@ -114,6 +114,7 @@ def _end(one: Foothold, case: Case) -> Action:
         title=f"End the {plain(one.called, 60)} {name_of(one.id)}",
         effect=Effect.IRREVERSIBLE,
         reasons=(*_reasons(one), "What was downloaded by now is gone all the same."),
+        fingerprint={"uniqueId": one.content},
         params={"version": one.version},
         region=one.region,
         irreversible_because=_LINK,
@@ -121,7 +122,7 @@ def _end(one: Foothold, case: Case) -> Action:
 
 
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
-    found = {}
+    found: dict[str, Target] = {}
     for version in sorted({str(a.params["version"]) for a in actions}):
         mine = [a for a in actions if a.params["version"] == version]
         documents = await read_all(eyes, (a.target for a in mine), version)
@@ -142,7 +143,12 @@ def _judge(action: Action, document: dict[str, Any] | None) -> Target:
         return absent(action)
     if action.kind == END:
         state = text_at(document, "properties", "diskState").lower()
-        return Target(exists=True, already_so=not state.startswith("activesas"), state=state or "unknown")
+        return Target(
+            exists=True,
+            already_so=not state.startswith("activesas"),
+            state=state or "unknown",
+            fingerprint=known({"uniqueId": text_at(document, "properties", "uniqueId").lower()}),
+        )
     lost = WAYS[str(action.params["type"])].lost
     return Target(
         exists=True,

@@ -51,7 +51,7 @@ async def collect(eyes: Eyes, case: Case) -> Footholds:
             state = text_at(document, "properties", "diskState").lower()
             if not state.startswith("activesas"):
                 return None  # the link has ended; what was downloaded is gone all the same, the log says so
-            return _with(one, version, state, document)
+            return _with(one, version, text_at(document, "properties", "uniqueId").lower(), document)
         return _with(one, version, content_of(document) if document else "", document)
 
     found = await each(as_it_is, _suspected(case))

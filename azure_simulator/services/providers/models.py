@@ -78,6 +78,7 @@ _TYPES: dict[str, tuple[str, ...]] = {
     "Microsoft.ContainerService": ("managedClusters", "managedClusters/agentPools"),
     "Microsoft.CostManagement": ("alerts", "query", "scheduledActions", "views"),
     "Microsoft.DBforPostgreSQL": ("flexibleServers",),
+    "Microsoft.EventGrid": ("eventSubscriptions",),
     "Microsoft.Insights": (
         "actionGroups",
         "activityLogAlerts",
@@ -91,6 +92,7 @@ _TYPES: dict[str, tuple[str, ...]] = {
     "Microsoft.MachineLearningServices": ("workspaces", "workspaces/computes"),
     "Microsoft.Logic": ("workflows",),
     "Microsoft.ManagedIdentity": ("userAssignedIdentities", "userAssignedIdentities/federatedIdentityCredentials"),
+    "Microsoft.ManagedServices": ("registrationAssignments", "registrationDefinitions"),
     "Microsoft.Network": (
         "bastionHosts",
         "loadBalancers",

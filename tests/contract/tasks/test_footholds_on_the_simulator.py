@@ -1,0 +1,315 @@
+"""Ways back that an intruder left, on the simulated Azure: found by deed, read as they are, removed and put back; a colleague's stay."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from azure_simulator.app import assign, call_as, empty_world
+from azure_simulator.services.authorization import builtin as roles
+from azure_simulator.world import Principal, World
+from firebreak.clients import Connection
+from firebreak.execution.looking import why_stale
+from firebreak.model.alert import Alert
+from firebreak.model.case import Case
+from firebreak.model.facts import Attribution, Class, Judgement
+from firebreak.model.footholds import Foothold, Footholds
+from firebreak.model.outcome import ActionState
+from firebreak.model.plan import Action, NoOp, Plan
+from firebreak.planning import make_plan
+from tasks.registry import load_steps
+from tests.contract.tasks.changing_steps import carry_out
+from tests.steps.investigation import incident_for, playbook_with
+from tests.support.inprocess import sent, simulated, subscription_of
+
+NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
+READS = ("investigate.subscription", "investigate.access", "investigate.inventory", "investigate.activity_log")
+REMOVES = ("eradicate.remove_footholds",)
+HERE = {"location": "westeurope"}
+VERSION = "2024-07-01"
+
+
+@dataclass
+class Estate:
+    """A colleague's estate, older than the log's window, and what a thief put into it an hour ago."""
+
+    world: World
+    thief: Principal
+    colleague: Principal
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def make(self, by: Principal, name: str, path: str, body: Mapping[str, Any], method: str = "PUT") -> str:
+        address = "203.0.113.9" if by is self.thief else "198.51.100.7"
+        self.world.clock.advance(20)
+        answer = call_as(
+            self.world, by.object_id, method, f"{path}?api-version={VERSION}", dict(body) or None, address=address
+        )
+        assert answer.status < 300, (method, path, answer.status, answer.body)
+        self.world.settle()
+        self.ids[name] = path
+        return path
+
+    async def case(self, connection: Connection) -> Case:
+        loaded, facts = load_steps(), {}
+        playbook = playbook_with()
+        stage = playbook.stages[0]
+        playbook = msgspec.structs.replace(
+            playbook,
+            stages=(
+                msgspec.structs.replace(stage, steps=(*READS, "investigate.footholds")),
+                msgspec.structs.replace(stage, id="eradicate", steps=REMOVES),
+            ),
+        )
+        alert = Alert(
+            id="a",
+            source="file",
+            type="ARM_SuspiciousOperations",
+            title="Operations",
+            severity="high",
+            subscription_id=subscription_of(self.world),
+            customer_tenant_id=self.world.tenant_id,
+            detected_at=NOW,
+            first_observed_at=NOW - timedelta(hours=1),
+        )
+
+        def case() -> Case:
+            now = connection.eyes.now()
+            return Case(incident=incident_for(alert, now), playbook=playbook, now=now, facts=facts)
+
+        facts[Attribution] = Attribution(
+            actors=(
+                Judgement(
+                    id=self.thief.upn,
+                    cls=Class.ATTACKER,
+                    score=90,
+                    principal_id=self.thief.object_id,
+                    address="203.0.113.9",
+                ),
+            ),
+            verdict="fraud",
+        )
+        for name in (*READS, "investigate.footholds"):
+            collect = loaded[name].collect
+            assert collect is not None
+            made = await collect(connection.eyes, case())
+            facts[type(made)] = made
+        return case()
+
+
+@pytest.fixture
+def estate() -> Estate:
+    world = empty_world(NOW - timedelta(days=6))
+    colleague = next(p for p in world.principals.values() if p.kind == "User")
+    thief = Principal(world.chance.guid(), "User", "Eve", upn="eve@contoso.example", tenant_id=world.tenant_id)
+    world.principals[thief.object_id] = thief
+    subscription = next(iter(world.subscriptions))
+    assign(world, thief, roles.OWNER, subscription)
+    found = Estate(world, thief, colleague)
+    _colleagues(found, subscription)
+    world.clock.advance((NOW - timedelta(minutes=40) - world.clock.now()).total_seconds())
+    _thiefs(found, subscription)
+    world.clock.advance((NOW - world.clock.now()).total_seconds())
+    world.requests.clear()
+    return found
+
+
+def _colleagues(found: Estate, subscription: str) -> None:
+    by, group = found.colleague, f"{subscription}/resourceGroups/rg-shop"
+    base = f"{group}/providers"
+    found.make(by, "group", group, HERE)
+    for namespace in (
+        "Automation",
+        "Compute",
+        "EventGrid",
+        "Logic",
+        "ManagedServices",
+        "Network",
+        "Storage",
+        "Insights",
+    ):
+        found.make(by, namespace, f"{subscription}/providers/Microsoft.{namespace}/register", {}, "POST")
+    machine = {"hardwareProfile": {"vmSize": "Standard_D2s_v5"}, "priority": "Spot"}
+    found.make(by, "web", f"{base}/Microsoft.Compute/virtualMachines/web", {**HERE, "properties": machine})
+    disk = {"creationData": {"createOption": "Empty"}, "diskSizeGB": 64}
+    for name in ("data", "old-data"):
+        body = {**HERE, "sku": {"name": "Premium_LRS"}, "properties": disk}
+        found.make(by, name, f"{base}/Microsoft.Compute/disks/{name}", body)
+    found.make(by, "nsg", f"{base}/Microsoft.Network/networkSecurityGroups/nsg", {**HERE, "properties": {}})
+    rule = {"access": "Allow", "direction": "Inbound", "priority": 100, "destinationPortRange": "443"}
+    found.make(by, "https", f"{found.ids['nsg']}/securityRules/https", {"properties": rule})
+    network = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}
+    found.make(by, "net", f"{base}/Microsoft.Network/virtualNetworks/net", {**HERE, "properties": network})
+    found.make(by, "ops", f"{base}/Microsoft.Automation/automationAccounts/ops", {**HERE, "properties": {}})
+    nightly = {"frequency": "Day", "interval": 1, "isEnabled": True}
+    found.make(by, "nightly", f"{found.ids['ops']}/schedules/nightly", {"properties": nightly})
+    account = {**HERE, "sku": {"name": "Standard_LRS"}, "kind": "StorageV2", "properties": {}}
+    found.make(by, "store", f"{base}/Microsoft.Storage/storageAccounts/shopstore", account)
+
+
+def _thiefs(found: Estate, subscription: str) -> None:
+    by, ids = found.thief, found.ids
+    group = f"{subscription}/resourceGroups/rg-monitoring"
+    found.make(by, "own-group", group, HERE)
+    account = f"{group}/providers/Microsoft.Automation/automationAccounts/aa"
+    found.make(by, "aa", account, {**HERE, "properties": {}})
+    found.make(by, "runbook", f"{account}/runbooks/Sync", {**HERE, "properties": {"runbookType": "PowerShell"}})
+    hourly = {"frequency": "Hour", "interval": 1, "isEnabled": True, "startTime": "2026-11-20T04:00:00Z"}
+    found.make(by, "hourly", f"{account}/schedules/hourly", {"properties": hourly})
+    found.make(by, "rogue-schedule", f"{ids['ops']}/schedules/health", {"properties": hourly})
+    found.make(by, "webhook", f"{ids['ops']}/webhooks/ping", {"properties": {"isEnabled": True}})
+    definition = {"triggers": {"Recurrence": {"type": "Recurrence"}}, "actions": {}}
+    flow = {"state": "Enabled", "definition": definition}
+    found.make(by, "flow", f"{group}/providers/Microsoft.Logic/workflows/la", {**HERE, "properties": flow})
+    agent = {"publisher": "Microsoft.Azure.Extensions", "type": "CustomScript", "typeHandlerVersion": "2.1"}
+    found.make(by, "agent", f"{ids['web']}/extensions/agent", {**HERE, "properties": agent})
+    opening = {"access": "Allow", "direction": "Inbound", "priority": 101, "destinationPortRange": "22"}
+    found.make(by, "ssh", f"{ids['nsg']}/securityRules/ssh", {"properties": opening})
+    widened = {"access": "Allow", "direction": "Inbound", "priority": 100, "destinationPortRange": "*"}
+    found.make(by, "https", ids["https"], {"properties": widened})
+    peer = {
+        "remoteVirtualNetwork": {"id": f"{subscription}/resourceGroups/x/providers/Microsoft.Network/virtualNetworks/y"}
+    }
+    found.make(by, "peering", f"{ids['net']}/virtualNetworkPeerings/out", {"properties": peer})
+    guid = found.world.chance.guid()
+    lighthouse = f"{subscription}/providers/Microsoft.ManagedServices/registrationAssignments/{guid}"
+    offer = {
+        "registrationDefinitionId": f"{subscription}/providers/Microsoft.ManagedServices/registrationDefinitions/{guid}"
+    }
+    found.make(by, "lighthouse", lighthouse, {"properties": offer})
+    listener = {"destination": {"endpointType": "WebHook"}, "filter": {}}
+    events = f"{ids['store']}/providers/Microsoft.EventGrid/eventSubscriptions/copy"
+    found.make(by, "events", events, {**HERE, "properties": listener})
+    wanted = {"access": "Read", "durationInSeconds": 86400}
+    found.make(by, "export", f"{ids['data']}/beginGetAccess", wanted, "POST")
+    found.make(by, "keys", f"{ids['store']}/listKeys", {}, "POST")
+
+
+MADE = (
+    "aa",
+    "runbook",
+    "hourly",
+    "rogue-schedule",
+    "webhook",
+    "flow",
+    "agent",
+    "ssh",
+    "peering",
+    "lighthouse",
+    "events",
+)
+BACK = ("hourly", "rogue-schedule", "flow", "ssh", "peering", "lighthouse")
+
+
+def plan_for(case: Case) -> Plan:
+    steps = [load_steps()[name] for name in REMOVES]
+    return make_plan(case, stage="eradicate", steps=steps, round=1, engine_version="test")
+
+
+def found_in(case: Case, estate: Estate) -> dict[str, Foothold]:
+    names = {path.lower(): name for name, path in estate.ids.items()}
+    return {names.get(one.id.lower(), one.id): one for one in case[Footholds].items}
+
+
+async def test_every_way_back_is_found_with_its_evidence_and_nothing_of_a_colleagues(estate: Estate) -> None:
+    async with simulated(estate.world) as connection:
+        case = await estate.case(connection)
+    found = found_in(case, estate)
+    assert set(found) == {*MADE, "https", "data", "store"}
+    assert {name for name, one in found.items() if one.is_theirs} == {*MADE, "data"}
+    assert found["data"].kind == "export"
+    assert "was there before" in found["https"].people
+    assert "Regenerate both keys" in found["store"].people
+    logged = {str(event["eventDataId"]) for event in estate.world.events}
+    assert all(one.event_ids and set(one.event_ids) <= logged for one in found.values())
+    assert all(one.caller == "eve@contoso.example" and one.address == "203.0.113.9" for one in found.values())
+    assert case[Footholds].not_looked_at == ()
+    assess = load_steps()["investigate.footholds"].assess
+    assert assess is not None
+    told = {finding.id: len(finding.resources) for finding in assess(case[Footholds], case)}
+    assert told == {"footholds": len(MADE) + 1, "footholds-by-hand": 2}
+
+
+async def test_they_are_removed_children_first_and_the_rest_of_the_estate_is_as_it_was(estate: Estate) -> None:
+    world = estate.world
+    kept = {
+        n: copy.deepcopy(world.resources[p]) for n, p in estate.ids.items() if n not in MADE and p in world.resources
+    }
+    async with simulated(world) as connection:
+        case = await estate.case(connection)
+        plan = plan_for(case)
+        done = await carry_out(plan, connection, world)
+    assert {o.state for o in done.outcomes.values()} == {ActionState.DONE}, done.outcomes
+    assert [name for name in MADE if estate.ids[name] in world.resources] == []
+    assert world.resources[estate.ids["data"]]["properties"]["diskState"] == "Unattached"
+    for name, before in kept.items():
+        if name != "data":
+            assert world.resources[estate.ids[name]] == before, name
+    order = [url.split("?")[0] for _, url in sent(world, "DELETE")]
+    place = {name: next(i for i, url in enumerate(order) if url.endswith(estate.ids[name])) for name in MADE}
+    assert max(place["runbook"], place["hourly"]) < place["aa"]
+    left = {n.target: n.reason for n in plan.no_ops}
+    assert set(left) == {estate.ids["https"], estate.ids["store"]}
+
+
+async def test_a_second_look_finds_nothing_to_remove_and_sends_nothing(estate: Estate) -> None:
+    async with simulated(estate.world) as connection:
+        plan = plan_for(await estate.case(connection))
+        await carry_out(plan, connection, estate.world)
+        before = len(sent(estate.world, "DELETE", "POST", "PUT"))
+        again = await carry_out(plan, connection, estate.world)
+        assert {o.state for o in again.outcomes.values()} == {ActionState.ALREADY_SO}
+        assert plan_for(await estate.case(connection)).actions == ()
+    assert len(sent(estate.world, "DELETE", "POST", "PUT")) == before
+
+
+async def test_what_a_document_tells_in_full_is_put_back_by_an_undo_and_the_rest_is_said(estate: Estate) -> None:
+    world, undo = estate.world, load_steps()["eradicate.remove_footholds"].undo
+    assert undo is not None
+    before = {name: copy.deepcopy(world.resources[estate.ids[name]]["properties"]) for name in BACK}
+    async with simulated(world) as connection:
+        plan = plan_for(await estate.case(connection))
+        done = await carry_out(plan, connection, world)
+        inverses = {a.target: undo(a, done.before[a.id].prior) for a in reversed(plan.actions)}
+        nothing = {target for target, inverse in inverses.items() if isinstance(inverse, NoOp)}
+        assert nothing == {estate.ids[n] for n in ("aa", "runbook", "webhook", "agent", "events", "data")}
+        # Below an account that is gone for good nothing can be put back.
+        back = [i for t, i in inverses.items() if isinstance(i, Action) and t != estate.ids["hourly"]]
+        for inverse in back:
+            once = await carry_out(msgspec.structs.replace(plan, actions=(inverse,)), connection, world)
+            assert {o.state for o in once.outcomes.values()} == {ActionState.DONE}, once.outcomes
+    for name in set(BACK) - {"hourly"}:
+        assert world.resources[estate.ids[name]]["properties"] == before[name], name
+
+
+async def test_what_changed_since_the_plan_is_refused_and_named(estate: Estate) -> None:
+    world = estate.world
+    async with simulated(world) as connection:
+        case = await estate.case(connection)
+        plan = plan_for(case)
+        world.resources[estate.ids["ssh"]]["properties"]["destinationPortRange"] = "443"
+        look = load_steps()["eradicate.remove_footholds"].look
+        assert look is not None
+        seen = await look(plan.actions, connection.eyes)
+        stale = {a.target for a in plan.actions if why_stale(a, seen[a.id])}
+        assert stale == {estate.ids["ssh"]}
+        done = await carry_out(plan, connection, world)
+    assert [a.target for a in plan.actions if done.outcomes[a.id].state is ActionState.REFUSED] == [estate.ids["ssh"]]
+    assert estate.ids["ssh"] in world.resources
+
+
+async def test_what_cannot_be_read_is_said_and_left_alone(estate: Estate) -> None:
+    from azure_simulator.faults import Fault
+
+    estate.world.faults.append(Fault(kind="status", status=403, method="GET", url="/workflows/la"))
+    async with simulated(estate.world) as connection:
+        case = await estate.case(connection)
+    assert [note.what for note in case[Footholds].not_looked_at] == [f"logic app {estate.ids['flow']}"]
+    plan = plan_for(case)
+    assert estate.ids["flow"] not in {a.target for a in plan.actions}
+    assert "could not be read" in {n.target: n.reason for n in plan.no_ops}[estate.ids["flow"]]
