@@ -15,6 +15,7 @@ from firebreak.model.canonical import digest_of
 from tasks.arm import AUTHORIZATION, COMPUTE, DISKS, NETWORK, Document, value_at
 
 EXPORT: Final = "export"
+FOOTHOLDS: Final = "eradicate.remove_footholds"  # the step that removes them
 _AUTOMATION: Final = "2023-11-01"
 _CONTENT_LOST: Final = "Its content is not told in full, so it must be made anew."
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from firebreak.model.case import Case
 from firebreak.model.facts import Class, Disk, DiskFacts, Inventory, Machine, Resource, ScaleSet
+from firebreak.model.footholds import Footholds
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect
 from tasks import disks
@@ -15,6 +16,7 @@ from tasks.arm import (
     known,
     moment,
 )
+from tasks.footholds import EXPORT, FOOTHOLDS
 from tasks.judged import Judged
 from tasks.platform_removal import is_handled, platform_removals
 from tasks.words import group_of, name_of, per_hour, plain
@@ -65,6 +67,7 @@ class Removal:
         self._going: dict[str, str] = {}  # lower-case id of what is deleted -> action id
         self._nic_after: dict[str, list[str]] = {}
         self._staying_nics: set[str] = set()
+        self._elsewhere = _removed_as_footholds(case)
 
     def machines(self) -> None:
         for machine in sorted(self._inventory.machines, key=lambda m: m.id.lower()):
@@ -109,6 +112,7 @@ class Removal:
             r
             for r in self._inventory.resources
             if not r.type.lower().startswith(_GOES_WITH_OTHERS) and not is_handled(self._case, r.type)
+            and r.id.lower() not in self._elsewhere
         ]
         for resource in sorted(rest, key=lambda r: (ranks.get(r.type.lower(), len(ranks)), r.id.lower())):
             kind = resource.type.lower()
@@ -133,7 +137,7 @@ class Removal:
                 continue
             inside = self._contents(group.id)
             keep = self._judged.keep_out(group.id, deleting=True)
-            others = [item for item in inside if item not in self._going]
+            others = [item for item in inside if item not in self._going and item not in self._elsewhere]
             if not keep and others:
                 keep = (
                     f"It holds {name_of(others[0])}"
@@ -151,7 +155,7 @@ class Removal:
             if keep:
                 self._leave(group.id, keep)
             else:
-                self._add(self._group(group, sorted({self._going[item] for item in inside})))
+                self._add(self._group(group, sorted({self._going[item] for item in inside if item in self._going})))
 
     def _contents(self, group_id: str) -> list[str]:
         inventory, outer = self._inventory, group_id.lower() + "/"
@@ -291,3 +295,12 @@ class Removal:
         self.planned.append(action)
         if deletes:
             self._going[action.target.lower()] = action.id
+
+
+def _removed_as_footholds(case: Case) -> set[str]:
+    """Ids, in lower case, of what another step of the playbook removes; a group that holds them is looked at again before it goes."""
+    found = case.get(Footholds)
+    steps = {name for stage in case.playbook.stages for name in stage.steps}
+    if found is None or FOOTHOLDS not in steps:
+        return set()
+    return {one.id.lower() for one in found.items if one.is_theirs and one.kind != EXPORT}

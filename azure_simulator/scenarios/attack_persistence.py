@@ -23,6 +23,7 @@ def _write(
 ) -> Document:
     """Take a resource into the world and its creation into the log."""
     attack.take(document)
+    attack.world.registered_providers[ids.SUBSCRIPTION_GUID].add(str(document["type"]).split("/", 1)[0].lower())
     body = request or {"location": document.get("location", ""), "properties": document["properties"]}
     answer = body | {"id": document["id"], "name": document["name"], "type": document["type"]}
     attack.log.operation(

@@ -10,6 +10,7 @@ def small_playbook(
     name: str,
     *,
     reads: Sequence[str] = (),
+    hunts: Sequence[str] = (),
     first: Sequence[str] = (),
     stops: Sequence[str] = (),
     deletes: Sequence[str] = (),
@@ -18,7 +19,7 @@ def small_playbook(
 ) -> str:
     """A playbook (JSON, which is YAML) that investigates, contains at one gate and eradicates at a gate of two; with `closes` it ends at a third.
 
-    `reads`, `stops` and `deletes` are steps beside those of every such playbook, `first` ones that stand before the block of new compute.
+    `reads`, `stops` and `deletes` are steps beside those of every such playbook, `hunts` reads that need the attribution, `first` ones that stand before the block of new compute.
     """
     stages = [
         {
@@ -32,6 +33,7 @@ def small_playbook(
                 "investigate.unattached_disks",
                 *reads,
                 "investigate.attribution",
+                *hunts,
             ],
         },
         {
