@@ -111,7 +111,8 @@ class Removal:
         rest = [
             r
             for r in self._inventory.resources
-            if not r.type.lower().startswith(_GOES_WITH_OTHERS) and not is_handled(self._case, r.type)
+            if not r.type.lower().startswith(_GOES_WITH_OTHERS)
+            and not is_handled(self._case, r.type)
             and r.id.lower() not in self._elsewhere
         ]
         for resource in sorted(rest, key=lambda r: (ranks.get(r.type.lower(), len(ranks)), r.id.lower())):

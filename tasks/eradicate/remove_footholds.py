@@ -113,7 +113,10 @@ def _end(one: Foothold, case: Case) -> Action:
         target=one.id,
         title=f"End the {plain(one.called, 60)} {name_of(one.id)}",
         effect=Effect.IRREVERSIBLE,
-        reasons=(*_reasons(one), "What was downloaded by now is gone all the same."),
+        reasons=(
+            *_reasons(one),
+            "A disk has one link: whoever else downloads it now is cut off, too. What was downloaded by now is gone all the same.",
+        ),
         fingerprint={"uniqueId": one.content},
         params={"version": one.version},
         region=one.region,

@@ -37,7 +37,12 @@ def test_nothing_is_left_to_come_back_through_without_an_account(seed: int, tmp_
     assert ran.state == "done", ran.dossier.note
     told = score(world)
     assert told["rogue_left"] == []
-    assert told["protected_touched"] == []
+    # A disk has one link at a time: where the attacker asked for it, it is ended, whoever else uses it.
+    links = {
+        row["resourceId"].lower() for row in world.events if "begingetaccess" in row["operationName"]["value"].lower()
+    }
+    assert [one for one in told["protected_touched"] if one["id"].lower() not in links] == []
+    assert all("diskState ActiveSAS -> Unattached" in one["what"] for one in told["protected_touched"])
     left = {key for key, row in world.role_definitions.items() if row["properties"].get("type") == "CustomRole"}
     assert {world.role_definitions[key]["properties"]["roleName"] for key in left} == set()
     assert len(own) == 1
@@ -46,4 +51,4 @@ def test_nothing_is_left_to_come_back_through_without_an_account(seed: int, tmp_
     deleted = [row for row in writes(world) if row.method == "DELETE"]
     assert len(deleted) == len({row.url for row in deleted})
     findings = {finding.id for finding in ran.dossier.findings}
-    assert {"footholds", "footholds-by-hand"} <= findings
+    assert "footholds" in findings
