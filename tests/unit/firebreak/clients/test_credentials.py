@@ -64,6 +64,57 @@ async def test_one_refresh_token_serves_every_tenant_and_is_renewed_with_each_us
     await credentials.close()
 
 
+@pytest.mark.parametrize(
+    ("preset", "login", "wanted"),
+    [
+        (
+            "public",
+            "login.microsoftonline.com",
+            ("management.azure.com", "graph.microsoft.com", "api.partnercenter.microsoft.com"),
+        ),
+        (
+            "usgovernment",
+            "login.microsoftonline.us",
+            ("management.usgovcloudapi.net", "graph.microsoft.us", "api.partnercenter.microsoft.com"),
+        ),
+        (
+            "china",
+            "login.partner.microsoftonline.cn",
+            (
+                "management.chinacloudapi.cn",
+                "microsoftgraph.chinacloudapi.cn",
+                "partner.partnercenterapi.microsoftonline.cn",
+            ),
+        ),
+    ],
+)
+async def test_a_preset_names_the_sign_in_and_the_audiences_of_its_cloud_alone(
+    preset: str, login: str, wanted: tuple[str, ...]
+) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if request.method == "GET":
+            root = f"https://{login}/{TENANT}"
+            places = {"authorization_endpoint": f"{root}/authorize", "token_endpoint": f"{root}/oauth2/v2.0/token"}
+            return httpx.Response(200, json={"issuer": f"{root}/v2.0", **places})
+        return httpx.Response(200, json={"access_token": TOKEN, "expires_in": 3599, "refresh_token": "renewed"})
+
+    settings = Settings.load(cloud={"preset": preset}, credential=sam_settings().credential)
+    transport = httpx.MockTransport(answer)
+    credentials = Credentials(
+        settings, Transports(azure=lambda: HttpxAzureTransport(transport), http=lambda: transport)
+    )
+    source, cloud = await credentials.for_tenant(TENANT), settings.cloud
+    for audience in (cloud.audience, cloud.graph_audience, cloud.partner_center_audience):
+        await source.bearer(f"{audience}/.default")
+    await credentials.close()
+    assert {request.url.host for request in asked} == {login}
+    scopes = [parse_qs(request.content.decode())["scope"][0] for request in asked if request.method == "POST"]
+    assert [host in scope for host, scope in zip(wanted, scopes, strict=True)] == [True] * 3
+
+
 async def test_a_renewed_refresh_token_goes_back_to_its_file(tmp_path: Path) -> None:
     path = tmp_path / "refresh"
     path.write_text("old-refresh")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
+from firebreak.clients.refresh_token_store import VaultStore
 from firebreak.clients.secrets import reveal_now
 from firebreak.errors import CredentialError, SettingsError
 from firebreak.settings import Settings
@@ -90,3 +94,52 @@ def test_what_is_no_reference_to_a_vault_needs_no_network(tmp_path: Path, monkey
     (tmp_path / "key").write_text(KEY)
     for reference in (KEY, "env:SEALS", f"file:{tmp_path / 'key'}"):
         assert reveal_now(SecretStr(reference), "FIREBREAK_SECRET_KEY", Settings.load(home=tmp_path)) == KEY
+
+
+class Versions:
+    """A vault that keeps versions: what was set last is what is read."""
+
+    def __init__(self, value: str, status: int = 200) -> None:
+        self.value, self.status, self.set = value, status, list[dict[str, Any]]()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        assert request.headers["Authorization"] == "Bearer machine-token"
+        if request.method == "PUT":
+            if self.status != 200:
+                return httpx.Response(self.status, json={"error": {"code": "Forbidden", "message": "no"}})
+            body = json.loads(request.content)
+            self.set.append(body)
+            self.value = body["value"]
+        return httpx.Response(200, json={"value": self.value, "id": ADDRESS, "attributes": {"created": 1_900_000_000}})
+
+
+def vault_store(vault: Versions) -> VaultStore:
+    transport = lambda: httpx.MockTransport(vault)  # noqa: E731 - a new one for each request, as the network's
+    return VaultStore(SecretStr(f"keyvault:{ADDRESS}"), Settings.load(), transport)
+
+
+async def test_a_renewed_refresh_token_is_a_new_version_with_its_end(identity: None) -> None:
+    vault = Versions("first-token")
+    store = vault_store(vault)
+    assert await store.replace("first-token", "second-token") == "second-token"
+    (made,) = vault.set
+    assert made["value"] == "second-token"
+    days = (made["attributes"]["exp"] - time.time()) / 86_400
+    assert 89 < days <= 90
+    assert await store.read() == "second-token"
+    assert await store.renewed_at() == datetime(2030, 3, 17, 17, 46, 40, tzinfo=UTC)
+    # A consent that was given meanwhile stays.
+    vault.value = "of-a-new-consent"
+    assert await store.replace("second-token", "third-token") == "of-a-new-consent"
+    assert len(vault.set) == 1
+
+
+async def test_a_vault_that_may_not_be_written_names_the_role_and_no_token(identity: None) -> None:
+    store = vault_store(Versions("first-token", status=403))
+    with pytest.raises(CredentialError, match="answered 403") as caught:
+        await store.replace("first-token", "second-token")
+    assert "Secrets Officer" in caught.value.hint
+    assert "second-token" not in str(caught.value)
+    versioned = SecretStr(f"keyvault:{ADDRESS}/{'a' * 32}")
+    with pytest.raises(CredentialError, match="one version"):
+        await VaultStore(versioned, Settings.load(), lambda: httpx.MockTransport(Versions("x"))).put("y")
