@@ -21,7 +21,7 @@ from msal.oauth2cli.authcode import AuthCodeReceiver
 from firebreak.clients.msal_applications import MsalApplications
 from firebreak.clients.policies.redaction import clean_library_logs, know_secret, shown
 from firebreak.clients.refresh_token import token_of
-from firebreak.clients.refresh_token_store import SETTING, store_for
+from firebreak.clients.refresh_token_store import store_for
 from firebreak.clients.secrets import reveal
 from firebreak.clients.sign_in_refusals import hint_for, number_of, place_of
 from firebreak.clients.transports import Transports, network, reason_of
@@ -43,10 +43,11 @@ class Given:
 
 
 class Consent:
-    """Asks for a consent. An async context manager, for one consent.
+    """Asks for a consent. An async context manager, for one consent; nobody is asked before it is seen that the token can be kept.
 
     Raises:
         SettingsError: the settings are not for the secure application model, or name no place for the token.
+        CredentialError: that place cannot be written.
     """
 
     def __init__(self, settings: Settings, transports: Transports | None = None) -> None:
@@ -58,11 +59,6 @@ class Consent:
             )
         self._settings, self._transports = settings, transports or network(settings)
         self._store = store_for(settings, self._transports.http)
-        if not self._store.is_kept:
-            raise SettingsError(
-                f"{SETTING} names no place that a consent could be kept in.",
-                hint="Name one: file:/path, or keyvault:https://VAULT.vault.azure.net/secrets/NAME",
-            )
         self._scopes = [f"{settings.cloud.partner_center_audience}/user_impersonation"]
         self._applications: MsalApplications | None = None
 
@@ -121,6 +117,7 @@ class Consent:
 
     async def __aenter__(self) -> Consent:
         clean_library_logs()
+        await self._store.prepare()
         return self
 
     async def __aexit__(

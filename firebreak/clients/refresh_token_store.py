@@ -47,6 +47,10 @@ class RefreshTokenStore(Protocol):
         """
         ...
 
+    async def prepare(self) -> None:
+        """See, before a person is asked to consent, whether the token can be put there, as far as that can be seen. Raises as `replace`."""
+        ...
+
     async def put(self, token: str) -> None:
         """Put the token of a new consent there, whatever lay there before. Raises as `replace`."""
         ...
@@ -85,6 +89,17 @@ class FileStore:
 
     async def replace(self, used: str, renewed: str) -> str:
         return await asyncio.to_thread(self._replace, used, renewed)
+
+    async def prepare(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with self._locked():
+                return
+        except OSError as exc:
+            raise CredentialError(
+                f"No refresh token could be kept in {self._path} ({type(exc).__name__}: {exc.strerror}).",
+                hint=f"Let this process write the folder {self._path.parent}, or name another place: {SETTING}",
+            ) from exc
 
     async def put(self, token: str) -> None:
         await asyncio.to_thread(self._replace, None, token)
@@ -163,6 +178,9 @@ class VaultStore:
         await self.put(renewed)
         return renewed
 
+    async def prepare(self) -> None:
+        self._vault.check_is_replaceable()
+
     async def put(self, token: str) -> None:
         await self._secret().set(token, days=90)
 
@@ -192,6 +210,9 @@ class MemoryStore:
         return renewed
 
     async def put(self, token: str) -> None:  # noqa: ARG002 - it cannot be kept
+        await self.prepare()
+
+    async def prepare(self) -> None:
         raise SettingsError(
             f"{SETTING} names no place that a consent could be kept in.",
             hint="Name one: file:/path, or keyvault:https://VAULT.vault.azure.net/secrets/NAME",

@@ -102,6 +102,14 @@ class KeyVaultSecret:
         made = (document.get("attributes") or {}).get("created") if isinstance(document, dict) else None
         return value, datetime.fromtimestamp(made, UTC) if isinstance(made, int) else None
 
+    def check_is_replaceable(self) -> None:
+        """Raises CredentialError: the reference names one version of the secret."""
+        if self.address.count("/") > 4:
+            raise CredentialError(
+                f"{self.name} names one version of {self.address}, which cannot be replaced.",
+                hint="Leave the version out of the reference.",
+            )
+
     async def set(self, value: str, *, days: int) -> None:
         """Make a new version that ends after so many days, which Key Vault can warn of.
 
@@ -109,11 +117,7 @@ class KeyVaultSecret:
             CredentialError: Key Vault or the managed identity refused, or the reference names one version.
             UnreachableError: Key Vault was not reached.
         """
-        if self.address.count("/") > 4:
-            raise CredentialError(
-                f"{self.name} names one version of {self.address}, which cannot be replaced.",
-                hint="Leave the version out of the reference.",
-            )
+        self.check_is_replaceable()
         ends = int((datetime.now(UTC) + timedelta(days=days)).timestamp())
         answer = await self._send("PUT", {"value": value, "attributes": {"exp": ends}})
         if answer.status_code != 200:

@@ -251,7 +251,11 @@ async def test_a_consent_needs_a_place_and_the_right_kind(place: Partnership) ->
     credential = place.settings().credential
     plain = credential.model_copy(update={"refresh_token": SecretStr("a-token-as-it-is")})
     with pytest.raises(ContentError, match="no place"):
-        Consent(place.settings().model_copy(update={"credential": plain}))
+        await Consent(place.settings().model_copy(update={"credential": plain})).__aenter__()
+    (place.folder / "taken").write_text("a file, no folder")
+    nowhere = credential.model_copy(update={"refresh_token": SecretStr(f"file:{place.folder}/taken/token")})
+    with pytest.raises(CredentialError, match="could be kept"):
+        await Consent(place.settings().model_copy(update={"credential": nowhere})).__aenter__()
     with pytest.raises(ContentError, match="nobody consents"):
         Consent(place.settings().model_copy(update={"credential": credential.model_copy(update={"kind": "default"})}))
 
