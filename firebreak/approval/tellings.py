@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from firebreak.approval.notices import Notice
 from firebreak.store import Store
@@ -90,6 +90,7 @@ def last_delivered_before(store: Store, notice: Notice) -> datetime | None:
 
 def newest_by_channel(store: Store) -> dict[str, Telling]:
     """The last try over each channel, whatever was told."""
+    last = select(table.c.channel, func.max(table.c.at).label("at")).group_by(table.c.channel).subquery()
+    wanted = select(table).join(last, (table.c.channel == last.c.channel) & (table.c.at == last.c.at))
     with store.read() as tx:
-        rows = tx.execute(select(table).order_by(table.c.at)).mappings().all()
-    return {row["channel"]: Telling(**row) for row in rows}
+        return {row["channel"]: Telling(**row) for row in tx.execute(wanted).mappings()}

@@ -6,12 +6,15 @@ with prefect_server(folder) as api, five_channels(api, folder) as (ends, authori
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 from prefect.blocks.core import Block
 from prefect.blocks.notifications import (
     CustomWebhookNotificationBlock,
@@ -19,14 +22,27 @@ from prefect.blocks.notifications import (
     PagerDutyWebHook,
     SlackWebhook,
 )
+from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from azure_simulator import tls
+from firebreak.approval import GateView
 from firebreak.cli.processes import Processes, free_port
 from firebreak.cli.services import prefect_environment
+from firebreak.engine import EngineRoom
+from firebreak.model.facts import BurnRate
+from firebreak.model.mode import Mode
 from flows.blocks import Mail
+from flows.notices import tell_people
 from tests.support.receivers import HttpReceiver, MailReceiver, http_receiver, mail_receiver
+from tests.unit.firebreak.execution.builders import Office, make_gate, make_incident, make_small_plan
 
+UI = "https://ir.example.com"
+RUN = "0198f3a2-7c1e-7b52-9d14-6d1f0a7f4a10"
+HOSTILE = (
+    "<!channel> <@U024BE7LH> <http://evil.example|Sign in> [Sign in](http://evil.example) <at>boss</at> "
+    "<img src=x onerror=alert(1)> {{ 7*7 }} {% raw %} *bold* _it_ `code` @here www.evil.example\r\nBcc: thief@evil.example\x1b[2J\u202e"
+)
 TOKENS = {
     "slack": "T0CANARY9/B0CANARY9/slackCANARY0123456789ab",
     "teams": "teamsCANARYsignature0123456789",
@@ -75,7 +91,11 @@ def prefect_server(home: Path) -> Iterator[str]:
             "prefect-server", ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)], environment
         )
         processes.wait_for("prefect-server", f"{api}/health", seconds=240)
-        yield api
+        try:
+            yield api
+        finally:
+            # What was not sent yet would be sent to nobody when the tests end, and each try waits.
+            EventsWorker.drain_all(timeout=20)
 
 
 @contextmanager
@@ -117,3 +137,29 @@ def _save_blocks(ends: Ends) -> None:
     }
     for place, block in blocks.items():
         block.save(place.partition("/")[2], overwrite=True)
+
+
+@dataclass
+class Installation:
+    """An engine room on a fake clock, with people, and what was logged while they were told."""
+
+    room: EngineRoom
+    office: Office
+    warned: list[str] = field(default_factory=list)
+
+    def ask(self, incident: str = "INC-1a2b3c4d", *, mode: Mode = Mode.LIVE, title: str = "Contain it") -> GateView:
+        opened = msgspec.structs.replace(make_incident(incident, title=HOSTILE), mode=mode)
+        self.room.store.values.set(incident, "flow_run", RUN)
+        burn = BurnRate(currency="EUR", rogue_per_hour=Decimal("61.20"), lost=Decimal(430))
+        self.room.store.steps.begin(incident, 1, "investigate", "investigate.burn_rate")
+        self.room.store.facts.save(incident, 1, "investigate.burn_rate", burn)
+        gate = make_gate(title=title, expires_after_minutes=60, escalate_after_minutes=30, escalate_to=("owner",))
+        return self.office.desk.open(self.office.add(opened), make_small_plan(), gate, 1)
+
+    def tell(self) -> int:
+        return asyncio.run(tell_people(self.room, self.warned.append))
+
+    def records(self, incident: str = "INC-1a2b3c4d") -> list[tuple[str, str]]:
+        kinds = ("notice.delivered", "notice.undelivered", "notice.given_up")
+        found = [r for r in self.room.audit.records(incident) if r.kind in kinds]
+        return [(r.kind, str(r.data.get("channel", ""))) for r in found]

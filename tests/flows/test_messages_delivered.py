@@ -9,48 +9,49 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import apprise.plugins.pagerduty
 import httpx
-import msgspec
 import pytest
 from apprise.plugins.slack import NotifySlack
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from firebreak.approval import GateView, GateWatch, notices, tellings
+from firebreak.approval import GateWatch, notices, tellings
 from firebreak.engine import EngineRoom
 from firebreak.evidence import EvidenceStore
-from firebreak.model.facts import BurnRate
 from firebreak.model.mode import Mode
 from firebreak.settings import Settings
-from flows.automations import put_automations, silent_runs, untold_gates, unwatched_gates
 from flows.blocks import Mail
 from flows.deliveries import Deliveries
-from flows.heartbeat import SILENT_SECONDS
-from flows.notices import tell_people
 from flows.readings import read
-from tests.flows.endpoints import HOOK, MAIL, PAGER, SLACK, TEAMS, TOKENS, Ends, five_channels, prefect_server
+from tests.flows.endpoints import (
+    HOOK,
+    HOSTILE,
+    MAIL,
+    PAGER,
+    RUN,
+    SLACK,
+    TEAMS,
+    TOKENS,
+    UI,
+    Ends,
+    Installation,
+    five_channels,
+    prefect_server,
+)
 from tests.flows.stack import until
 from tests.support.canaries import Canaries
 from tests.support.receivers import HttpReceiver
-from tests.unit.firebreak.execution.builders import FakeClock, Office, make_gate, make_incident, make_small_plan
+from tests.unit.firebreak.execution.builders import FakeClock, Office, make_incident
 
 pytestmark = [
     pytest.mark.flows,
     pytest.mark.timeout(600),
     pytest.mark.filterwarnings("ignore:.imghdr. is deprecated:DeprecationWarning"),  # Apprise's import
 ]
-
-UI = "https://ir.example.com"
-RUN = "0198f3a2-7c1e-7b52-9d14-6d1f0a7f4a10"
-HOSTILE = (
-    "<!channel> <@U024BE7LH> <http://evil.example|Sign in> [Sign in](http://evil.example) <at>boss</at> "
-    "<img src=x onerror=alert(1)> {{ 7*7 }} {% raw %} *bold* _it_ `code` @here www.evil.example\r\nBcc: thief@evil.example\x1b[2J\u202e"
-)
 
 
 @pytest.fixture(scope="module")
@@ -80,32 +81,6 @@ def ends(opened: tuple[Ends, Path], monkeypatch: pytest.MonkeyPatch) -> Ends:
     monkeypatch.setattr(NotifySlack, "webhook_url", f"{found.slack.url}/services")
     monkeypatch.setitem(apprise.plugins.pagerduty.PAGERDUTY_API_LOOKUP, "us", f"{found.pager.url}/v2/enqueue")
     return found
-
-
-@dataclass
-class Installation:
-    """An engine room on a fake clock, with people, and what was logged while they were told."""
-
-    room: EngineRoom
-    office: Office
-    warned: list[str] = field(default_factory=list)
-
-    def ask(self, incident: str = "INC-1a2b3c4d", *, mode: Mode = Mode.LIVE, title: str = "Contain it") -> GateView:
-        opened = msgspec.structs.replace(make_incident(incident, title=HOSTILE), mode=mode)
-        self.room.store.values.set(incident, "flow_run", RUN)
-        burn = BurnRate(currency="EUR", rogue_per_hour=Decimal("61.20"), lost=Decimal(430))
-        self.room.store.steps.begin(incident, 1, "investigate", "investigate.burn_rate")
-        self.room.store.facts.save(incident, 1, "investigate.burn_rate", burn)
-        gate = make_gate(title=title, expires_after_minutes=60, escalate_after_minutes=30, escalate_to=("owner",))
-        return self.office.desk.open(self.office.add(opened), make_small_plan(), gate, 1)
-
-    def tell(self) -> int:
-        return asyncio.run(tell_people(self.room, self.warned.append))
-
-    def records(self, incident: str = "INC-1a2b3c4d") -> list[tuple[str, str]]:
-        kinds = ("notice.delivered", "notice.undelivered", "notice.given_up")
-        found = [r for r in self.room.audit.records(incident) if r.kind in kinds]
-        return [(r.kind, str(r.data.get("channel", ""))) for r in found]
 
 
 Install = Callable[..., Installation]
@@ -390,30 +365,3 @@ def test_events_and_messages_say_the_same_once(server: str, ends: Ends, install:
         return found if len(found) == 2 else []
 
     assert sorted(until("both events", names, seconds=30)) == ["firebreak.gate.told", "firebreak.gate.waiting"]
-
-
-def test_automations_are_put_once_corrected_and_follow_the_channels(server: str, ends: Ends, install: Install) -> None:
-    here = install(SLACK, "slack-webhook/nobody-made-it")
-    silent, untold, unwatched = (one.name for one in (silent_runs(), untold_gates([], UI), unwatched_gates([], UI)))
-    for _ in range(2):
-        names, missing = asyncio.run(put_automations(here.room.settings))
-        assert (names, missing) == ([silent, untold, unwatched], ["slack-webhook/nobody-made-it"])
-    there = automations(server)
-    assert sorted(there) == sorted(names)
-    assert [len(there[name]["actions"]) for name in names] == [1, 1, 1]
-    assert there[silent]["trigger"]["match_related"] == {"prefect.resource.id": ["prefect.tag.firebreak"]}
-    changed = {key: there[silent][key] for key in ("name", "description", "enabled", "trigger", "actions")}
-    changed["trigger"] = {**changed["trigger"], "within": 31.0}
-    httpx.put(f"{server}/automations/{there[silent]['id']}", json=changed, timeout=60).raise_for_status()
-    httpx.post(f"{server}/automations/", json=changed, timeout=60).raise_for_status()
-    asyncio.run(put_automations(with_channels(here.room).settings))
-    there = automations(server)
-    assert list(there) == [silent]
-    assert there[silent]["trigger"]["within"] == SILENT_SECONDS
-
-
-def automations(server: str) -> dict[str, dict[str, Any]]:
-    """Those of the server by name; two of one name are a failure."""
-    found = httpx.post(f"{server}/automations/filter", json={}, timeout=60).raise_for_status().json()
-    assert len({one["name"] for one in found}) == len(found)
-    return {one["name"]: one for one in found}
