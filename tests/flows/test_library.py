@@ -15,6 +15,7 @@ import pytest
 from firebreak.bundle import open_bundle
 from tests.flows.test_replay import NO_NETWORK
 from tests.library.recipes import RECIPES
+from tests.support.recorded import entries_of, files_in
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -81,3 +82,28 @@ def test_all_are_planned_as_accepted_within_a_minute_of_two_processors() -> None
     for one in told:
         check(one)
     assert took < 100, took  # seconds of the processor; a fifth is left for the end, when one of two has nothing to do
+
+
+@pytest.mark.slow
+def test_a_recording_is_the_same_in_another_time_zone_and_with_another_hash_seed(tmp_path: Path) -> None:
+    """But for the order of reads that went on side by side."""
+    found = []
+    for seed, zone in (("1", "UTC"), ("2", "Asia/Kathmandu")):
+        subprocess.run(
+            [sys.executable, "-m", "tests.library", str(tmp_path / seed), "--only", "false-alarm", "--jobs", "1"],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(TOP), "PYTHONHASHSEED": seed, "TZ": zone},
+            cwd=TOP,
+            capture_output=True,
+            timeout=500,
+            check=True,
+        )
+        found.append(files_in(tmp_path / seed / "false-alarm.zip"))
+    one, other = found
+    assert one.keys() == other.keys()
+    assert {name for name in one if one[name] != other[name]} <= {"evidence/manifest.jsonl", "incident.yaml"}
+    assert unordered(one) == unordered(other)
+
+
+def unordered(files: dict[str, bytes]) -> list[str]:
+    """The manifest's lines without their place."""
+    return sorted(json.dumps({**entry, "order": 0}, sort_keys=True) for entry in entries_of(files))

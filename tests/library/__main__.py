@@ -1,4 +1,6 @@
-"""Records the shipped incidents anew: `python -m tests.library incidents [--only NAME]`. The same code gives the same bundles.
+"""Records the shipped incidents anew: `python -m tests.library incidents [--only NAME]`. The same code gives
+the same plans, decisions, audit logs and answers; the order of reads that went on side by side, and the request ids of Firebreak's own writes in the
+activity log, are by chance.
 
 Each incident is a whole response of the product to an alert on the embedded Azure, exported by the product, with the ground truth put in.
 """
