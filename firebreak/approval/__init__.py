@@ -8,7 +8,7 @@ approved = desk.bind(view.id, store.plans.load(view.plan_digest))
 
 from firebreak.approval.answers import Answer, GateView
 from firebreak.approval.approvers import Approver, Approvers
-from firebreak.approval.confirmations import ConfirmationDesk, confirmations_of
+from firebreak.approval.confirmations import ConfirmationDesk, as_confirmation, confirmations_of
 from firebreak.approval.desk import GateDesk
 from firebreak.approval.notices import Notice
 from firebreak.approval.watch import GateWatch
@@ -25,5 +25,6 @@ __all__ = [
     "GateView",
     "GateWatch",
     "Notice",
+    "as_confirmation",
     "confirmations_of",
 ]

@@ -18,9 +18,9 @@ DECISIONS = ("approve", "reject", "skip")
 
 
 def people_required(gate: Gate, plan: Plan, unknown_requester: str = "") -> int:
-    """How many different people must approve: what the playbook says, and never fewer than two for an irreversible plan, or when it is not
-    known which of those who answer asked for it: then one of two is somebody else."""
-    return max(gate.required, 2 if plan.is_irreversible or unknown_requester else 1)
+    """How many different people must approve: what the playbook says, and never fewer than two for an irreversible plan, for an action that
+    asks for two, or when it is not known which of those who answer asked for it: then one of two is somebody else."""
+    return max(gate.required, 2 if plan.needs_two or unknown_requester else 1)
 
 
 def escalates_at(gate: Gate, opened_at: datetime) -> datetime | None:

@@ -55,6 +55,10 @@ class ConfirmationDesk:
             raise refusal
         return _read(record)
 
+    def accepted(self, incident: str) -> tuple[Confirmation, ...]:
+        """All accepted confirmations of an incident, the oldest first."""
+        return confirmations_of(self._audit, incident)
+
     def _check(
         self, tx: Connection, incident: Incident, item: Item, who: str, code: str, answer: str, now: datetime
     ) -> str:
@@ -76,11 +80,12 @@ class ConfirmationDesk:
 
 def confirmations_of(audit: AuditLog, incident: str) -> tuple[Confirmation, ...]:
     """All accepted confirmations of an incident, the oldest first."""
-    return tuple(
-        _read(record)
-        for record in audit.records(incident)
-        if record.kind == KIND and record.data.get("accepted") is True
-    )
+    return tuple(one for record in audit.records(incident) if (one := as_confirmation(record)))
+
+
+def as_confirmation(record: AuditRecord) -> Confirmation | None:
+    """Return the accepted confirmation that a record tells of, None when it tells of something else."""
+    return _read(record) if record.kind == KIND and record.data.get("accepted") is True else None
 
 
 def _read(record: AuditRecord) -> Confirmation:

@@ -40,6 +40,7 @@ from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import UNDO, Plan
 from firebreak.model.playbook import Gate, Playbook, Stage
 from firebreak.model.step import Effect, LoadedStep
+from firebreak.model.todo import said_of
 from firebreak.planning import make_plan
 
 Say = Callable[[str], None]
@@ -218,6 +219,10 @@ class Engine:
             operator=self.room.settings.protection.as_protection(),
         )
 
+    def said(self, stage: Stage, attempt: int) -> dict[str, str]:  # noqa: ARG002 - a replay asks what was said before that plan
+        """What people confirmed with their codes, by item, as it stands now; what was opened again counts as not said."""
+        return said_of(self.room.confirmations.accepted(self.incident.id))
+
     def _facts(self, number: int) -> dict[type[Any], Any]:
         """The facts of a round, by their type."""
         found: dict[type[Any], Any] = {}
@@ -266,7 +271,7 @@ class Engine:
             if kept.actions or (kept.complete and not kept.errored):
                 return kept
             self._store.plans.set_aside(self.incident.id, kept)  # it could not see everything; perhaps it can now
-        case = self.case(number)
+        case = self.case(number).with_said(self.said(stage, attempt))
         plan = make_plan(case, stage=stage.id, steps=self.changes(stage), round=attempt, engine_version=__version__)
         if self.incident.alert.is_test and plan.actions:
             plan = msgspec.structs.replace(

@@ -93,6 +93,8 @@ def why_stale(action: Action, target: Target) -> str:
 
     An action without fingerprint creates its target, so there is nothing to compare.
     """
+    if target.conflict:
+        return f"{STALE}{target.conflict}"
     if not action.fingerprint:
         return ""
     if not target.exists and FREE.items() - action.fingerprint.items():

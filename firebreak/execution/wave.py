@@ -9,6 +9,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from http import HTTPStatus
+
+import msgspec
 
 from firebreak.errors import (
     AccessError,
@@ -196,7 +199,7 @@ class Wave:
         flight.started_at = self._clock()
         try:
             with working_on(action=action.id):
-                answer = await apply(action, self._hands.fenced(self._fence(flight, look_until)))
+                answer = await apply(_as_seen(action, target), self._hands.fenced(self._fence(flight, look_until)))
         except LookAgain as late:
             flight.unsent, flight.problem = True, str(late)
             return True
@@ -209,6 +212,10 @@ class Wave:
             flight.unsent, flight.problem = True, str(error)
             return True
         except (AccessError, RejectedError) as error:
+            if target.etag and isinstance(error, RejectedError) and error.status == HTTPStatus.PRECONDITION_FAILED:
+                # It changed since the look, so nothing was done to it: the next look says whether it is still what was approved.
+                flight.unsent, flight.problem = True, str(error)
+                return True
             request_id = error.request_id if isinstance(error, RemoteError) else ""
             await self._end(flight, ActionState.FAILED, str(error), request_id=request_id)
             return False
@@ -338,3 +345,8 @@ class Wave:
 
     def _age(self, since: datetime) -> float:
         return (self._clock() - since).total_seconds()
+
+
+def _as_seen(action: Action, target: Target) -> Action:
+    """The action with the version of its target that the look right before it saw."""
+    return msgspec.structs.replace(action, params={**action.params, "etag": target.etag}) if target.etag else action

@@ -23,7 +23,8 @@ class Case:
     incident, with the sentence that says so: no later plan proposes them again. `changed` are targets, in lower case, with the kinds of
     actions that ended well on them: what a list says of these may be older than what was done, so they are read alone. `placed` are targets,
     in lower case, that this incident's own undo put where nothing was, with the time.
-    `operator` is what this installation's settings protect, whatever the playbook.
+    `operator` is what this installation's settings protect, whatever the playbook. `said` are answers that people confirmed with their
+    codes, by the row of the guidance, as they stood when the plan was made.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Case:
         changed: Mapping[str, frozenset[str]] | None = None,
         placed: Mapping[str, datetime] | None = None,
         operator: Protection = NOTHING_MORE,
+        said: Mapping[str, str] | None = None,
     ) -> None:
         self.incident = incident
         self.playbook = playbook
@@ -52,6 +54,7 @@ class Case:
         self.changed: Mapping[str, frozenset[str]] = dict(changed or {})
         self.placed: Mapping[str, datetime] = dict(placed or {})
         self.operator = operator
+        self.said: Mapping[str, str] = dict(said or {})
 
     @property
     def protection(self) -> Protection:
@@ -60,11 +63,18 @@ class Case:
 
     def with_facts(self, *facts: Any) -> Case:
         """The same case with other facts of these types."""
+        return self._with({**self._facts, **{type(one): one for one in facts}}, self.said)
+
+    def with_said(self, said: Mapping[str, str]) -> Case:
+        """The same case with what people answered."""
+        return self._with(self._facts, said)
+
+    def _with(self, facts: Mapping[type[Any], Any], said: Mapping[str, str]) -> Case:
         return Case(
             incident=self.incident,
             playbook=self.playbook,
             now=self.now,
-            facts={**self._facts, **{type(one): one for one in facts}},
+            facts=facts,
             outcomes=self.outcomes,
             round=self.round,
             installation=self._installation,
@@ -72,6 +82,7 @@ class Case:
             changed=self.changed,
             placed=self.placed,
             operator=self.operator,
+            said=said,
         )
 
     def __getitem__(self, kind: type[F]) -> F:

@@ -72,6 +72,7 @@ class SeenAlert(msgspec.Struct, frozen=True, kw_only=True):
     resolved_reason: str = ""
     subscription_id: str = ""
     detected_at: datetime | None = None
+    is_test: bool = False
 
 
 class FraudEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,8 @@ GIVES_BACK_TO: Final = (
     "gives_back_to"  # parameter of an undo's action: customer or attacker, "" when an undo itself is undone
 )
 
+NEEDS_TWO: Final = "needs_two"  # parameter of an action that two people must approve, though it is not irreversible
+
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """One change to one target.
@@ -122,6 +124,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_irreversible(self) -> bool:
         return any(action.effect is Effect.IRREVERSIBLE for action in self.actions)
+
+    @property
+    def needs_two(self) -> bool:
+        return self.is_irreversible or any(action.params.get(NEEDS_TWO) for action in self.actions)
 
     @property
     def gives_back_to_attacker(self) -> bool:

@@ -67,6 +67,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     `fingerprint` holds the values that identify it (vmId, timeCreated, uniqueId, ...), compared with the action's before a write.
     `already_so` means that what the action promises already holds. `in_progress` means Azure is still at it: wait, do not send.
     `prior` is the state to restore on undo, saved before the write. `state` is for people ("running", "deallocated", "absent").
+    `etag` is the target's version in this look: `apply` gets it as the parameter `etag` of its action, and a service that answers 412 to
+    it has changed meanwhile, so that the target is looked at again before anything else. `conflict` says in a sentence why the action no
+    longer fits although the fingerprint does; it is refused as stale then.
     """
 
     exists: bool
@@ -76,6 +79,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     state: str = ""
     fingerprint: dict[str, str] = {}
     prior: dict[str, Any] = {}
+    etag: str = ""
+    conflict: str = ""
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):

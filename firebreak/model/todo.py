@@ -5,6 +5,7 @@ A confirmation changes nothing in Azure and approves nothing. It says who looked
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -45,6 +46,12 @@ class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def settles(self) -> bool:
         return self.answer != REOPEN
+
+
+def said_of(confirmations: Iterable[Confirmation]) -> dict[str, str]:
+    """The answer that counts for each item, from confirmations with the oldest first; what was opened again is not in it."""
+    last = {one.item: one for one in confirmations}
+    return {item: one.answer for item, one in last.items() if one.settles}
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):

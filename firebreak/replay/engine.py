@@ -98,6 +98,10 @@ class ReplayEngine(Engine):
             return f"{rejected.closed_by} rejected {rejected.stage}: {rejected.closing_reason}. Nothing after it was planned."
         return "Replay: nothing was sent."
 
+    def said(self, stage: Stage, attempt: int) -> dict[str, str]:
+        """What people had confirmed when this plan was made then; for a plan that was not made then, nothing."""
+        return dict(self.past.said.get(Point(stage.id, attempt), {}))
+
     def _facts(self, number: int) -> dict[type[Any], Any]:
         # Nobody else writes to the store of a replay, and facts are frozen: each is decoded once.
         known = self._known.setdefault(number, {})

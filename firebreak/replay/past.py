@@ -6,12 +6,13 @@ Undos are left aside: they are no part of the response.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
+from firebreak.approval import as_confirmation
 from firebreak.audit import AuditRecord
 from firebreak.bundle import Bundle
 from firebreak.bundle.documents import RoundPart
@@ -19,6 +20,7 @@ from firebreak.errors import BundleError
 from firebreak.execution import JournalRow
 from firebreak.model.outcome import ActionState
 from firebreak.model.plan import UNDO, Action, Plan
+from firebreak.model.todo import Confirmation, said_of
 
 _LAST_ROUND = 999  # the looks of undos have numbers above
 
@@ -48,13 +50,16 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Past:
-    """The course of a recorded incident. `rows` are the actions that were carried out or left out, as a journal has them, by point."""
+    """The course of a recorded incident. `rows` are the actions that were carried out or left out, as a journal has them, by point; `said` is
+    what people had confirmed when each plan was made.
+    """
 
     rounds: Mapping[int, RoundPart]
     plans: Mapping[Point, Plan]
     facts_rounds: Mapping[Point, int]
     answers: Mapping[Point, Answered]
     rows: Mapping[Point, tuple[JournalRow, ...]]
+    said: Mapping[Point, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def last_round(self) -> int:
@@ -104,6 +109,7 @@ def past_of(bundle: Bundle) -> Past:
             facts_rounds={point: part.facts_round for point, part in parts.items()},
             answers=_answers(records, bundle.incident.id, plans),
             rows=_rows(records, bundle.incident.id, plans),
+            said=_said(records),
         )
     except (ValueError, TypeError, LookupError) as error:
         raise BundleError(
@@ -115,6 +121,18 @@ def past_of(bundle: Bundle) -> Past:
 def _point(gate: object, incident: str) -> Point | None:
     name, _, number = str(gate).removeprefix(f"{incident}.").rpartition(".")
     return Point(name, int(number)) if name and name != UNDO and number.isdecimal() else None
+
+
+def _said(records: Iterable[AuditRecord]) -> dict[Point, dict[str, str]]:
+    """What people had confirmed when each plan was made."""
+    confirmed: list[Confirmation] = []
+    found: dict[Point, dict[str, str]] = {}
+    for record in records:
+        if one := as_confirmation(record):
+            confirmed.append(one)
+        elif record.kind == "plan.made":
+            found[Point(str(record.data["stage"]), int(record.data["round"]))] = said_of(confirmed)
+    return found
 
 
 def _answers(records: Iterable[AuditRecord], incident: str, plans: Mapping[Point, Plan]) -> dict[Point, Answered]:

@@ -34,6 +34,7 @@ KINDS = {
     "alert.resolve": "Resolve alert",
     "application.disable": "Disable application",
     "application.enable": "Enable application",
+    "fraud_event.resolve": "Resolve fraud event",
     "autoscale.disable": "Disable autoscale",
     "autoscale.enable": "Enable autoscale",
     "batch_pool.delete": "Delete Batch pool",

@@ -206,6 +206,7 @@ def _alert(row: dict[str, Any]) -> SeenAlert:
         resolved_reason=doc.text(row, "resolvedReason").lower(),
         subscription_id=doc.text(row, "subscriptionId").lower(),
         detected_at=doc.moment(doc.text(row, "detectedDateTime")),
+        is_test=str(doc.field(row, "isTest")).lower() == "true",
     )
 
 

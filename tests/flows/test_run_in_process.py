@@ -73,6 +73,14 @@ def is_attack(exercise: Exercise) -> bool:
     return exercise.scenario in ATTACKS
 
 
+def test_the_alert_is_resolved_in_one_request_with_the_version_that_was_read(exercise: Exercise) -> None:
+    told = [row for row in writes(exercise.world) if "securityalerts" in place(row.url)]
+    resolved = [action for action in exercise.approved() if action.kind == "alert.resolve"]
+    assert [(row.method, row.status) for row in told] == [("PATCH", 200)] * len(resolved)
+    assert all(row.headers["if-match"].startswith('W/"') for row in told)
+    assert bool(told) or not is_attack(exercise)
+
+
 def test_the_attack_ends_and_nothing_legitimate_is_touched(exercise: Exercise) -> None:
     truth = score(exercise.world)
     assert exercise.live.state == "done"

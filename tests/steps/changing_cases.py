@@ -14,6 +14,7 @@ from firebreak.model.case import Case
 from firebreak.model.facts import (
     AccessFacts,
     ActivityFacts,
+    AlertFacts,
     Attribution,
     Blob,
     BurnRate,
@@ -113,6 +114,7 @@ class Builder:
         facts[BurnRate] = BurnRate(per_resource=prices, lost=Decimal(str(given.get("lost", 0))))
         if "intrusion" in given:
             facts[Intrusion] = msgspec.convert({"window_start": ATTACK} | given["intrusion"], Intrusion)
+        facts[AlertFacts] = msgspec.convert({"were_read": True} | given.get("microsoft", {}), AlertFacts)
         if given.get("unread"):
             facts = {kind: value for kind, value in facts.items() if kind.__name__ not in given["unread"]}
         return Case(
@@ -121,6 +123,7 @@ class Builder:
             now=NOW,
             facts=facts,
             outcomes=dict(self._outcome(row) for row in given.get("outcomes", ())),
+            said=given.get("said", {}),
         )
 
     def id_of(self, name: str) -> str:

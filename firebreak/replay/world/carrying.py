@@ -38,6 +38,7 @@ NOT_TRIED = {
     "support.ticket": "Nobody answers tickets in the world.",
     "quota.ticket": "Nobody answers tickets in the world.",
     "alert.resolve": "Microsoft's alerts are not part of the world.",
+    "fraud_event.resolve": "Microsoft's alerts are not part of the world.",
 }
 
 
