@@ -316,6 +316,8 @@ class IntakeSettings(_Section):
     public_url: str = ""
     subscriptions: tuple[str, ...] = ()
     certificate_hosts: tuple[str, ...] = ("3psostorageacct.blob.core.windows.net",)
+    mail_senders: tuple[str, ...] = ("no-reply@microsoft.com", "azure-noreply@microsoft.com")
+    mail_receivers: tuple[str, ...] = ()
     issuer_hosts: tuple[str, ...] = ("www.microsoft.com", "caissuers.microsoft.com", "cacerts.digicert.com")
     partner_roots: Path | None = None
     partner_intermediates: Path | None = None
@@ -350,6 +352,7 @@ class PollSettings(_Section):
     fraud_events: bool = False
     overlap_hours: float = Field(default=24, ge=0)
     opens_days: float = Field(default=7, ge=0)
+    escalate_days: int = Field(default=50, ge=0, le=59)
 
 
 class NotifySettings(_Section):

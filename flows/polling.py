@@ -56,14 +56,17 @@ class PollReport(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-async def poll_once(room: EngineRoom, *, backlog: bool = False, limit: int = 0) -> list[PollReport]:
+async def poll_once(
+    room: EngineRoom, *, backlog: bool = False, whole: bool = False, limit: int = 0
+) -> list[PollReport]:
     """Ask every source, keep what was found, and start its runs, the oldest first.
 
     Args:
+        whole: read everything that is open, not only what is new.
         backlog: also what is older than what opens incidents by itself.
         limit: at most so many alerts are taken in; 0: all.
     """
-    polls = await poll_sources(room, backlog=backlog)
+    polls = await poll_sources(room, backlog=backlog, whole=whole)
     chosen = sorted(((found.at, found.raw, poll.source) for poll in polls for found in poll.found), key=lambda one: one)
     taken = {(source, raw) for _, raw, source in (chosen[:limit] if limit else chosen)}
     deliveries, log = Deliveries(room, read), PollLog(room.store)

@@ -1,7 +1,8 @@
-"""`firebreak inspect`: the investigation alone, over a file; no settings, no store, no network.
+"""`firebreak inspect`: a look into one file. The investigations need no settings, no store and no network; a mail is compared with Graph.
 
 firebreak inspect activity-log log.json
 firebreak inspect spend reply.json
+firebreak inspect email notice.eml
 """
 
 from __future__ import annotations
@@ -20,12 +21,17 @@ from firebreak.analysis.logs import reviewed
 from firebreak.analysis.ruleset import rules_with
 from firebreak.analysis.suspects import suspects
 from firebreak.cli import log_page
+from firebreak.cli.inspect_email import email
 from firebreak.cli.inspect_spend import spend
 from firebreak.cli.output import Json, print_long_json, stdout
 from firebreak.errors import ContentError
 
-app = typer.Typer(help="Look into a file: an activity log or a cost query's reply. Offline.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look into a file: an activity log or a cost query's reply, offline; a notification mail, which is compared with Graph.",
+    no_args_is_help=True,
+)
 
+app.command("email")(email)
 app.command("spend")(spend)
 
 File = typer.Argument(help="The file, or - for standard input.")

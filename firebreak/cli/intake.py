@@ -11,11 +11,12 @@ from typing import Any
 import typer
 
 from firebreak.cli.output import Json, print_json, safe, stdout
-from firebreak.cli.poll_page import show_poll
+from firebreak.cli.poll_page import digest_json, show_digest, show_poll
 from firebreak.cli.rooms import connected_settings, engine_room
 from firebreak.cli.services import find_services, use_services
 from firebreak.cli.webhooks import own_intake, send, settled, signed_event
 from firebreak.engine.room import utc_now
+from firebreak.engine.unresolved import unresolved_alerts
 from firebreak.errors import AlertError, ContentError
 from firebreak.intake.alerts import parse_alert
 from firebreak.intake.inbox import DONE, KEPT, WAITING, Delivery, Inbox
@@ -163,6 +164,19 @@ def poll(
     else:
         show_poll(reports)
     if is_blind(reports):
+        raise typer.Exit(1)
+
+
+@app.command("unresolved")
+def unresolved(as_json: bool = Json) -> None:
+    """List every alert of Microsoft's that nobody has resolved, the oldest first, with the day by which it must be answered. Ends with 1 when Graph could not be read."""
+    with engine_room(connected_settings()) as room:
+        digest = asyncio.run(unresolved_alerts(room))
+    if as_json:
+        print_json(digest_json(digest))
+    else:
+        show_digest(digest)
+    if digest.problems:
         raise typer.Exit(1)
 
 

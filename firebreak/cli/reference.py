@@ -120,6 +120,10 @@ MEANINGS = {
         "alert of for Partner Center's events, all for deliveries that are signed with the intake's own key, none for the other channels."
     ),
     "intake.certificate_hosts": "Hosts from which the certificate of a Partner Center webhook is fetched. Microsoft publishes no list; this is the one of its documentation. A list.",
+    "intake.mail_senders": "Addresses that Microsoft's notification mails come from, for `firebreak inspect email`. A list.",
+    "intake.mail_receivers": (
+        "Names of your own mail servers, as the `Authentication-Results` headers that they write begin. Without one no DMARC result is believed. A list."
+    ),
     "intake.issuer_hosts": "Hosts from which the certificate of its issuer is fetched. A list.",
     "intake.partner_roots": "PEM file of the root certificates that it must chain to. Empty: the roots of Microsoft's services that come with Firebreak.",
     "intake.partner_intermediates": "PEM file of intermediate certificates that need not be fetched.",
@@ -136,6 +140,7 @@ MEANINGS = {
     ),
     "poll.fraud_events": "Ask Partner Center's retiring FraudEvents interface whenever Graph cannot be asked. It is told with a warning, and needs a user's token.",
     "poll.overlap_hours": "How far a poll looks back before the end of the last one that read everything: alerts are listed late.",
+    "poll.escalate_days": "Age in days from which an open alert is counted as due: it has to be answered before day sixty.",
     "poll.opens_days": "How many days before the first poll an alert may have been detected to open an incident by itself. What is older and unresolved is the backlog.",
     "notify": "Who is told, and how: notification blocks of the Prefect server, which hold addresses and tokens.",
     "notify.channels": (

@@ -73,12 +73,16 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
         return not self.problems
 
 
-async def poll_sources(room: EngineRoom, *, backlog: bool = False) -> list[Poll]:
-    """Ask every source that the settings name, and FraudEvents when they allow it and Graph could not be read. Never raises for what a source does."""
+async def poll_sources(room: EngineRoom, *, backlog: bool = False, whole: bool = False) -> list[Poll]:
+    """Ask every source that the settings name, and FraudEvents when they allow it and Graph could not be read. Never raises for what a source does.
+
+    With `whole` everything that is open is read, and not only what was detected lately: an alert may be listed days later. With `backlog` what
+    is older than what opens incidents by itself is taken in as well.
+    """
     wanted, is_partner = room.settings.poll.sources, bool(room.settings.credential.partner_tenant_id)
     polls = []
     if is_partner and GRAPH in wanted:
-        polls.append(await _poll_graph(room, backlog=backlog))
+        polls.append(await _poll_graph(room, backlog=backlog, whole=whole or backlog))
     if is_partner and room.settings.poll.fraud_events and not any(poll.looked for poll in polls):
         polls.append(await _poll_fraud_events(room, backlog=backlog))
     if is_partner and audit_records.SOURCE in wanted:
@@ -98,8 +102,8 @@ def detected_at(row: dict[str, Any]) -> datetime | None:
     return doc.moment(doc.text(row, "detectedDateTime")) or doc.moment(doc.text(row, "firstObservedDateTime"))
 
 
-async def _poll_graph(room: EngineRoom, *, backlog: bool) -> Poll:
-    started = _started(room, GRAPH, all_of_it=backlog)
+async def _poll_graph(room: EngineRoom, *, backlog: bool, whole: bool) -> Poll:
+    started = _started(room, GRAPH, all_of_it=whole)
     look = await look_at_graph(room, started.since)
     rows = [(row, detected_at(row)) for row in look.rows if is_unresolved(row)]
     if started.since:  # Graph may not have filtered

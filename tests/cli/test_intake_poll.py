@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -73,3 +74,43 @@ def test_the_backlog_is_taken_in_when_it_is_asked_for(place: Installation, fireb
     _, out, _ = firebreak("intake", "poll", "--backlog", "--json")
     graph = json.loads(out)["sources"][0]
     assert (len(graph["opened"]), len(place.incidents())) == (1, before + 1)
+
+
+def test_open_alerts_are_listed_oldest_first_with_the_day_to_answer_by(
+    place: Installation, firebreak: Firebreak
+) -> None:
+    place.world.alerts.clear()
+    at = place.world.clock.now()
+    for name, days, more in (("young", 1, {}), ("late", 70, {}), ("due", 55, {"isTest": "true"}), ("over", 9, {})):
+        status = "resolved" if name == "over" else "active"
+        when = f"{at - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
+        alert(
+            place.world,
+            name,
+            place.subscription,
+            detectedDateTime=when,
+            status=status,
+            displayName=f"{name}\x1b[2J",
+            **more,
+        )
+    alert(place.world, "unknown-age", place.subscription, detectedDateTime="")
+    code, out, _ = firebreak("intake", "unresolved", "--json")
+    found = json.loads(out)
+    assert (code, found["due"], found["late"]) == (0, 1, 1)
+    assert [one["id"] for one in found["alerts"]] == ["unknown-age", "late", "due", "young"]
+    assert [one["is_test"] for one in found["alerts"]] == [False, False, True, False]
+    assert found["alerts"][2]["answer_before"] == f"{at + timedelta(days=5):%Y-%m-%d}"
+    _, out, _ = firebreak("intake", "unresolved")
+    assert "4 alerts are open; 1 must be answered before day sixty; 1 are sixty days old or older." in out
+    assert "\x1b" not in out
+
+
+def test_a_list_that_cannot_be_read_is_not_an_empty_one(place: Installation, firebreak: Firebreak) -> None:
+    place.world.faults.append(Fault("status", status=403, method="GET", url="securityAlerts"))
+    try:
+        code, out, _ = firebreak("intake", "unresolved")
+    finally:
+        place.world.faults.clear()
+    assert code == 1
+    assert "NOT LOOKED AT" in out
+    assert "No alert is open" not in out

@@ -107,7 +107,7 @@ KINDS: dict[str, tuple[str, Exchange, str]] = {
 }
 # Nothing of these can be made anew: they create what is not there, or name an object of the partner's that keeps its id for good.
 CREATING = {"policy.deny_creation", "support.ticket", "quota.ticket"}
-KEEPS_ITS_ID = {"entitlement.cancel", "entitlement.reactivate"}
+KEEPS_ITS_ID = {"entitlement.cancel", "entitlement.reactivate", "fraud_event.resolve"}
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
