@@ -344,7 +344,7 @@ class IntakeSettings(_Section):
 class PollSettings(_Section):
     """How Microsoft is asked for alerts that no webhook brought. Hours and days are of the alert's own time of detection.
 
-    `opens_days`: how far back the first poll opens incidents; what is open and older is the backlog.
+    `opens_days`: how far back the first poll opens incidents; what is open and older is the backlog. `digest_hour` is UTC, -1 for never.
     """
 
     every_minutes: float = Field(default=10, ge=0)
@@ -352,6 +352,7 @@ class PollSettings(_Section):
     fraud_events: bool = False
     overlap_hours: float = Field(default=24, ge=0)
     opens_days: float = Field(default=7, ge=0)
+    digest_hour: int = Field(default=6, ge=-1, le=23)
     escalate_days: int = Field(default=50, ge=0, le=59)
 
 

@@ -1,4 +1,4 @@
-"""Prefect events of ours, for automations: `firebreak.gate.*`, `firebreak.incident.*`, `firebreak.alert.refused`, `firebreak.watch.looked`.
+"""Prefect events of ours, for automations: `firebreak.gate.*`, `firebreak.incident.*`, `firebreak.alert.*`, `firebreak.watch.looked`.
 
 An event about a notice has an id made from what it tells, and the Prefect server takes an id once, so a teller that died half-way leaves
 no second one.
@@ -15,7 +15,7 @@ from prefect.events.clients import get_events_client
 from prefect.types import DateTime
 
 from firebreak.approval import GateView
-from firebreak.approval.notices import ABOUT_GATES, REFUSED, Notice
+from firebreak.approval.notices import ABOUT_GATES, Notice
 from firebreak.engine import EngineRoom
 from firebreak.report.hostile import plain
 
@@ -28,7 +28,7 @@ _WATCH: Final = "firebreak.watch"
 
 async def tell_prefect(room: EngineRoom, notice: Notice, view: GateView | None, people: list[str]) -> None:
     """Emit the event of a notice; `view` is its gate, `people` those who may answer there."""
-    family = "gate" if notice.kind in ABOUT_GATES else "alert" if notice.kind == REFUSED else "incident"
+    family = "gate" if notice.kind in ABOUT_GATES else "incident" if notice.incident else "alert"
     name = f"firebreak.{family}.{notice.kind}"
     payload: dict[str, Any] = {"incident": notice.incident, "text": plain(notice.text, 400)}
     title = notice.about

@@ -15,7 +15,7 @@ from firebreak.engine import EngineRoom
 from firebreak.model.facts import BurnRate
 from firebreak.model.mode import Mode
 from firebreak.report.hostile import plain
-from firebreak.report.messages import Message, gate_message, incident_message, refused_message
+from firebreak.report.messages import Message, gate_message, incident_message, open_alerts_message, refused_message
 from flows.channels import send
 from flows.events import tell_prefect, tell_prefect_that_people_know
 from flows.links import run_links
@@ -85,6 +85,8 @@ def _message(room: EngineRoom, notice: Notice, view: GateView | None, people: li
         return None
     if notice.kind == notices.REFUSED:
         return refused_message(text=notice.text, channel=notice.about.removeprefix("intake."))
+    if notice.kind in (notices.DIGEST, notices.DUE):
+        return open_alerts_message(notice.kind, text=notice.text)
     incident = room.store.incidents.get(notice.incident)
     if incident.mode is not Mode.LIVE:
         return None

@@ -13,6 +13,7 @@ from firebreak.playbook import find_playbooks
 from firebreak.settings import Settings
 from flows.automations import put_automations
 from flows.connection import FirebreakConnection
+from flows.daily_digest import keep_digesting
 from flows.heartbeat import beating
 from flows.poll_alerts import keep_polling
 from flows.replay_in_prefect import TAGS, replay
@@ -63,12 +64,14 @@ async def serve() -> None:
     print("ready", flush=True)
     watching = asyncio.create_task(keep_watching(settings.watch_gates_every_seconds))
     polling = asyncio.create_task(keep_polling(settings.poll.every_minutes))
+    digesting = asyncio.create_task(keep_digesting(settings))
     try:
         with beating():
             await runner.start()
     finally:
         watching.cancel()
         polling.cancel()
+        digesting.cancel()
 
 
 async def _put_automations(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What people are to be told, kept until it has been told: about a gate, an incident, or what the intake refused.
+"""What people are to be told, kept until it has been told: about a gate, an incident, what the intake refused, or Microsoft's open alerts.
 
 A notice is entered in the transaction of what it tells, so neither exists without the other, and its key lets it exist once. Telling is
 not this module's business: `claim` hands untold notices to one teller, `note_told` ends them, and a teller that died is followed by
@@ -7,6 +7,7 @@ another after a minute. Both may then have told; `Notice.key` is the same for bo
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -33,6 +34,8 @@ STOPPED: Final = "stopped"
 FAILED: Final = "failed"
 CRASHED: Final = "crashed"
 REFUSED: Final = "refused"
+DIGEST: Final = "digest"
+DUE: Final = "due"
 _OF_STATE: Final = {"done": CONTAINED, "stopped": STOPPED, "failed": FAILED}
 
 _ONE_TELLER_HAS: Final = timedelta(minutes=1)
@@ -41,7 +44,7 @@ _MOST: Final = 200
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to tell. `about` is a gate, an incident or a channel of the intake. `number` is the question's for `waiting` and `expired`,
+    """One thing to tell. `about` is a gate, an incident, a channel of the intake or an alert of Microsoft's. `number` is the question's for `waiting` and `expired`,
     counts what may happen again to an incident, and is 0 for what happens once.
     """
 
@@ -82,6 +85,17 @@ def add_refused(tx: Connection, channel: str, text: str, at: datetime) -> None:
     """Enter that a delivery opened no incident. One in ten minutes over each channel: whoever floods the intake does not flood people."""
     number = int(at.timestamp()) // _REFUSED_EVERY_SECONDS
     add(tx, Notice(about=f"intake.{channel}", kind=REFUSED, number=number, incident="", text=text, at=at))
+
+
+def add_digest(tx: Connection, text: str, at: datetime) -> None:
+    """Enter how many alerts are open; once a day."""
+    add(tx, Notice(about="alerts", kind=DIGEST, number=at.date().toordinal(), incident="", text=text, at=at))
+
+
+def add_due(tx: Connection, alert_id: str, text: str, at: datetime) -> None:
+    """Enter that an open alert nears day sixty; once a day for each."""
+    about = f"alert.{hashlib.sha256(alert_id.lower().encode()).hexdigest()[:16]}"  # an id is a stranger's text of any length
+    add(tx, Notice(about=about, kind=DUE, number=at.date().toordinal(), incident="", text=text, at=at))
 
 
 def claim(store: Store, *, incident: str = "") -> tuple[Notice, ...]:

@@ -140,7 +140,8 @@ MEANINGS = {
     ),
     "poll.fraud_events": "Ask Partner Center's retiring FraudEvents interface whenever Graph cannot be asked. It is told with a warning, and needs a user's token.",
     "poll.overlap_hours": "How far a poll looks back before the end of the last one that read everything: alerts are listed late.",
-    "poll.escalate_days": "Age in days from which an open alert is counted as due: it has to be answered before day sixty.",
+    "poll.digest_hour": "Hour of the day, in UTC, from which the digest of open alerts is made once. -1: never.",
+    "poll.escalate_days": "Age in days from which an open alert is due: people are told of it each day, so that it is answered before day sixty.",
     "poll.opens_days": "How many days before the first poll an alert may have been detected to open an incident by itself. What is older and unresolved is the backlog.",
     "notify": "Who is told, and how: notification blocks of the Prefect server, which hold addresses and tokens.",
     "notify.channels": (

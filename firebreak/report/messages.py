@@ -116,6 +116,14 @@ def refused_message(*, text: str, channel: str) -> Message:
     return Message(subject=f"An alert over {inert(channel, 80)} opened no incident", lines=lines)
 
 
+def open_alerts_message(kind: str, *, text: str) -> Message:
+    """A message about Microsoft's open alerts: the digest of a day, or one alert that has to be answered soon."""
+    is_due = kind == "due"
+    subject = "An alert of Microsoft's has to be answered" if is_due else "Microsoft's open alerts today"
+    lines = (inert(text, _LONG), "All of them: firebreak intake unresolved")
+    return Message(subject=subject, lines=lines, urgent=is_due)
+
+
 def trial_message(installation: str) -> Message:
     """A message that asks for nothing, to see whether a channel works."""
     lines = ("This is a test of the channel. Nothing is to be done.", f"Sent by Firebreak on {inert(installation)}.")

@@ -28,7 +28,7 @@ DEPLOYMENTS = {row["name"]: row for row in PROJECT["deployments"]}
 
 def test_every_shipped_playbook_the_undo_and_the_replay_have_a_deployment_and_no_other_is_deployed() -> None:
     playbooks = find_playbooks()
-    assert set(DEPLOYMENTS) == {*playbooks, "undo", "replay", "watch-gates", "poll-alerts"}
+    assert set(DEPLOYMENTS) == {*playbooks, "undo", "replay", "watch-gates", "poll-alerts", "daily-digest"}
     assert DEPLOYMENTS["replay"]["tags"] == ["firebreak", "dry-run", "replay"]
     assert DEPLOYMENTS["undo"]["entrypoint"] == "flows.undo.undo"
     for name, row in ((name, DEPLOYMENTS[name]) for name in playbooks):
