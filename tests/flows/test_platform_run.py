@@ -71,9 +71,12 @@ def attacked(tmp_path: Path) -> Iterator[Attacked]:
         yield Attacked(world, room, made)
 
 
-def test_a_miner_behind_platform_services_is_stopped_deleted_and_does_not_come_back(attacked: Attacked) -> None:
+@pytest.mark.parametrize("playbook", ["platform", "platform-compute"])
+def test_a_miner_behind_platform_services_is_stopped_deleted_and_does_not_come_back(
+    attacked: Attacked, playbook: str
+) -> None:
     world = attacked.world
-    ran = attacked.respond("platform")
+    ran = attacked.respond(playbook)
     assert ran.state == "done", ran.dossier.note
     for _ in range(6):
         world.clock.advance(600)
