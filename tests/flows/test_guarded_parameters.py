@@ -65,6 +65,7 @@ NOT_A_THRESHOLD: Mapping[str, str] = {
     "resource_types": "what is denied",
     "severity": "of a ticket",
     "snapshot_sku": "storage of snapshots",
+    "young_days": "how many people an answer to Microsoft takes",
 }
 _COLLECTING = {"investigate.activity_log", "investigate.sign_ins", "investigate.spend"}
 _ORDER = (

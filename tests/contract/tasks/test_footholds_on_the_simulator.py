@@ -293,11 +293,14 @@ async def test_what_changed_since_the_plan_is_refused_and_named(estate: Estate) 
         case = await estate.case(connection)
         plan = plan_for(case)
         world.resources[estate.ids["ssh"]]["properties"]["destinationPortRange"] = "443"
+        made_anew = world.resources[estate.ids["data"]]["properties"]
+        kept, made_anew["uniqueId"] = made_anew["uniqueId"], "99999999-9999-4999-8999-999999999999"
         look = load_steps()["eradicate.remove_footholds"].look
         assert look is not None
         seen = await look(plan.actions, connection.eyes)
         stale = {a.target for a in plan.actions if why_stale(a, seen[a.id])}
-        assert stale == {estate.ids["ssh"]}
+        assert stale == {estate.ids["ssh"], estate.ids["data"]}
+        made_anew["uniqueId"] = kept
         done = await carry_out(plan, connection, world)
     assert [a.target for a in plan.actions if done.outcomes[a.id].state is ActionState.REFUSED] == [estate.ids["ssh"]]
     assert estate.ids["ssh"] in world.resources
