@@ -306,10 +306,13 @@ def test_the_requester_and_a_code_given_before_are_refused(attacker: Attacker, v
     own = another_incident(stack, 1, mode=Mode.LIVE, requested_by=alice)
     run_of(attacker, own)
     asked = stack.until_asked(own, "contain")
+    assert stack.resume(own, stack.form(asked, code=stack.code()))["status"] == "ACCEPT"
+    asked = asked_again(stack, asked)
+    assert "asked for this response" in asked.last_problem
     code = stack.code()
-    assert stack.resume(own, stack.form(asked, code=code))["status"] == "ACCEPT"
+    refused = stack.firebreak("gates", "approve", asked.id, "--approver", alice, "--code", code, "--reason", "mine")
+    assert refused.returncode == 3, refused.stdout + refused.stderr
     assert stack.resume(view.incident, stack.form(view, code=code))["status"] == "ACCEPT"
-    assert "asked for this response" in asked_again(stack, asked).last_problem
     assert "used before" in asked_again(stack, view).last_problem
 
 
