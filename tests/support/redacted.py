@@ -23,7 +23,7 @@ from firebreak.replay import Point
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)")
 IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
-MAIL = re.compile(r"[\w.+-]+(?:#ext#)?@[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+(?:#ext#)?@[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
 TOKEN = re.compile(
     rf"\\\\u[0-9a-f]{{4}}|{GUID.pattern}|{IPV4.pattern}(?:/\d+)?|(?:[0-9a-f]{{0,4}}:){{2,7}}[0-9a-f]{{0,4}}|[^\W_]+…?",
     re.I,
