@@ -10,18 +10,17 @@ https://learn.microsoft.com/rest/api/cost-management/alerts/list
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from firebreak.clients import CloudEyes, connect
+from firebreak.clients import CloudEyes
+from firebreak.engine.looking import looking
 from firebreak.engine.room import EngineRoom
 from firebreak.errors import RejectedError, ResponseError, ScopeError
 from firebreak.model.ids import guid
-from firebreak.model.mode import Mode
 
 _NOBODY: Final = "00000000-0000-4000-8000-000000000000"  # for what belongs to the partner, no subscription is in reach
 _SUBSCRIPTIONS, _COST_ALERTS = "2022-12-01", "2024-08-01"
@@ -125,16 +124,7 @@ async def _pages(eyes: CloudEyes, path: str, params: dict[str, str] | None, look
 async def _asking(room: EngineRoom, look: Look, subscription: str = _NOBODY) -> AsyncIterator[CloudEyes]:
     """Eyes on a connection that can write nothing; what goes wrong is told in the look, and the other sources go on."""
     try:
-        async with connect(
-            room.settings,
-            subscription_id=subscription,
-            mode=Mode.DRY_RUN,
-            correlation_id=str(uuid.uuid4()),
-            transport=room.transport,
-            clock=room.clock,
-            sleep=room.sleep,
-            monotonic=room.monotonic,
-        ) as connection:
-            yield connection.eyes
+        async with looking(room, subscription) as eyes:
+            yield eyes
     except ResponseError as error:
         look.problems.append(str(error))
