@@ -47,7 +47,7 @@ def email(
     if as_json:
         print_json(found)
     else:
-        _show(found)
+        _show(found, knows_receivers=bool(settings.intake.mail_receivers))
     if verdict != "genuine":
         raise typer.Exit(1 if missed else 3)
 
@@ -75,7 +75,7 @@ async def _listed(room: EngineRoom, mail: Mail) -> tuple[list[dict[str, Any]], l
     return alerts, missed
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(found: dict[str, Any], *, knows_receivers: bool) -> None:
     words = {"genuine": "GENUINE", "not_proven": "NOT PROVEN: do not act on it", "not_looked_at": "NOT LOOKED AT"}
     lines = [words[found["verdict"]], f"from     {found['sender'] or '(unreadable)'}"]
     lines.append(f"dmarc    {found['dmarc'] or 'no result'}, noted by {found['checked_by'] or 'nobody who is known'}")
@@ -83,7 +83,7 @@ def _show(found: dict[str, Any]) -> None:
     lines += [f"Graph    not looked at: {text}" for text in found["not_looked_at"]]
     for one in found["alerts"]:
         lines.append(f"alert    {one['id']}  {one['type']}  {one['status']}  {one['detected_at']}")
-    if "server is yours" in " ".join(found["problems"]):
+    if not knows_receivers:
         lines.append(
             "Name your mail servers in FIREBREAK_INTAKE__MAIL_RECEIVERS, as their Authentication-Results headers begin."
         )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from firebreak.replay.differences import ActionChange, PlanChange
 from firebreak.replay.result import Replayed
-from firebreak.report.gate_page import kind_in_words
 from firebreak.report.hostile import markdown
+from firebreak.report.kinds import kind_in_words
 
 _MOST = 60
 _MARKS = {"added": "new", "removed": "gone", "changed": "moved"}

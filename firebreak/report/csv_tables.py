@@ -14,8 +14,8 @@ from decimal import Decimal
 
 from firebreak.model.facts import Class
 from firebreak.report.dossier import Dossier
-from firebreak.report.gate_page import kind_in_words
 from firebreak.report.hostile import csv_cell
+from firebreak.report.kinds import kind_in_words
 
 _LONGEST_ID, _LONGEST_TEXT = 1000, 4000
 

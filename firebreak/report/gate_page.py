@@ -18,6 +18,7 @@ from firebreak.model.step import Effect
 from firebreak.model.todo import Item
 from firebreak.report.dossier import money
 from firebreak.report.hostile import markdown, plain
+from firebreak.report.kinds import kind_in_words
 from firebreak.report.undo_page import by_beneficiary, is_undo, money_again
 
 _MOST_ROWS = 200
@@ -26,90 +27,6 @@ _FEW = 4  # up to so many actions of one kind are told one by one, more become a
 _PROOF = re.compile(r"\s*\(activity log [^()]*\)")
 _MOMENT = re.compile(r"(?:,| on)? \d{4}-\d\d-\d\d(?: \d\d:\d\dZ)?,?")
 _GUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
-
-KINDS = {
-    "access.remove": "Remove role assignment",
-    "access.restore": "Restore role assignment",
-    "access_policy.restore": "Restore access policy",
-    "alert.resolve": "Resolve alert",
-    "application.disable": "Disable application",
-    "application.enable": "Enable application",
-    "fraud_event.resolve": "Resolve fraud event",
-    "autoscale.disable": "Disable autoscale",
-    "autoscale.enable": "Enable autoscale",
-    "batch_pool.delete": "Delete Batch pool",
-    "batch_pool.scale_back": "Scale Batch pool back",
-    "batch_pool.scale_to_zero": "Scale Batch pool to nothing",
-    "batch_pool.stop_resize": "Stop resize of Batch pool",
-    "blob.delete": "Delete unmanaged disk",
-    "certificate.remove": "Remove certificate",
-    "cluster.delete": "Delete Kubernetes cluster",
-    "cluster.start": "Start Kubernetes cluster",
-    "cluster.stop": "Stop Kubernetes cluster",
-    "consent.remove": "Take back consent",
-    "consent.restore": "Give consent again",
-    "contact.put_back": "Put contact data back",
-    "contact.restore": "Restore contact data",
-    "container_group.delete": "Delete container group",
-    "container_group.start": "Start container group",
-    "container_group.stop": "Stop container group",
-    "directory_role.remove": "Take back directory role",
-    "directory_role.restore": "Give directory role again",
-    "disk.delete": "Delete disk",
-    "disk.restore": "Restore disk",
-    "disk.snapshot": "Snapshot disk",
-    "eligible_role.remove": "Take back eligible role",
-    "eligible_role.restore": "Give eligible role again",
-    "entitlement.cancel": "Cancel subscription",
-    "entitlement.reactivate": "Reactivate subscription",
-    "export.end": "End download link",
-    "foothold.remove": "Remove way back in",
-    "foothold.restore": "Put back what was removed",
-    "group.delete": "Delete empty group",
-    "issuer.remove": "Remove outside issuer",
-    "issuer.restore": "Trust outside issuer again",
-    "lock.remove": "Remove lock",
-    "lock.restore": "Restore lock",
-    "machine.deallocate": "Deallocate machine",
-    "machine.delete": "Delete machine",
-    "machine.start": "Start machine",
-    "method.remove": "Remove sign-in method",
-    "method.restore": "Put sign-in method back",
-    "ml_cluster.delete": "Delete Machine Learning cluster",
-    "ml_cluster.scale_back": "Scale Machine Learning cluster back",
-    "ml_cluster.scale_to_zero": "Scale Machine Learning cluster to nothing",
-    "ml_instance.delete": "Delete Machine Learning instance",
-    "ml_instance.start": "Start Machine Learning instance",
-    "ml_instance.stop": "Stop Machine Learning instance",
-    "plan.delete": "Delete App Service plan",
-    "policy.deny_creation": "Block new compute",
-    "policy.remove": "Lift the block of new compute",
-    "policy.restore": "Put the block of new compute back",
-    "quota.reduce": "Lower quota",
-    "quota.restore": "Ask for the former quota",
-    "quota.ticket": "Ticket: lower quota",
-    "resource.delete": "Delete resource",
-    "right.remove": "Take back right of application",
-    "right.restore": "Give right to application again",
-    "scale_set.deallocate": "Deallocate scale set",
-    "scale_set.delete": "Delete scale set",
-    "scale_set.start": "Start scale set",
-    "secret.remove": "Remove secret",
-    "site.delete": "Delete app",
-    "site.start": "Start app",
-    "site.stop": "Stop app",
-    "support.ticket": "Ticket: report incident",
-    "user.disable": "Block sign-in",
-    "user.enable": "Allow sign-in",
-    "user.reset_password": "Reset password",
-    "user.revoke_sessions": "End sessions",
-    "user.revoke_sessions_again": "End sessions again",
-}
-
-
-def kind_in_words(kind: str) -> str:
-    """`disk.delete` as "Delete disk"; kinds without an own wording read as their words."""
-    return KINDS.get(kind) or kind.replace(".", ": ").replace("_", " ")
 
 
 def choice_label(action: Action) -> str:

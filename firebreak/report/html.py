@@ -17,10 +17,10 @@ from firebreak.model.finding import Severity
 from firebreak.report.case_page import VERDICTS, top_drivers
 from firebreak.report.charts import data_uri, spend_chart
 from firebreak.report.dossier import Dossier, money, spend_in_words
-from firebreak.report.gate_page import kind_in_words
 from firebreak.report.glance import glance, kind_words, kinds
 from firebreak.report.graph_picture import graph_picture
 from firebreak.report.hostile import plain
+from firebreak.report.kinds import kind_in_words
 from firebreak.report.map_picture import map_picture
 from firebreak.report.markdown import STATES
 from firebreak.report.places import region_rows, region_title

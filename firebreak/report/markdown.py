@@ -5,8 +5,8 @@ from __future__ import annotations
 from firebreak.model.todo import Confirmation, Item
 from firebreak.report.case_page import case_page
 from firebreak.report.dossier import Dossier, money
-from firebreak.report.gate_page import kind_in_words
 from firebreak.report.hostile import markdown
+from firebreak.report.kinds import kind_in_words
 from firebreak.report.todo import still_billed
 from firebreak.report.undone import undone
 

@@ -13,8 +13,8 @@ import msgspec
 from firebreak.analysis.deeds import Deed
 from firebreak.model.finding import Finding, Severity
 from firebreak.report.dossier import ActionRow, Dossier
-from firebreak.report.gate_page import kind_in_words
 from firebreak.report.hostile import plain
+from firebreak.report.kinds import kind_in_words
 from firebreak.report.places import region_title
 from firebreak.report.words import counted
 

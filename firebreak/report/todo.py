@@ -14,9 +14,9 @@ from firebreak.model.facts import Class
 from firebreak.model.outcome import ActionState
 from firebreak.model.todo import Item
 from firebreak.report.dossier import Dossier
-from firebreak.report.gate_page import kind_in_words
 from firebreak.report.hostile import plain
 from firebreak.report.identity_work import identity_work
+from firebreak.report.kinds import kind_in_words
 from firebreak.report.prepared import DATA, OCCASIONS
 
 _MANY = 3

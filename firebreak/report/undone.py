@@ -7,8 +7,8 @@ from typing import Any
 
 from firebreak.model.plan import GIVES_BACK_TO, UNDOES, NoOp, Plan
 from firebreak.report.dossier import Dossier, UndoRow
-from firebreak.report.gate_page import kind_in_words
 from firebreak.report.hostile import markdown
+from firebreak.report.kinds import kind_in_words
 
 _NAMED = 6
 

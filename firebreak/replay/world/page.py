@@ -8,8 +8,8 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from firebreak.replay.world.carrying import NOT_TRIED
 from firebreak.replay.world.result import WhatIf, ended, gaps, leaf, summary, tried
-from firebreak.report.gate_page import kind_in_words
 from firebreak.report.hostile import plain
+from firebreak.report.kinds import kind_in_words
 
 _END = "</main></body></html>"
 _LINK = '<a href="#evidence">Evidence</a></nav>'

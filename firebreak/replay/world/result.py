@@ -19,8 +19,8 @@ from firebreak.replay.world.aftermath import Again
 from firebreak.replay.world.carrying import NOT_TRIED, Carried
 from firebreak.replay.world.effects import Effects
 from firebreak.report.dossier import Dossier
-from firebreak.report.gate_page import kind_in_words
 from firebreak.report.hostile import markdown
+from firebreak.report.kinds import kind_in_words
 
 _CENT = Decimal("0.01")
 _MOST = 40
