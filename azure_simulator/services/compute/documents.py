@@ -223,6 +223,16 @@ def lister(kind: str) -> Handler:
     return lambda world, request: page(world, request, listed(world, request, kind), wrap=public)
 
 
+def children(kind: str) -> Handler:
+    """A handler that lists what is of a nested type below the resource that the path names."""
+
+    def answer(world: World, request: Request) -> Response:
+        parent = stored(world, request, kind.rpartition("/")[0])
+        return page(world, request, world.listed(world.resources).of_type(kind, parent["id"]), wrap=public)
+
+    return answer
+
+
 def getter(kind: str) -> Handler:
     """A handler that answers one document."""
     return lambda world, request: Response(200, public(stored(world, request, kind)))

@@ -9,7 +9,7 @@ from azure_simulator.services.compute import responses as machines
 from azure_simulator.services.compute import scale_set_responses as sets
 from azure_simulator.services.compute import throttling as limits
 from azure_simulator.services.compute.disks import DISK, SNAPSHOT
-from azure_simulator.services.compute.documents import deleter, getter, lister, paths, putter
+from azure_simulator.services.compute.documents import children, deleter, getter, lister, paths, putter, simple_routes
 from azure_simulator.services.compute.models import EXTENSION
 from azure_simulator.services.compute.quota import MACHINE, SCALE_SET
 from azure_simulator.services.compute.throttling import Policy, throttled
@@ -121,6 +121,22 @@ def _disk_routes(kind: str) -> list[Route]:
     ]
 
 
+_RESERVED = "Microsoft.Compute/capacityReservationGroups"
+_RESERVATION = f"{_RESERVED}/capacityReservations"
+
+
+def _reservation_routes() -> list[Route]:
+    _, _, one = paths(_RESERVED)
+    child = f"{one}/capacityReservations"
+    return [
+        *simple_routes(_RESERVED),
+        route("GET", child, children(_RESERVATION), f"{_RESERVATION}/read"),
+        route("GET", f"{child}/{{child}}", getter(_RESERVATION), f"{_RESERVATION}/read"),
+        route("PUT", f"{child}/{{child}}", putter(_RESERVATION), f"{_RESERVATION}/write"),
+        route("DELETE", f"{child}/{{child}}", deleter(_RESERVATION), f"{_RESERVATION}/delete"),
+    ]
+
+
 _OF_COMPUTE = "/subscriptions/{s}/providers/Microsoft.Compute"
 
 ROUTES: list[Route] = [
@@ -128,6 +144,7 @@ ROUTES: list[Route] = [
     *_scale_set_routes(),
     *_disk_routes(DISK),
     *_disk_routes(SNAPSHOT),
+    *_reservation_routes(),
     route("GET", f"{_OF_COMPUTE}/skus", catalog.list_skus, "Microsoft.Compute/skus/read"),
     route(
         "GET", f"{_OF_COMPUTE}/locations/{{l}}/usages", catalog.list_usages, "Microsoft.Compute/locations/usages/read"

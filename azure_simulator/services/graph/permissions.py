@@ -180,6 +180,11 @@ WRITE_CONDITIONAL_ACCESS = Gate(
     style="policies",
     limit=throttling.PROTECTION,
 )
+WRITE_POLICIES = Gate(
+    ("Policy.ReadWrite.SecurityDefaults", "Policy.ReadWrite.ConditionalAccess"),
+    roles=("Global Administrator", "Security Administrator", "Conditional Access Administrator"),
+    style="policies",
+)
 WRITE_RISKY_USERS = Gate(
     ("IdentityRiskyUser.ReadWrite.All",),
     roles=("Global Administrator", "Security Administrator", "Security Operator"),

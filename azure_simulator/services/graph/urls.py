@@ -11,6 +11,7 @@ from azure_simulator.services.graph import (
     method_responses,
     methods,
     policy_responses,
+    policy_writes,
     risk_responses,
     role_responses,
     tenant_responses,
@@ -191,6 +192,21 @@ def _writes(base: str) -> list[Route]:
             f"{base}/identity/conditionalAccess/policies/{{id}}",
             write_responses.patch_policy,
             needs.WRITE_CONDITIONAL_ACCESS,
+        ),
+        _route(
+            "POST",
+            f"{base}/identity/conditionalAccess/policies",
+            policy_writes.create_policy,
+            needs.WRITE_CONDITIONAL_ACCESS,
+        ),
+        _route(
+            "DELETE",
+            f"{base}/identity/conditionalAccess/policies/{{id}}",
+            policy_writes.delete_policy,
+            needs.WRITE_CONDITIONAL_ACCESS,
+        ),
+        _route(
+            "PATCH", f"{base}/policies/{policy_writes.DEFAULTS}", policy_writes.patch_defaults, needs.WRITE_POLICIES
         ),
         *(
             _route("POST", f"{protection}/{name}/{verb}", write_responses.judge(name, key, state), gate)

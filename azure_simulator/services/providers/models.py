@@ -55,6 +55,8 @@ _TYPES: dict[str, tuple[str, ...]] = {
     "Microsoft.Batch": ("batchAccounts", "batchAccounts/pools"),
     "Microsoft.Compute": (
         "availabilitySets",
+        "capacityReservationGroups",
+        "capacityReservationGroups/capacityReservations",
         "disks",
         "galleries",
         "images",
@@ -112,7 +114,7 @@ _TYPES: dict[str, tuple[str, ...]] = {
     "Microsoft.ResourceGraph": ("resources",),
     "Microsoft.ResourceHealth": ("events",),
     "Microsoft.Resources": ("deployments", "resourceGroups", "resources", "subscriptions", "tags"),
-    "Microsoft.Security": ("alerts", "pricings", "securityContacts"),
+    "Microsoft.Security": ("alerts", "pricings", "secureScoreControls", "secureScores", "securityContacts"),
     "Microsoft.Sql": ("servers", "servers/databases"),
     "Microsoft.Storage": ("storageAccounts", "storageAccounts/blobServices"),
     "Microsoft.Subscription": ("cancel", "enable", "rename"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azure_simulator.http import Request, Response, page
-from azure_simulator.services.security import models, subscription_state
+from azure_simulator.services.security import models, secure_score, subscription_state
 from azure_simulator.services.security.exceptions import (
     BadSubscriptionRequestError,
     SecurityNotFoundError,
@@ -77,6 +77,30 @@ def put_contact(world: World, request: Request) -> Response:
     new = document["id"] not in world.table(models.CONTACTS)
     world.table(models.CONTACTS)[document["id"]] = document
     return Response(201 if new else 200, public(document))
+
+
+def delete_contact(world: World, request: Request) -> Response:
+    """DELETE .../securityContacts/default: 200, or 204 when there is none."""
+    if request.params["name"].lower() != "default":
+        raise SecurityNotFoundError("Security contact", request.params["name"])
+    identity = f"/subscriptions/{request.params['s']}/providers/Microsoft.Security/securityContacts/default"
+    return Response(204 if world.table(models.CONTACTS).pop(identity, None) is None else 200)
+
+
+def list_scores(world: World, request: Request) -> Response:
+    """The secure score of the subscription; there is one initiative, `ascScore`."""
+    return Response(200, {"value": [secure_score.score(world, request.params["s"])]})
+
+
+def get_score(world: World, request: Request) -> Response:
+    if request.params["name"].lower() != "ascscore":
+        raise SecurityNotFoundError("Secure score", request.params["name"])
+    return Response(200, secure_score.score(world, request.params["s"]))
+
+
+def list_controls(world: World, request: Request) -> Response:
+    """The controls that the score is the sum of."""
+    return Response(200, {"value": secure_score.controls(world, request.params["s"])})
 
 
 def cancel_subscription(world: World, request: Request) -> Response:

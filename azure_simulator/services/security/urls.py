@@ -35,6 +35,17 @@ ROUTES: list[Route] = [
     route(
         "PUT", f"{S}/{D}/securityContacts/{{name}}", responses.put_contact, "Microsoft.Security/securityContacts/write"
     ),
+    route(
+        "DELETE",
+        f"{S}/{D}/securityContacts/{{name}}",
+        responses.delete_contact,
+        "Microsoft.Security/securityContacts/delete",
+    ),
+    route("GET", f"{S}/{D}/secureScores", responses.list_scores, "Microsoft.Security/secureScores/read"),
+    route("GET", f"{S}/{D}/secureScores/{{name}}", responses.get_score, "Microsoft.Security/secureScores/read"),
+    route(
+        "GET", f"{S}/{D}/secureScoreControls", responses.list_controls, "Microsoft.Security/secureScoreControls/read"
+    ),
     *_alerts(S),
     *_alerts(G),
     route(

@@ -68,7 +68,12 @@ def test_action_groups_and_alerts_are_kept_as_sent(cloud):
     )
     alert = {
         "location": "Global",
-        "properties": {"scopes": [], "enabled": True, "actions": {"actionGroups": [{"actionGroupId": group["id"]}]}},
+        "properties": {
+            "scopes": ["/".join(group["id"].split("/")[:3])],
+            "enabled": True,
+            "condition": {"allOf": [{"field": "category", "equals": "Administrative"}]},
+            "actions": {"actionGroups": [{"actionGroupId": group["id"]}]},
+        },
     }
     assert cloud.call("PUT", "Microsoft.Insights/activityLogAlerts/roles", alert).status == 201
     assert cloud.call("PUT", "Microsoft.Insights/activityLogAlerts/roles", alert).status == 200
