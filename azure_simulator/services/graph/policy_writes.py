@@ -94,12 +94,12 @@ def _checked(body: Document) -> Document:
         raise GraphBadRequestError("1032: 'displayName' must have 1 to 256 characters.")
     if state not in STATES:
         raise GraphBadRequestError(f"Invalid state '{state}': it must be one of {', '.join(STATES)}.")
-    grant, session = body.get("grantControls"), body.get("sessionControls")
+    grant, session = body.get("grantControls") or {}, body.get("sessionControls")
     if not grant and not session:
         raise GraphBadRequestError("1011: grantControls or sessionControls must be given.")
-    if grant and (not isinstance(grant, dict) or grant.get("operator") not in ("AND", "OR")):
+    if not isinstance(grant, dict) or (grant and grant.get("operator") not in ("AND", "OR")):
         raise GraphBadRequestError("1012: grantControls needs an operator, AND or OR.")
-    controls = (grant or {}).get("builtInControls") or []
+    controls = grant.get("builtInControls") or []
     if "passwordChange" in controls and (set(controls) != {"mfa", "passwordChange"} or grant["operator"] != "AND"):
         raise GraphBadRequestError("1013: passwordChange must be used with mfa and the operator AND.")
     conditions = _conditions(body.get("conditions"))
@@ -129,7 +129,11 @@ def _conditions(given: Any) -> Document:
     people |= {
         f"{side}GuestsOrExternalUsers": users.get(f"{side}GuestsOrExternalUsers") for side in ("include", "exclude")
     }
-    apps = {"excludeApplications": [], "includeUserActions": [], "includeAuthenticationContextClassReferences": []}
+    apps: Document = {
+        "excludeApplications": [],
+        "includeUserActions": [],
+        "includeAuthenticationContextClassReferences": [],
+    }
     return {
         **_CONDITIONS,
         **given,
