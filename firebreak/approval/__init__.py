@@ -8,7 +8,7 @@ approved = desk.bind(view.id, store.plans.load(view.plan_digest))
 
 from firebreak.approval.answers import Answer, GateView
 from firebreak.approval.approvers import Approver, Approvers
-from firebreak.approval.confirmations import ConfirmationDesk, as_confirmation, confirmations_of
+from firebreak.approval.confirmations import ConfirmationDesk, as_confirmation, confirmations_of, said_at_plans
 from firebreak.approval.desk import GateDesk
 from firebreak.approval.notices import Notice
 from firebreak.approval.watch import GateWatch
@@ -27,4 +27,5 @@ __all__ = [
     "Notice",
     "as_confirmation",
     "confirmations_of",
+    "said_at_plans",
 ]

@@ -5,6 +5,7 @@ It is proof of who said what, when. It approves nothing and changes nothing in A
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -81,6 +82,18 @@ class ConfirmationDesk:
 def confirmations_of(audit: AuditLog, incident: str) -> tuple[Confirmation, ...]:
     """All accepted confirmations of an incident, the oldest first."""
     return tuple(one for record in audit.records(incident) if (one := as_confirmation(record)))
+
+
+def said_at_plans(records: Iterable[AuditRecord]) -> dict[tuple[str, int], tuple[Confirmation, ...]]:
+    """What people had confirmed before each plan was made, by its stage and round, the oldest first."""
+    confirmed: list[Confirmation] = []
+    found: dict[tuple[str, int], tuple[Confirmation, ...]] = {}
+    for record in records:
+        if one := as_confirmation(record):
+            confirmed.append(one)
+        elif record.kind == "plan.made":
+            found[str(record.data["stage"]), int(record.data["round"])] = tuple(confirmed)
+    return found
 
 
 def as_confirmation(record: AuditRecord) -> Confirmation | None:

@@ -9,6 +9,7 @@ import typer
 from firebreak.cli.output import Json, print_json, safe, say, stdout
 from firebreak.cli.rooms import dossier_of, engine_room
 from firebreak.engine import Engine, EngineRoom, pages
+from firebreak.engine.overtaken import ask_again_where_overtaken
 from firebreak.errors import ContentError
 from firebreak.model.todo import DONE, REOPEN, Item
 from firebreak.report.dossier import item_json
@@ -81,13 +82,16 @@ def confirm(
             )
         said = answer or DONE[0]
         room.confirmations.confirm(dossier.incident, found, who=by, code=code, answer=said, note=note, channel="cli")
+        asked = ask_again_where_overtaken(Engine(room, incident, None, run_id=""))
         after = next(one for one in dossier_of(room, incident).todo if one.id == found.id)
         _refresh_report(room, incident)
     if as_json:
-        shown: dict[str, Any] = {"incident": incident, **item_json(after)}
+        shown: dict[str, Any] = {"incident": incident, **item_json(after), "asked_again": list(asked)}
         print_json(shown)
         return
     _tell(after)
+    for gate in asked:
+        say(f"Gate {gate} is asked again: its plan says otherwise.")
 
 
 def _refresh_report(room: EngineRoom, incident: str) -> None:

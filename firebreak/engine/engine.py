@@ -5,7 +5,7 @@ Every method may be called again after a crash: what the store already holds is 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from firebreak.approval.pre_authorised import Beforehand
 from firebreak.engine import ending, seals
 from firebreak.engine.eyes import EyesOfRound
 from firebreak.engine.fresh import Fresh
+from firebreak.engine.overtaken import overtaken
 from firebreak.engine.room import Clouds, EngineRoom
 from firebreak.engine.undos import undo_gate, undos_of
 from firebreak.errors import (
@@ -37,7 +38,7 @@ from firebreak.model.facts import Attribution, Facts
 from firebreak.model.finding import NotLookedAt
 from firebreak.model.mode import Mode
 from firebreak.model.outcome import ActionState, Outcome
-from firebreak.model.plan import UNDO, Plan
+from firebreak.model.plan import UNDO, Action, Plan
 from firebreak.model.playbook import Gate, Playbook, Stage
 from firebreak.model.step import Effect, LoadedStep
 from firebreak.model.todo import said_of
@@ -411,6 +412,11 @@ class Engine:
             for loaded in self.changes(stage):
                 self._store.steps.begin(self.incident.id, attempt, stage.id, loaded.step.id)
             # The newest run writes: one that was called crashed and goes on loses its lease here and stops before its next write.
+            fresh = Fresh(self.case(number), self._clouds.eyes, self.room.clock)
+
+            async def recheck(actions: Sequence[Action]) -> dict[str, str]:
+                return {**overtaken(self, plan, actions), **await fresh.protects(actions)}
+
             lease = Lease.acquire(self._store, self.incident.id, self._run_id, clock=self.room.clock, take_over=True)
             self._clouds.note_step(stage.id, number)
             with working_on(incident=self.incident.id, step=stage.id):
@@ -425,7 +431,7 @@ class Engine:
                     audit=self.room.audit,
                     clock=self.room.clock,
                     sleep=self.room.sleep,
-                    recheck=Fresh(self.case(number), self._clouds.eyes, self.room.clock).protects,
+                    recheck=recheck,
                     progress=lambda done, total, text: say(f"{stage.title}: {done}/{total} {text}".rstrip()),
                 )
             by_step: dict[str, list[Outcome]] = {}

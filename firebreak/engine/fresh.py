@@ -21,6 +21,7 @@ from firebreak.model.facts import AccessFacts, Inventory, Lock, Resource
 from firebreak.model.identity import Administrator, Administrators, RoleHolding
 from firebreak.model.ids import is_plain_segment
 from firebreak.model.intrusion import GLOBAL_ADMINISTRATOR
+from firebreak.model.outcome import PROTECTED_SINCE
 from firebreak.model.plan import Action
 
 _RESOURCES, _AUTHORIZATION, _LOCKS = "2025-04-01", "2022-04-01", "2020-05-01"
@@ -45,7 +46,7 @@ class Fresh:
         now = self._now
         if any(shuts_out(action) for action in actions):
             now = now.with_facts(await self._administrators())
-        return protected_since(actions, now)
+        return {action: f"{PROTECTED_SINCE} {why}" for action, why in protected_since(actions, now).items()}
 
     async def _administrators(self) -> Administrators:
         """Who is Global Administrator right now and may sign in, directly or by a group; never kept, since each wave may shut one out."""

@@ -22,7 +22,7 @@ from firebreak.guardrails import check_before_writing
 from firebreak.model.approval import ApprovedPlan
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
-from firebreak.model.outcome import STALE, ActionState, Outcome
+from firebreak.model.outcome import PROTECTED_SINCE, STALE, ActionState, Outcome
 from firebreak.model.plan import Action
 from firebreak.model.step import LoadedStep
 from firebreak.planning import waves
@@ -53,8 +53,8 @@ async def execute(
     """Carry out the plan's actions once and return how each ended, in the plan's order, those left out included.
 
     One failing action never stops the others. A programming error in a step goes up after those in the air have ended; the next run
-    settles what it left. `progress` is called with (ended, all, sentence) after each end. `recheck` reads, right before each wave, what
-    protects its actions by now and returns reasons by action id: those are refused as stale, like those that the case protects by now.
+    settles what it left. `progress` is called with (ended, all, sentence) after each end. `recheck` looks, right before each wave, why
+    its actions must not be sent any more and returns reasons by action id: those are refused as stale, like those that the case protects by now.
 
     Raises:
         ApprovalError: wrong_incident, not_approved (the store knows no such approval) or expired (and something is left to do).
@@ -116,8 +116,9 @@ async def execute(
                 fresh.append(Flight(action))
         now = await recheck([flight.action for flight in fresh]) if recheck is not None and fresh else {}
         for flight in list(fresh):
-            if why := protected.get(flight.action.id) or now.get(flight.action.id):
-                await refuse(flight.action, f"{STALE}protected since the plan was made. {why}")
+            kept = protected.get(flight.action.id)
+            if why := (f"{PROTECTED_SINCE} {kept}" if kept else now.get(flight.action.id)):
+                await refuse(flight.action, f"{STALE}{why}")
                 fresh.remove(flight)
         await wave.carry_out(fresh, started)
     ended = {row.action.id: row.outcome for row in journal.rows(incident)}

@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 STALE = "Stale: "  # how the reason of an action begins that was refused because the world is no longer as approved
+PROTECTED_SINCE = "protected since the plan was made."
 
 
 class ActionState(StrEnum):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from firebreak.approval import as_confirmation
+from firebreak.approval import said_at_plans
 from firebreak.audit import AuditRecord
 from firebreak.bundle import Bundle
 from firebreak.bundle.documents import RoundPart
@@ -20,7 +20,7 @@ from firebreak.errors import BundleError
 from firebreak.execution import JournalRow
 from firebreak.model.outcome import ActionState
 from firebreak.model.plan import UNDO, Action, Plan
-from firebreak.model.todo import Confirmation, said_of
+from firebreak.model.todo import said_of
 
 _LAST_ROUND = 999  # the looks of undos have numbers above
 
@@ -125,14 +125,7 @@ def _point(gate: object, incident: str) -> Point | None:
 
 def _said(records: Iterable[AuditRecord]) -> dict[Point, dict[str, str]]:
     """What people had confirmed when each plan was made."""
-    confirmed: list[Confirmation] = []
-    found: dict[Point, dict[str, str]] = {}
-    for record in records:
-        if one := as_confirmation(record):
-            confirmed.append(one)
-        elif record.kind == "plan.made":
-            found[Point(str(record.data["stage"]), int(record.data["round"]))] = said_of(confirmed)
-    return found
+    return {Point(*place): said_of(confirmed) for place, confirmed in said_at_plans(records).items()}
 
 
 def _answers(records: Iterable[AuditRecord], incident: str, plans: Mapping[Point, Plan]) -> dict[Point, Answered]:

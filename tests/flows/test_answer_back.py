@@ -15,7 +15,10 @@ from azure_simulator.services.graph import models
 from azure_simulator.services.partner_center import sender
 from azure_simulator.world import LoggedRequest
 from firebreak.cli.rooms import dossier_of
-from firebreak.engine import Question
+from firebreak.engine import Engine, Question
+from firebreak.engine.overtaken import ask_again_where_overtaken
+from firebreak.engine.pages import gate_page
+from firebreak.errors import ApprovalError
 from firebreak.intake.channels import PARTNER_CENTER
 from firebreak.report.todo import all_items
 from flows.deliveries import Deliveries
@@ -37,15 +40,15 @@ def polled(place: Place) -> str:
     return place.started[-1]
 
 
-def confirm(place: Place, incident: str, answer: str) -> None:
-    """A person says with a code what the signal is."""
+def confirm(place: Place, incident: str, answer: str, *, who: str = PEOPLE[0], then: float = 60) -> None:
+    """A person says with a code what the signal is, and time passes."""
     item = next(one for one in all_items(dossier_of(place.room, incident)) if one.id == "S03")
     people = People(place.world)
     own = place.room.store.incidents.get(incident)
     place.room.confirmations.confirm(
-        own, item, who=PEOPLE[0], code=people.code(PEOPLE[0]), answer=answer, channel="cli"
+        own, item, who=who, code=people.code(who), answer=answer, channel="cli"
     )
-    place.world.clock.advance(60)
+    place.world.clock.advance(then)
 
 
 def patches(place: Place) -> list[LoggedRequest]:
@@ -147,6 +150,71 @@ def test_ignore_for_a_young_alert_needs_two_people(place: Place) -> None:
     assert json.loads(patch.body)["resolvedReason"] == "ignore"
     (gate,) = (gate for gate in ran.dossier.gates if gate.stage == "close")
     assert len(set(gate.approvals)) == 2
+
+
+def test_a_verdict_that_is_confirmed_after_the_plan_makes_it_stale_and_is_asked_again(place: Place) -> None:
+    alert = raise_alert(place.world)
+    incident = polled(place)
+    confirm(place, incident, "fraud")
+    asked: list[tuple[str, str]] = []
+
+    def decide(question: Question) -> str:
+        resolving = [action for action in question.plan.actions if action.kind == "alert.resolve"]
+        asked.extend((question.view.id, action.title) for action in resolving)
+        if len(asked) == 1:
+            confirm(place, incident, "legitimate", who=PEOPLE[1], then=0)  # while the approver reads
+        return "approve"
+
+    ran = go_on(place.room, place.world, incident, decide=decide)
+    (patch,) = patches(place)
+    assert json.loads(patch.body) == {"status": "resolved", "resolvedReason": "legitimate"}
+    assert patch.headers["if-match"]
+    assert place.world.alerts[alert["id"]]["resolvedReason"] == "legitimate"
+    assert [(gate.rpartition(".")[2], title.rpartition(" as ")[2]) for gate, title in asked] == [
+        ("1", "fraud"),
+        ("2", "legitimate"),
+    ]
+    refused = [row.data for row in place.room.audit.records(incident) if "Stale: " in str(row.data.get("reason"))]
+    assert f"{PEOPLE[1]} said 'legitimate' to S03" in str(refused)
+    assert ran.state == "done"
+
+
+def test_undecided_after_the_plan_tells_microsoft_nothing(place: Place) -> None:
+    raise_alert(place.world)
+    incident = polled(place)
+    confirm(place, incident, "fraud")
+
+    def decide(question: Question) -> str:
+        if any(action.kind == "alert.resolve" for action in question.plan.actions):
+            confirm(place, incident, "undecided", who=PEOPLE[1], then=0)
+        return "approve"
+
+    go_on(place.room, place.world, incident, decide=decide)
+    assert patches(place) == []
+
+
+def test_the_gate_says_that_its_plan_was_overtaken_and_what_is_not_makes_no_noise(place: Place) -> None:
+    raise_alert(place.world)
+    incident = polled(place)
+    confirm(place, incident, "fraud")
+    pages: list[str] = []
+
+    def decide(question: Question) -> str:
+        if question.view.stage == "close" and not pages:
+            engine = Engine(place.room, incident, None, run_id="")
+            confirm(place, incident, "fraud")  # once more the same
+            assert ask_again_where_overtaken(engine) == ()
+            confirm(place, incident, "legitimate")
+            assert ask_again_where_overtaken(engine) == (question.view.id,)
+            pages.append(gate_page(engine, place.room.desk.view(question.view.id)))
+        return "approve"
+
+    with pytest.raises(ApprovalError, match="no longer asked"):  # what was read is not what stands there now
+        go_on(place.room, place.world, incident, decide=decide)
+    assert "said 'legitimate' to S03" in pages[0].replace("\\", "")
+    go_on(place.room, place.world, incident)
+    (patch,) = patches(place)
+    assert json.loads(patch.body)["resolvedReason"] == "legitimate"
 
 
 def test_without_a_person_or_proof_nothing_is_said(place: Place) -> None:
