@@ -45,9 +45,7 @@ def confirm(place: Place, incident: str, answer: str, *, who: str = PEOPLE[0], t
     item = next(one for one in all_items(dossier_of(place.room, incident)) if one.id == "S03")
     people = People(place.world)
     own = place.room.store.incidents.get(incident)
-    place.room.confirmations.confirm(
-        own, item, who=who, code=people.code(who), answer=answer, channel="cli"
-    )
+    place.room.confirmations.confirm(own, item, who=who, code=people.code(who), answer=answer, channel="cli")
     place.world.clock.advance(then)
 
 
