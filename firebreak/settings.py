@@ -189,6 +189,31 @@ class CredentialSettings(_Section):
         return self.partner_tenant_id or self.tenant_id
 
 
+class CustomerSettings(_Section):
+    """A further customer whose subscriptions this installation responds for, beside the one of `credential.tenant_id`.
+
+    `credential` or `connection_block` say who signs in there; without them it is the installation's own credential, in this tenant. `problem`
+    is why the block could not be read: nothing is done for this customer then, and the others go on.
+    """
+
+    tenant_id: str = Field(pattern=_GUID.pattern)
+    name: str = Field(default="", max_length=100)
+    credential: CredentialSettings | None = None
+    connection_block: str = Field(default="", pattern=r"^([a-z0-9-]{1,100})?$")
+    problem: str = ""
+
+    @field_validator("tenant_id")
+    @classmethod
+    def _lower_case(cls, value: str) -> str:
+        return value.lower()
+
+    @model_validator(mode="after")
+    def _one_way_to_sign_in(self) -> CustomerSettings:
+        if self.credential is not None and self.connection_block and not self.problem:
+            raise ValueError("an entry names both a credential and a connection block")
+        return self
+
+
 class ThrottleSettings(_Section):
     """Token buckets of Azure Resource Manager per subscription and principal: size, and refill per second (published numbers)."""
 
@@ -344,12 +369,13 @@ class IntakeSettings(_Section):
 class PollSettings(_Section):
     """How Microsoft is asked for alerts that no webhook brought. Hours and days are of the alert's own time of detection.
 
-    `opens_days`: how far back the first poll opens incidents; what is open and older is the backlog. `digest_hour` is UTC, -1 for never.
+    `all_customers`: ask for the cost alerts of every customer that Partner Center lists. `opens_days`: how far back the first poll opens incidents; what is open and older is the backlog. `digest_hour` is UTC, -1 for never.
     """
 
     every_minutes: float = Field(default=10, ge=0)
     sources: tuple[PollSource, ...] = ("graph", "audit-records", "cost-alerts")
     fraud_events: bool = False
+    all_customers: bool = False
     overlap_hours: float = Field(default=24, ge=0)
     opens_days: float = Field(default=7, ge=0)
     digest_hour: int = Field(default=6, ge=-1, le=23)
@@ -409,6 +435,7 @@ class Settings(BaseSettings):
     credential: CredentialSettings = CredentialSettings()
     operations: OperationSettings = OperationSettings()
     protection: ProtectionSettings = ProtectionSettings()
+    customers: tuple[CustomerSettings, ...] = ()
     known_good: tuple[KnownGoodSettings, ...] = ()
     intake: IntakeSettings = IntakeSettings()
     poll: PollSettings = PollSettings()
@@ -432,6 +459,42 @@ class Settings(BaseSettings):
         ):
             object.__setattr__(self, name, value)
         return self
+
+    @model_validator(mode="after")
+    def _each_customer_once(self) -> Settings:
+        tenants = self.customer_tenants
+        if len(tenants) != len(set(tenants)):
+            raise ValueError("a customer's tenant is named twice: in customers, or also as credential.tenant_id")
+        return self
+
+    @property
+    def customer_tenants(self) -> tuple[str, ...]:
+        """The tenants of all customers, the one of `credential.tenant_id` first; "" stands for the credential's own where none is named."""
+        own, further = self.credential.tenant_id.lower(), tuple(one.tenant_id for one in self.customers)
+        return (own, *further) if own or not further else further
+
+    def for_customer(self, tenant_id: str) -> Settings:
+        """Return the settings as they are for what belongs to a customer: the credential is theirs, or this installation's in their tenant.
+
+        A customer that is not listed is reached by a partner's credential only: where no partner's tenant is set, this installation has one
+        customer, and these settings are for whatever comes.
+
+        Raises:
+            SettingsError: the customer's connection cannot be used.
+        """
+        wanted, own = tenant_id.lower(), self.credential
+        listed = next((one for one in self.customers if one.tenant_id == wanted), None)
+        if listed is not None and listed.problem:
+            raise SettingsError(
+                f"The connection of customer {listed.name or wanted} cannot be used: {listed.problem}",
+                hint="Other customers are not concerned. See the settings of customers.",
+            )
+        if wanted in ("", own.tenant_id.lower()) or (listed is None and not own.partner_tenant_id):
+            return self
+        theirs = listed.credential if listed is not None and listed.credential is not None else own
+        partner = theirs.partner_tenant_id or own.partner_tenant_id
+        credential = theirs.model_copy(update={"tenant_id": wanted, "partner_tenant_id": partner})
+        return self.model_copy(update={"credential": credential})
 
     @classmethod
     def settings_customise_sources(

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from firebreak.engine import EngineRoom
+from firebreak.engine.customers import customer_of
 from firebreak.engine.hints import alerts_about
 from firebreak.errors import AccessError, AlertError, ContentError, NothingToDoError, RemoteError
 from firebreak.intake import audit_records, azure_monitor, cost_alerts
@@ -51,13 +52,24 @@ async def read(room: EngineRoom, delivery: Delivery) -> Sequence[Reading]:
     if delivery.channel == PARTNER_CENTER:
         return await _partner_center(room, delivery)
     if delivery.channel in _PARSERS or delivery.channel.startswith(JSON):
-        return _keyed(room, delivery)
+        return await _of_customers(room, _keyed(room, delivery))
     if delivery.channel.startswith(POLL):
         return [_polled(room, delivery)]
     tenant = room.settings.credential.tenant_id
     alert = parse_alert(delivery.body, place="intake", now=delivery.received_at, default_tenant=tenant)
     _check_ours(room, alert.subscription_id, unless_listed=True)
     return [Reading(alert, delivery.body)]
+
+
+async def _of_customers(room: EngineRoom, readings: list[Reading]) -> list[Reading]:
+    """The same alerts, each with the customer whose subscription it is about: these channels name none."""
+    if len(room.settings.customer_tenants) == 1:
+        return readings
+    found = []
+    for one in readings:
+        tenant = await customer_of(room, one.alert.subscription_id)
+        found.append(Reading(msgspec.structs.replace(one.alert, customer_tenant_id=tenant), one.raw))
+    return found
 
 
 def mapping_file(settings: Settings, name: str) -> Path | None:
@@ -101,7 +113,8 @@ async def _partner_center(room: EngineRoom, delivery: Delivery) -> list[Reading]
             raise
         LOG.warning("Graph cannot confirm the alert about %s: %s", hint.subscription_id, error.message)
         unconfirmed = {**hint.details, "confirmed": f"no: {error.message}"[:300]}
-        return [Reading(msgspec.structs.replace(hint, details=unconfirmed), delivery.body)]
+        alone = [Reading(msgspec.structs.replace(hint, details=unconfirmed), delivery.body)]
+        return await _of_customers(room, alone)
     open_ones = [row for row in rows if str(row.get("status", "")).lower() in _OPEN]
     if open_ones:
         return [_listed(row, delivery) for row in open_ones]

@@ -24,8 +24,10 @@ from pydantic import ValidationError
 from firebreak.approval import Answer
 from firebreak.clients.policies.redaction import without_secrets
 from firebreak.engine import Engine, EngineRoom, Question, open_engine_room
+from firebreak.engine.customers import customer_of
 from firebreak.errors import ApprovalError, ResponseError
 from firebreak.logs import configure, working_on
+from firebreak.model.ids import guid
 from firebreak.model.mode import Mode
 from firebreak.model.plan import Plan
 from firebreak.settings import Settings
@@ -245,7 +247,7 @@ async def respond(
     with open_engine_room(settings, load_steps(), instructions=instructions()) as room:
         name = incident
         try:
-            name = incident or _open_by_hand(room, subscription, reason, playbook, dry_run)
+            name = incident or await _open_by_hand(room, subscription, reason, playbook, dry_run)
             async with room.connect(name) as clouds:
                 engine = Engine(room, name, clouds, run_id=f"{runtime.flow_run.id}:{runtime.flow_run.run_count}")
                 if why := engine.why_undo_goes_first():
@@ -272,17 +274,17 @@ async def respond(
     return Completed(message=f"{name}: {state}")
 
 
-def _open_by_hand(room: EngineRoom, subscription: str, reason: str, playbook: str, dry_run: bool) -> str:
+async def _open_by_hand(room: EngineRoom, subscription: str, reason: str, playbook: str, dry_run: bool) -> str:
+    known = room.store.values.get("", f"by-hand-{runtime.flow_run.id}")
+    if known:
+        return str(known)
     alert = {
         "id": str(runtime.flow_run.id),
         "type": "manual",
         "title": reason or "Started by hand in the Prefect UI",
         "subscriptionId": subscription,
-        "customerTenantId": room.settings.credential.tenant_id,
+        "customerTenantId": await customer_of(room, guid(subscription, "Subscription")),
     }
-    known = room.store.values.get("", f"by-hand-{runtime.flow_run.id}")
-    if known:
-        return str(known)
     mode = Mode.DRY_RUN if dry_run else Mode.LIVE
     opened = room.open(
         json.dumps(alert).encode(), place="Prefect UI", mode=mode, requested_by="prefect-ui", playbook=playbook

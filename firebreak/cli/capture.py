@@ -34,6 +34,9 @@ def capture(
     since: str = typer.Option(
         "", help="Since when something may be wrong, ISO 8601: how far back is read counts from then (default: now)."
     ),
+    customer: str = typer.Option(
+        "", help="The tenant whose subscription it is (default: FIREBREAK_CREDENTIAL__TENANT_ID)."
+    ),
     as_json: bool = Json,
 ) -> None:
     """Record a subscription that had no run: everything the playbook reads, and the plans that a dry run of now would make, as a bundle.
@@ -46,7 +49,7 @@ def capture(
     settings = connected_settings()
     configure(settings.log_format, settings.log_level)
     key = signing_key(settings)
-    asked = asked_for(subscription, settings.credential.tenant_id, playbook, _moment(since))
+    asked = asked_for(subscription, customer or settings.credential.tenant_id, playbook, _moment(since))
     with open_capture(out, asked, settings, load_steps(), requested_by=requester()) as begun:
         if begun.resumed:
             say(f"Going on with the capture in {working_folder(out)}.")

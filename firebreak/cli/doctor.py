@@ -25,7 +25,7 @@ from firebreak.model.mode import Mode
 from firebreak.model.playbook import Playbook
 from firebreak.model.step import Step
 from firebreak.playbook import find_playbooks
-from firebreak.settings import Settings
+from firebreak.settings import CustomerSettings, Settings
 from tasks import directory
 from tasks.investigate.subscription import read_rights
 from tasks.policies import read_policies
@@ -82,10 +82,30 @@ async def _examine(settings: Settings) -> list[Check]:
             checks += await identity_reads(connection.eyes, settings.operations.sign_ins_api)
     for subscription in visible[:_MOST]:
         checks += await _permissions(settings, subscription, list(playbooks.values()), loaded)
+    checks += [await _customer(settings, one) for one in settings.customers]
     if len(visible) > _MOST:
         detail = f"{len(visible) - _MOST} more subscriptions were not looked at."
         checks.append(Check(name="permissions", ok=True, detail=detail))
     return checks
+
+
+async def _customer(settings: Settings, customer: CustomerSettings) -> Check:
+    """Whether a further customer's tenant lets us in, and what is seen there."""
+    name = f"customer {customer.name or customer.tenant_id}"
+    try:
+        theirs = settings.for_customer(customer.tenant_id)
+        async with connect(theirs, subscription_id=_NONE, mode=Mode.DRY_RUN, correlation_id=_NONE) as connection:
+            seen = await connection.eyes.arm.list("/subscriptions", "2022-12-01")
+    except ResponseError as error:
+        return Check(name=name, ok=False, detail=error.message, hint=error.hint)
+    if not seen:
+        hint = (
+            "Give the identity a role there: for a partner, an active delegated relationship and the group AdminAgents."
+        )
+        return Check(name=name, ok=False, detail="Signed in; no subscription is seen there.", hint=hint)
+    return Check(
+        name=name, ok=True, detail=f"Signed in to tenant {customer.tenant_id}; {len(seen)} subscriptions seen."
+    )
 
 
 async def identity_reads(eyes: Eyes, sign_ins_api: str) -> list[Check]:

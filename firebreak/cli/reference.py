@@ -39,6 +39,10 @@ MEANINGS = {
     ),
     "log_format": "How log lines are written: `text` for people, `json` with one object for each line; both name incident, step and action.",
     "log_level": "From which level on log lines are written to standard error. `debug` has one for each request to a cloud.",
+    "customers": (
+        "Further customers, each with `tenant_id`, `name` for people, and where the installation's own credential does not reach them `connection_block` or "
+        "`credential`. A list, in the settings file. See the guide for operators."
+    ),
     "known_good": (
         "What is known to be good at some customers, as [attribution](../guide/attribution.md#known-good) reads it: entries with `customers` (tenant or "
         "subscription ids, or `*`), `what`, and `identities`, `addresses` or both. A list; in the environment as JSON."
@@ -139,6 +143,7 @@ MEANINGS = {
         "The first two only where a partner tenant is set. A list."
     ),
     "poll.fraud_events": "Ask Partner Center's retiring FraudEvents interface whenever Graph cannot be asked. It is told with a warning, and needs a user's token.",
+    "poll.all_customers": "Ask for the cost alerts of every customer that Partner Center lists, and not only of those that the settings name.",
     "poll.overlap_hours": "How far a poll looks back before the end of the last one that read everything: alerts are listed late.",
     "poll.digest_hour": "Hour of the day, in UTC, from which the digest of open alerts is made once. -1: never.",
     "poll.escalate_days": "Age in days from which an open alert is due: people are told of it each day, so that it is answered before day sixty.",

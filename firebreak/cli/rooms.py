@@ -21,7 +21,7 @@ def connected_settings() -> Settings:
         SettingsError, UnreachableError: the block cannot be read.
     """
     settings = Settings.load()
-    if not settings.connection_block:
+    if not settings.connection_block and not any(one.connection_block for one in settings.customers):
         return settings
     if services := find_services(settings.home):
         use_services(services)

@@ -212,7 +212,7 @@ def _check(room: EngineRoom, incident: Incident, asked: Asked, out: Path) -> Non
         was = ", ".join(f"{name} {getattr(begun, name)}" for name in names)
         raise ContentError(f"The capture in {folder} was begun with another {was}.", hint=again)
     shape = room.store.values.get(incident.id, f"settings-{_ROUND}")
-    now = room.settings.that_shape_a_plan()
+    now = room.settings.for_customer(asked.tenant_id).that_shape_a_plan()
     if shape and (moved := sorted(name for name in {*shape, *now} if shape.get(name) != now.get(name))):
         raise ContentError(
             f"The capture in {folder} was begun with other settings: {', '.join(moved)}.",

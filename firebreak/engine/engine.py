@@ -128,7 +128,8 @@ class Engine:
     def begin_round(self, number: int) -> None:
         """Fix the time of a round, once: everything in it is judged as of then. What the settings add to it is kept with it."""
         if not self.value(f"round-{number}"):
-            self.remember(f"settings-{number}", self.room.settings.that_shape_a_plan())
+            own = self.room.settings.for_customer(self.incident.alert.customer_tenant_id)
+            self.remember(f"settings-{number}", own.that_shape_a_plan())
             self.remember(f"round-{number}", self.room.clock().isoformat())
 
     def has_looked(self, stage: Stage, number: int) -> bool:

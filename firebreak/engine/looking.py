@@ -12,14 +12,16 @@ from firebreak.model.mode import Mode
 
 
 @asynccontextmanager
-async def looking(room: EngineRoom, subscription: str) -> AsyncIterator[CloudEyes]:
-    """Eyes on the clouds of the room's settings, for this subscription where Resource Manager is asked.
+async def looking(room: EngineRoom, subscription: str, *, tenant: str = "") -> AsyncIterator[CloudEyes]:
+    """Eyes on the clouds of the room's settings, for this subscription where Resource Manager is asked, and for this customer (default: the
+    installation's first).
 
     Raises:
+        SettingsError: the customer's connection cannot be used.
         CredentialError, AccessError, RemoteError: the clouds cannot be asked.
     """
     async with connect(
-        room.settings,
+        room.settings.for_customer(tenant),
         subscription_id=subscription,
         mode=Mode.DRY_RUN,
         correlation_id=str(uuid.uuid4()),

@@ -167,7 +167,9 @@ class EngineRoom:
 
     @asynccontextmanager
     async def connect(self, incident_id: str, *, mode: Mode | None = None) -> AsyncIterator[Clouds]:
-        """Open the clouds for one incident in its mode, or a stricter one that is given. Every answer to a read is kept as evidence of the step that asked."""
+        """Open the clouds for one incident, in its customer's tenant and in its mode, or a stricter one that is given. Every answer to a read is
+        kept as evidence of the step that asked.
+        """
         incident = self.store.incidents.get(incident_id)
         asking = ("intake", 0)
         orders = itertools.count(1)
@@ -184,7 +186,7 @@ class EngineRoom:
             asking = (step, round)
 
         async with connect(
-            self.settings,
+            self.settings.for_customer(incident.alert.customer_tenant_id),
             subscription_id=incident.subscription_id,
             mode=incident.mode if mode is None or not incident.mode.may_write else mode,
             correlation_id=_correlation(incident),

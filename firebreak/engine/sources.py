@@ -17,13 +17,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from firebreak.clients import CloudEyes
+from firebreak.engine.customers import NOBODY, subscriptions_of
 from firebreak.engine.looking import looking
 from firebreak.engine.room import EngineRoom
 from firebreak.errors import RejectedError, ResponseError, ScopeError
 from firebreak.model.ids import guid
 
-_NOBODY: Final = "00000000-0000-4000-8000-000000000000"  # for what belongs to the partner, no subscription is in reach
-_SUBSCRIPTIONS, _COST_ALERTS = "2022-12-01", "2024-08-01"
+_COST_ALERTS = "2024-08-01"
 _PAGE: Final = 100
 # Partner Center refuses a start more than 90 days ago; a day is left for clocks that differ.
 _RECORDS: Final = timedelta(days=89)
@@ -88,31 +88,59 @@ async def look_at_audit_records(room: EngineRoom, since: datetime) -> Look:
 
 
 async def look_at_cost_alerts(room: EngineRoom) -> Look:
-    """The cost alerts of every subscription that this installation responds for; one that cannot be read is a problem of its own."""
-    look = Look()
-    for subscription in await _subscriptions(room, look):
-        path = f"/subscriptions/{subscription}/providers/Microsoft.CostManagement/alerts"
-        part = Look()
-        async with _asking(room, part, subscription) as eyes:
-            part.rows += await eyes.arm.list(path, _COST_ALERTS)
-        look.rows += part.rows
-        look.problems += [f"Subscription {subscription}: {problem}" for problem in part.problems]
+    """The cost alerts of every subscription of every customer that this installation responds for; one that cannot be read is a problem of its own.
+
+    The rows name no customer: each gets a key `customerTenantId`.
+    """
+    look, read = Look(), set[str]()
+    tenants = await _customers(room, look)
+    for tenant in tenants:
+        for subscription in await _subscriptions(room, tenant, look, alone=len(tenants) == 1):
+            if subscription not in read:
+                read.add(subscription)
+                await _cost_alerts_of(room, tenant, subscription, look)
+    named = {one for one in room.settings.intake.subscriptions if one != "*"}
+    if unseen := sorted(named - read) if len(tenants) > 1 and not look.problems else []:
+        look.problems.append(f"No customer's tenant shows the subscriptions {', '.join(unseen[:5])}.")
     return look
 
 
-async def _subscriptions(room: EngineRoom, look: Look) -> list[str]:
-    """Those that the settings name; where they name none or `*`, those that the identity sees."""
+async def _cost_alerts_of(room: EngineRoom, tenant: str, subscription: str, look: Look) -> None:
+    path = f"/subscriptions/{subscription}/providers/Microsoft.CostManagement/alerts"
+    part = Look()
+    async with _asking(room, part, subscription, tenant=tenant) as eyes:
+        part.rows += await eyes.arm.list(path, _COST_ALERTS)
+    # With one customer there is nothing to say.
+    more = {"customerTenantId": tenant} if tenant != room.settings.credential.tenant_id.lower() else {}
+    look.rows += [{**row, **more} for row in part.rows]
+    look.problems += [f"Subscription {subscription}: {problem}" for problem in part.problems]
+
+
+async def _customers(room: EngineRoom, look: Look) -> tuple[str, ...]:
+    """The tenants of those that the settings name, and with `poll.all_customers` of all that Partner Center lists."""
+    tenants = dict.fromkeys(room.settings.customer_tenants)
+    if room.settings.poll.all_customers:
+        async with _asking(room, look) as eyes:
+            for row in await eyes.partner_center.list("/v1/customers"):
+                try:
+                    tenants[guid(str(row.get("id", "")), "customer")] = None
+                except ScopeError as error:
+                    look.problems.append(error.message)
+    return tuple(tenants)
+
+
+async def _subscriptions(room: EngineRoom, tenant: str, look: Look, *, alone: bool) -> list[str]:
+    """Those of a customer that the settings name; where they name none or `*`, those that the identity sees in the customer's tenant."""
     named = [one for one in room.settings.intake.subscriptions if one != "*"]
-    if named and "*" not in room.settings.intake.subscriptions:
+    if named and alone and "*" not in room.settings.intake.subscriptions:
         return named
-    found: list[str] = []
-    async with _asking(room, look) as eyes:
-        for row in await eyes.arm.list("/subscriptions", _SUBSCRIPTIONS):
-            try:
-                found.append(guid(str(row.get("subscriptionId", "")), "subscription"))
-            except ScopeError as error:
-                look.problems.append(error.message)
-    return found
+    try:
+        seen, problems = await subscriptions_of(room, tenant)
+    except ResponseError as error:
+        look.problems.append(str(error) if alone else f"Customer {tenant}: {error}")
+        return []
+    look.problems += problems
+    return [one.id for one in seen if room.settings.intake.may_respond_for(one.id, unless_listed=True)]
 
 
 async def _pages(eyes: CloudEyes, path: str, params: dict[str, str] | None, look: Look) -> None:
@@ -121,10 +149,12 @@ async def _pages(eyes: CloudEyes, path: str, params: dict[str, str] | None, look
 
 
 @asynccontextmanager
-async def _asking(room: EngineRoom, look: Look, subscription: str = _NOBODY) -> AsyncIterator[CloudEyes]:
+async def _asking(
+    room: EngineRoom, look: Look, subscription: str = NOBODY, *, tenant: str = ""
+) -> AsyncIterator[CloudEyes]:
     """Eyes on a connection that can write nothing; what goes wrong is told in the look, and the other sources go on."""
     try:
-        async with looking(room, subscription) as eyes:
+        async with looking(room, subscription, tenant=tenant) as eyes:
             yield eyes
     except ResponseError as error:
         look.problems.append(str(error))

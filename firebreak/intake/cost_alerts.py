@@ -29,7 +29,7 @@ def time_of(row: Mapping[str, Any]) -> datetime | None:
 
 
 def parse(raw: bytes, *, now: datetime, tenant: str) -> Alert:
-    """Return the alert of a row; its type is `CostManagement.` and the kind, such as Budget.
+    """Return the alert of a row; its type is `CostManagement.` and the kind, such as Budget. `tenant` is the customer's where the row names none.
 
     Raises:
         AlertError: it is about no subscription.
@@ -57,7 +57,7 @@ def parse(raw: bytes, *, now: datetime, tenant: str) -> Alert:
         title=said["description"] or f"Cost alert {doc.text(row, 'properties', 'costEntityId')}",
         severity="unknown",
         subscription_id=place.subscription,
-        customer_tenant_id=tenant,
+        customer_tenant_id=doc.text(row, "customerTenantId").lower() or tenant,
         detected_at=time_of(row) or now,
         details={key: value for key, value in said.items() if value},
         raw_digest=hashlib.sha256(raw).hexdigest(),
