@@ -25,11 +25,13 @@ from firebreak.approval import Answer
 from firebreak.clients.policies.redaction import without_secrets
 from firebreak.engine import Engine, EngineRoom, Question, open_engine_room
 from firebreak.engine.customers import customer_of
+from firebreak.engine.messages import messages_of
 from firebreak.errors import ApprovalError, ResponseError
 from firebreak.logs import configure, working_on
 from firebreak.model.ids import guid
 from firebreak.model.mode import Mode
 from firebreak.model.plan import Plan
+from firebreak.report.told import failures_section
 from firebreak.settings import Settings
 from flows.connection import connected_settings
 from flows.course import respond_to
@@ -84,6 +86,7 @@ class PrefectRuntime:
             {"gate": view.id, "ask": view.ask, "key": key, "run": str(runtime.flow_run.id)},
         )
         await tell_people(self._room, self._log.warning, incident=self._incident)
+        await self._show_what_did_not_arrive()
         try:
             given: Any = await asuspend_flow_run(wait_for_input=form, key=key)
         except RecursionError as error:
@@ -100,6 +103,12 @@ class PrefectRuntime:
         run_id = str(runtime.flow_run.id)
         self._hand_in(view.id, view.ask, question.plan, given.model_dump(), await self._given_at(run_id, key))
         return await self._forget(str(runtime.flow_run.id), key)
+
+    async def _show_what_did_not_arrive(self) -> None:
+        """Messages that no channel took, beside the question: whoever comes by chance sees that nobody was called."""
+        records = self._room.audit.records(self._incident)
+        if lines := failures_section(messages_of(records)):
+            await self.show("messages", "\n".join(lines), "Messages that did not arrive")
 
     async def hand_in_late(self) -> None:
         """Hand in what the run was resumed with when its question had meanwhile been answered, escalated or reopened elsewhere.

@@ -13,6 +13,7 @@ from firebreak.cli.rooms import dossier_of, engine_room
 from firebreak.errors import ContentError
 from firebreak.report.dossier import money, run_json
 from firebreak.report.markdown import report_markdown
+from firebreak.report.told import failures
 
 app = typer.Typer(
     help="What happened and what is left to people: list, show, report, todo, confirm, export, redact, verify.",
@@ -82,6 +83,8 @@ def show(incident: str, as_json: bool = Json) -> None:
                 row.action.kind, safe(row.action.target.rsplit("/", 1)[-1], 60), row.state, safe(row.reason, 100)
             )
         stdout.print(table)
+    for line in failures(dossier.messages):
+        stdout.print(f"[bold]{safe(line, 600)}[/]")
     for missed in dossier.not_looked_at:
         stdout.print(f"not looked at: {safe(missed.what)}: {safe(missed.why, 300)}")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from firebreak.approval import confirmations_of
+from firebreak.engine.messages import messages_of
 from firebreak.engine.undos import undos_of
 from firebreak.execution import Journal
 from firebreak.execution.undo import standing
@@ -74,6 +75,7 @@ def gather(engine: Engine, last_round: int) -> Dossier:
         report_files=store.values.get(incident.id, "report", {}),
         instructions=tuple(engine.room.instructions),
         confirmations=confirmations_of(engine.room.audit, incident.id),
+        messages=messages_of(engine.room.audit.records(incident.id)),
     )
     return msgspec.structs.replace(dossier, todo=tuple(all_items(dossier)))
 

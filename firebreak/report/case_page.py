@@ -20,6 +20,7 @@ from firebreak.report.hostile import markdown
 from firebreak.report.map_picture import map_picture
 from firebreak.report.places import RegionRow, region_rows, region_title
 from firebreak.report.story import story
+from firebreak.report.told import failures_section
 from firebreak.report.words import counted, terms_in
 
 _MOST = 15  # what is shown before the fold
@@ -43,6 +44,7 @@ def case_page(dossier: Dossier) -> str:
     lines = [f"## {dossier.incident.id}: {markdown(alert.title, 200)}", ""]
     lines += _money(dossier.burn_before, dossier.burn_after)
     lines += [f"- **{label}:** {markdown(text, 500)}" for label, text in glance(dossier, done, regions)] + [""]
+    lines += failures_section(dossier.messages)
     lines += _verdict(dossier)
     lines += _map(regions)
     lines += _graph(found, done)

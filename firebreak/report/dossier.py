@@ -26,6 +26,7 @@ from firebreak.model.plan import GIVES_BACK_TO, UNDOES, Action, NoOp, Plan
 from firebreak.model.platform import PlatformCompute
 from firebreak.model.playbook import Playbook
 from firebreak.model.todo import Confirmation, Instruction, Item
+from firebreak.report.told import MessageRow
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +145,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     instructions: tuple[Instruction, ...] = ()  # what the guidance asks of people, in whatever incident
     confirmations: tuple[Confirmation, ...] = ()  # the oldest first; of one item the last counts
     evidence: tuple[EvidenceRow, ...] = ()  # only for the report's files
+    messages: tuple[MessageRow, ...] = ()  # what people were told of it, or were to be told
     todo: tuple[Item, ...] = ()  # what is or was left to people, made of all the rest by `firebreak.report.todo`
 
     @property
@@ -256,6 +258,7 @@ def run_json(dossier: Dossier) -> dict[str, Any]:
         },
         "still_running": list(dossier.still_running),
         "todo": [item_json(item) for item in dossier.todo],
+        "messages": [one.as_json() for one in dossier.messages],
         "not_looked_at": [{"what": n.what, "why": n.why} for n in dossier.not_looked_at],
         "report": {kind: dossier.report_files.get(kind, "") for kind in ("html", "markdown", "json", "csv")},
     }
