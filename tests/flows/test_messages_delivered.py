@@ -21,8 +21,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from firebreak.approval import GateWatch, notices, tellings
 from firebreak.engine import EngineRoom
+from firebreak.engine.messages import messages_of
 from firebreak.evidence import EvidenceStore
 from firebreak.model.mode import Mode
+from firebreak.report.told import failures
 from firebreak.settings import Settings
 from flows.blocks import Mail
 from flows.deliveries import Deliveries
@@ -209,6 +211,12 @@ def test_what_the_first_channel_does_not_take_goes_to_the_next_and_both_are_on_r
         ("notice.delivered", MAIL),
     ]
     assert any("Answered with status 404." in line for line in here.warned)
+    (row,) = messages_of(here.room.audit.records("INC-1a2b3c4d"))
+    assert (row.kind, row.told_over, row.is_untold) == ("waiting", (MAIL,), False)
+    assert (
+        "told over firebreak-mail/oncall only. slack-webhook/responders: Answered with status 404."
+        in failures([row])[0]
+    )
     newest = tellings.newest_by_channel(here.room.store)
     assert newest["slack-webhook/nobody-made-it"].problem == "The Prefect server has no such notification block."
     assert (newest[MAIL].state, newest[SLACK].state) == (tellings.DELIVERED, tellings.FAILED)
@@ -246,6 +254,9 @@ def test_after_a_day_it_is_given_up_and_that_is_on_record(ends: Ends, install: I
         here.tell()
         here.office.clock.forward(hours=1)
     assert here.records()[-1] == ("notice.given_up", "")
+    (line,) = failures(messages_of(here.room.audit.records("INC-1a2b3c4d")))
+    assert line.startswith("NOBODY WAS TOLD")
+    assert "slack-webhook/responders: Answered with status 500. Nobody tries any more." in line
     assert notices.untold(here.room.store) == (0, None)
     assert len(ends.slack.received) == 25
 
