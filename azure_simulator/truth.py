@@ -55,7 +55,9 @@ _PLATFORM: dict[str, Callable[[Document, Document], bool]] = {
         or bool((p.get("properties") or {}).get("currentNodeCount"))
     ),
     "microsoft.containerservice/managedclusters": lambda p, _: (p.get("powerState") or {}).get("code") != "Stopped",
-    "microsoft.containerinstance/containergroups": lambda p, _: (p.get("instanceView") or {}).get("state") == "Running",
+    "microsoft.containerinstance/containergroups": lambda p, _: (
+        (p.get("instanceView") or {"state": "Running"}).get("state") == "Running"  # runs from its creation on
+    ),
     "microsoft.web/sites": lambda p, _: p.get("state") != "Stopped",
     "microsoft.web/serverfarms": lambda _, d: (
         str((d.get("sku") or {}).get("tier", "")).lower() not in ("free", "shared", "dynamic")
@@ -71,6 +73,12 @@ def remember(world: World) -> None:
         table = _table(world, name)
         kept[name] = {key: _text(table[key]) for key in table if key not in rogue}
     world.truth["rogue_secrets"] = _added_secrets(world)
+    stolen, rogue_grants = _attackers(world), {each.lower() for each in world.truth["rogue_grants"]}
+    world.truth["grants_of_stolen"] = [
+        row
+        for key, row in world.role_assignments.items()
+        if row["properties"].get("principalId") in stolen and key not in rogue_grants
+    ]
     theirs = _attackers(world) | _brought_in(world)
     kept["principals"] = {
         key: _principal_text(world, principal) for key, principal in world.principals.items() if key not in theirs

@@ -62,4 +62,6 @@ def _public_address(attack: Attack, machine_id: str) -> str:
 
 def _first_seen(attack: Attack, named: list[str]) -> datetime:
     made = [str(attack.world.resources[each]["_created"]) for each in named]
+    if not made:  # nothing was built
+        return attack.start
     return datetime.fromisoformat(min(made)[:26] + "+00:00")

@@ -207,7 +207,7 @@ def _recruit(attack: Attack) -> None:
         chance = attack.chance.child(f"recruit {kind}")
         addresses = _addresses(chance, hosts, row["addresses"])
         if kind.startswith("accomplice"):
-            principal = _outsider(attack, row["kind"])
+            principal = _outsider(attack, row["kind"], member=bool(row.get("member")))
             first = next(iter(attack.intruders.values()))
             if chance.random() < _SHARES:  # the same hands at the same keyboard
                 addresses = (first.addresses[-1], *addresses[1:])
@@ -234,8 +234,8 @@ def _addresses(chance: Chance, hosts: list[int], count: int) -> tuple[str, ...]:
     return tuple(f"203.0.113.{hosts.pop()}" for _ in range(count))
 
 
-def _outsider(attack: Attack, kind: str) -> Principal:
-    """A guest or an application that did not exist before."""
+def _outsider(attack: Attack, kind: str, *, member: bool = False) -> Principal:
+    """A guest, a member of the tenant or an application that did not exist before."""
     chance = attack.chance
     first, last = (
         chance.choice(("alex", "sam", "jordan", "robin", "casey", "morgan")),
@@ -248,7 +248,9 @@ def _outsider(attack: Attack, kind: str) -> Principal:
         name=f"{first.capitalize()} {last.capitalize()}",
         tenant_id=ids.CUSTOMER_TENANT,
     )
-    if kind == "User":
+    if member:
+        principal.upn = f"svc.{last}{number}@{attack.staff.company.domain}"
+    elif kind == "User":
         principal.upn = f"{first}{last}{number}_mail.example#EXT#@{attack.staff.company.domain}"
     else:
         principal.name, principal.app_id, principal.secrets = f"{first}-automation", chance.guid(), [chance.guid()]

@@ -301,6 +301,17 @@ def invite(attack: Attack, directory: Directory, row: dict[str, Any]) -> None:
     )
 
 
+def create_account(attack: Attack, directory: Directory, row: dict[str, Any]) -> None:
+    """Make the accomplice a member of the tenant, with a password of the attacker's."""
+    by, address = _by(attack, row)
+    member, at = attack.intruders[row["whom"]].principal, _when(attack, row)
+    account = {"userType": "Member", "createdDateTime": stamp(at), "lastPasswordChangeDateTime": stamp(at)}
+    directory.put("users", member.object_id, {**account, "usageLocation": attack.staff.company.country})
+    _trace(attack, "guests", member.object_id)
+    target = audits.target(member)
+    _audited(attack, life.record(directory, at, "Add user", life.USERS, by, target, operation="Add", address=address))
+
+
 def register_application(attack: Attack, directory: Directory, row: dict[str, Any]) -> None:
     """Register the accomplice's application in the tenant, with a secret."""
     by, address = _by(attack, row)
@@ -487,6 +498,7 @@ STEPS: dict[str, Step] = {
     "trust_issuer": trust_issuer,
     "consent": consent,
     "invite": invite,
+    "create_account": create_account,
     "register_application": register_application,
     "activate": activate,
     "assign_role": assign_role,

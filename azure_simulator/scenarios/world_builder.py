@@ -34,6 +34,7 @@ SCENARIOS = (
     "hijacked-owner",
     "insider-automation",
     "quiet-persistence",
+    "identity-only",
     "hostile-names",
 )
 

@@ -24,6 +24,7 @@ SCENARIOS = (
     "hijacked-owner",
     "insider-automation",
     "quiet-persistence",
+    "identity-only",
     "hostile-names",
 )
 

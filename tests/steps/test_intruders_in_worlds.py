@@ -43,7 +43,13 @@ def ends(facts: Intrusion, kind: TraceKind) -> set[str]:
     ("scenario", "seed"),
     [
         *(("quiet-persistence", 7), ("hijacked-owner", 23), ("crypto-mining", 23), ("service-principal-abuse", 7)),
-        *(("insider-automation", 7), ("false-alarm", 8), ("false-alarm", 23)),
+        *(
+            ("identity-only", 7),
+            ("identity-only", 11),
+            ("insider-automation", 7),
+            ("false-alarm", 8),
+            ("false-alarm", 23),
+        ),
     ],
 )
 async def test_everything_that_the_attacker_left_is_found_and_nobody_else_is_accused(scenario: str, seed: int) -> None:

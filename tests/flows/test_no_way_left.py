@@ -1,0 +1,89 @@
+"""After a whole response the attacker tries every way they ever had, each hour for thirty days; the tenant goes on with its work meanwhile.
+
+What the plans asked of people is done before: a way that is open and was named to nobody fails the test.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from azure_simulator import build
+from azure_simulator.kept import ways_ever
+from azure_simulator.services.graph.store import table
+from azure_simulator.siege import besiege
+from azure_simulator.truth import score
+from azure_simulator.ways import ways_left
+from azure_simulator.world import World
+from firebreak.model.mode import Mode
+from tests.flows.room_in_process import Ran, alert_bytes, engine_room_of, go_on
+from tests.support.whole_response import NAME, whole_response
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
+DAYS = 30
+
+
+def respond(world: World, home: Path) -> Ran:
+    (home / "playbooks").mkdir(parents=True)
+    (home / "playbooks" / f"{NAME}.yaml").write_text(whole_response())
+    with engine_room_of(world, home) as room:
+        opened = room.open(alert_bytes(world), place="test", mode=Mode.LIVE, requested_by="intake", playbook=NAME)
+        return go_on(room, world, opened.incident.id)
+
+
+def asked(ran: Ran) -> dict[str, str]:
+    """What the plans left to people, by target."""
+    return {row.target.lower(): row.reason for plan in ran.dossier.plans for row in plan.no_ops}
+
+
+def do_what_was_asked(world: World, ran: Ran) -> list[str]:
+    """Carry out what people were asked to do about ways that are still open; returns the reasons they were given."""
+    told, done = asked(ran), []
+    for way in ways_left(world):
+        assert way["kind"] == "method", way  # one of several telephones: only its owner knows which
+        reason = next((text for target, text in told.items() if target.endswith(str(way["who"]).lower())), "")
+        assert "ask the owner" in reason, f"Nobody was told of {way}."
+        del table(world, "methods")[f"{way['who']}/{way['id']}"]
+        done.append(reason)
+    return done
+
+
+@pytest.mark.parametrize(
+    ("scenario", "seed"),
+    [
+        ("crypto-mining", 7),
+        ("hijacked-owner", 7),
+        ("hijacked-owner", 23),
+        ("hostile-names", 7),
+        ("identity-only", 7),
+        ("identity-only", 23),
+        ("insider-automation", 7),
+        ("quiet-persistence", 7),
+        ("quiet-persistence", 23),
+        ("service-principal-abuse", 7),
+    ],
+)
+def test_nothing_of_the_attackers_comes_back_in_thirty_days_and_everybody_works(
+    scenario: str, seed: int, tmp_path: Path
+) -> None:
+    world = build(scenario, seed=seed, now=NOW)
+    ways = list(ways_ever(world))
+    assert all(way.is_open(world) for way in ways)
+    ran = respond(world, tmp_path / "home")
+    assert ran.state == "done", ran.dossier.note
+    do_what_was_asked(world, ran)
+    siege = besiege(world, ways, days=DAYS)
+    assert siege.attempts == len(ways) * DAYS * 24
+    assert siege.entered == []
+    assert siege.rogue_at_work == []
+    known = {str(one["id"]).lower() for one in world.truth["removed"]}
+    told = asked(ran)
+    for row in siege.hindered:  # a role that the attacker took away and that nobody can know is a question to people
+        lost = row["what"].rpartition(" ")[2].lower()
+        assert lost in known, row
+        assert lost in told, row
+    assert score(world)["legitimate_stopped"] == []
