@@ -67,6 +67,9 @@ def _steps(script: Document, chance: Chance, victim: str, tempo: float) -> list[
             row["after"] = row["after"] * tempo * (1 + _JITTER * (2 * chance.random() - 1))
         if len(row.get("sizes", ())) > 1 and "tempo" in script:
             row["sizes"] = chance.sample(row["sizes"], len(row["sizes"]))
+    if kept:
+        # The attack begins with its first step, also where the one that the script has there was left out.
+        min(kept, key=lambda row: float(row["after"]))["after"] = 0
     return [_without_choice(row, chance, victim) for row in kept]
 
 

@@ -245,7 +245,7 @@ class Ledger:
             Deed(
                 name=parts[0].name,
                 status=ends[-1] if ends else "started",
-                created=next((part.created for part in reversed(parts) if part.created is not None), None),
+                created=_created(parts),
                 category=next((part.category for part in parts if part.category), ""),
                 matched=matched,
             )
@@ -327,3 +327,15 @@ class Ledger:
             )
             for number in self.rows_of(operation)
         ]
+
+
+def _created(parts: Sequence[Kind]) -> bool | None:
+    """Whether an operation made its resource: True where an event says 201, False where the request was answered 200, None where nothing tells.
+
+    Where Azure accepted the request, that answer tells, not the end: the creation of a disk is answered 202 and ends with 200, an update
+    of a machine is answered 200 at once. https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
+    """
+    if any(part.created for part in parts):
+        return True
+    answers = [part for part in parts if part.status == "accepted"] or parts
+    return False if any(part.created is False for part in answers) else None

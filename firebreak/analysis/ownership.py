@@ -16,6 +16,7 @@ from firebreak.analysis.actors import Actors
 from firebreak.analysis.documents import listed, shown
 from firebreak.analysis.evidence import Judged, Weights
 from firebreak.analysis.history import History
+from firebreak.analysis.operations import is_write
 from firebreak.analysis.sizes import parse_size
 from firebreak.model.alert import Alert
 from firebreak.model.facts import (
@@ -33,6 +34,7 @@ from firebreak.model.platform import PlatformCompute
 # A creation is told as started, and Azure's creation time lies within minutes of it, for clusters within hours.
 _NEAR = timedelta(hours=2)
 _SAME_REQUEST = timedelta(minutes=15)
+_CLOCKS = timedelta(seconds=30)  # by which the log's clock and the resource's may differ
 _LONG_LOG = timedelta(days=30)
 _SURE = 70
 _LISTED_CHILDREN = ["microsoft.compute", "virtualmachines"]  # the list of all resources has their extensions
@@ -158,6 +160,7 @@ class Ownership:
         self._named = {resource.lower() for resource in alert.affected_resources}
         self._changed: dict[str, list[Operation]] = defaultdict(list)
         self._keys_read: dict[str, list[Operation]] = defaultdict(list)
+        self._writes: dict[str, list[Operation]] = defaultdict(list)
         self._machines_made: dict[str, list[Operation]] = defaultdict(list)  # by group
         for judged in actors.sessions.values():
             for operation in judged.work.operations:
@@ -167,6 +170,8 @@ class Ownership:
         name, resource = operation.name.lower(), operation.resource_id.lower()
         if operation.status == "failed":
             return
+        if is_write(name):
+            self._writes[resource].append(operation)
         if name.endswith("/listkeys/action"):
             self._keys_read[resource].append(operation)
         if judged.cls is Class.ATTACKER:
@@ -226,13 +231,23 @@ class Ownership:
         return found
 
     def _creator(self, thing: Thing) -> Operation | None:
-        """The operation that made the thing; a write that does not fit its creation time is an update and proves nothing."""
+        """The operation that made the thing; a write that does not fit its creation time is an update and proves nothing.
+
+        Where no event says 201, the first write right before the thing came into being made it, also when Azure answered 200.
+        """
         operation = self._activity.creators.get(thing.key)
-        if operation is None:
+        if operation is not None and thing.created_at and abs(operation.at - thing.created_at) > _NEAR:
+            operation = None
+        if operation is not None and operation.created:
+            return operation
+        return self._written_when_made(thing) or operation
+
+    def _written_when_made(self, thing: Thing) -> Operation | None:
+        born = thing.created_at
+        if born is None:
             return None
-        if thing.created_at and abs(operation.at - thing.created_at) > _NEAR:
-            return None
-        return operation
+        near = [o for o in self._writes.get(thing.key, ()) if born - _SAME_REQUEST <= o.at <= born + _CLOCKS]
+        return min(near, key=lambda operation: (operation.at, operation.id), default=None)
 
     def _own_reasons(self, thing: Thing) -> list[Reason]:
         found: list[Reason] = []

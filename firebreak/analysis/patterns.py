@@ -147,13 +147,20 @@ def quota_then_creation(
 def granted_then_used(by_session: Sessions, history: History, rules: RuleSet | None) -> list[Finding]:
     """A principal without a past here was given a role and then acted."""
     granted: dict[str, list[OperationLike]] = defaultdict(list)
+    ordinary: set[str] = set()  # operations: an everyday role, given by somebody from where they always work
     for operations in by_session.values():
+        giver = bare_session(operations)
+        is_usual = Conduct(giver, operations, history.familiarity(giver)).is_familiar
         for operation in operations:
             if not is_of("role-granted", operation, rules) or operation.status == "failed":
                 continue
             to = str(operation.properties.get("granted_to", "")).lower()
             if to:
                 granted[to].append(operation)
+                if is_usual and not any(
+                    rule.severity in (Severity.HIGH, Severity.CRITICAL) for rule in rules_of(operation, rules)
+                ):
+                    ordinary.add(operation.id)
     found = []
     for key, operations in sorted(by_session.items()):
         names = {key[0], *(operation.principal_id.lower() for operation in operations)} - {""}
@@ -168,14 +175,17 @@ def granted_then_used(by_session: Sessions, history: History, rules: RuleSet | N
         work = Conduct(session, tuple(used), history.familiarity(session))
         if work.by_microsoft:
             continue
-        giver = shown(grants[0].caller) or "somebody the log does not name"
-        text = f"{giver} gave it a role at {start:%Y-%m-%d %H:%M}Z, and it acted from then on."
+        named = shown(grants[0].caller) or "somebody the log does not name"
+        text = f"{named} gave it a role at {start:%Y-%m-%d %H:%M}Z, and it acted from then on."
         if history.has_any:
             text += " It did nothing here before."
         title = "Role granted, then used"
-        severity = Severity.HIGH if history.has_any else Severity.MEDIUM
+        reasons, severity = [text], Severity.HIGH if history.has_any else Severity.MEDIUM
+        if all(grant.id in ordinary for grant in grants):
+            reasons.append("It was given from a usual place and cannot grant roles, as a new colleague gets one.")
+            severity = Severity.MEDIUM
         found.append(
-            finding("granted-then-used", title, severity, work, [*grants, *used], [text], ("T1098.003", "T1078.004"))
+            finding("granted-then-used", title, severity, work, [*grants, *used], reasons, ("T1098.003", "T1078.004"))
         )
     return found
 

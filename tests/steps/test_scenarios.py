@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from azure_simulator import build
+from azure_simulator import build, call_as
+from azure_simulator.services.graph.store import table
 from azure_simulator.world import World
 from firebreak.analysis.quota import asked_for
 from firebreak.model.case import Case
@@ -45,7 +49,17 @@ IDENTITY: tuple[type[Facts], ...] = (
     IdentityRisk,
     DelegatedAccess,
 )
+WAYS = (
+    "app_role_assignments",
+    "consents",
+    "credentials",
+    "federated_credentials",
+    "role_assignments",
+    "role_eligibilities",
+)
+GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
+CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 
 
 async def look(world: World, steps: tuple[str, ...] = ORDER) -> tuple[Case, list[Finding]]:
@@ -55,7 +69,8 @@ async def look(world: World, steps: tuple[str, ...] = ORDER) -> tuple[Case, list
 
 def rogue_in_truth(world: World) -> set[str]:
     truth = world.truth
-    named = [*truth["rogue"], *truth["rogue_groups"], *truth["rogue_grants"], *truth["rogue_locks"]]
+    kinds = ("rogue", "rogue_groups", "rogue_grants", "rogue_locks", "rogue_roles")
+    named = [name for kind in kinds for name in truth[kind]]
     return {identity.lower() for identity in named}
 
 
@@ -119,7 +134,9 @@ async def test_the_attackers_things_are_found_and_nothing_else(scenario: str, se
     ]
     acted = [finding for finding in grave if finding.actor not in brought_in - attackers]
     # The directory calls applications by name, and a credential or a risk has no address.
-    names = {world.principals[row["principal_id"]].name.lower() for row in world.truth["attackers"]}
+    # So are the accounts and applications that the attacker gave rights or ways in.
+    told_apart = attackers | given_ways_in(world)
+    names = {name.lower() for key in told_apart for name in (world.principals[key].name, world.principals[key].upn)}
     addresses = {address for _, address in sessions} | {""}
     of_directory = [f for f in acted if f.step not in ("investigate.activity_log", "investigate.attribution")]
     assert {(f.actor.lower(), f.address) for f in acted if f not in of_directory} <= sessions
@@ -134,6 +151,23 @@ async def test_the_attackers_things_are_found_and_nothing_else(scenario: str, se
         "the tenant has no Entra ID P2, without which Graph tells few of them and hides their kind",
         "the tenant has no Workload Identities Premium, without which Graph tells few of them",
     }
+
+
+def given_ways_in(world: World) -> set[str]:
+    """The object ids of the accounts and applications that stand in a row of the directory which the attacker wrote."""
+    left = world.truth["identity"]
+    written = {name for kind in WAYS for name in left.get(kind, ())}
+    found: set[str] = set()
+    for name in [name for name in world.tables if name.startswith("graph.")]:
+        for text in (json.dumps(row, default=str) for row in world.tables[name].values()):
+            if any(one in text for one in written):
+                found |= named(text)
+    found |= {str(row["appId"]) for row in table(world, "applications").values() if row["id"] in found}
+    return {one.object_id for one in world.principals.values() if {one.object_id, one.app_id} & found}
+
+
+def named(text: str) -> set[str]:
+    return set(GUID.findall(text))
 
 
 @pytest.mark.parametrize("seed", [7, pytest.param(23, marks=pytest.mark.slow)])
@@ -178,6 +212,44 @@ async def test_the_responders_own_changes_accuse_nobody_in_the_next_round() -> N
     locks = [j for j in case[Attribution].resources if "/locks/ours-" in j.id]
     assert len(locks) == 30
     assert {judgement.cls for judgement in locks} == {Class.LEGITIMATE}
+
+
+@pytest.mark.slow
+async def test_what_was_made_in_the_background_has_its_maker_the_thief_or_a_colleague_in_the_thiefs_own_group() -> None:
+    """The creation of a disk is answered with 202 and ends with 200, that of a storage account may be answered with 200: so are updates."""
+    world = build("crypto-mining", seed=7, now=NOW)
+    steps = tuple(name for name in ORDER if name not in IDENTITY_STEPS)
+    thief = next(row for row in world.truth["attackers"] if row["kind"] == "created")
+    group = world.truth["rogue_groups"][0]
+    old = "/".join(next(name for name in world.resources if "/disks/" in name.lower()).split("/")[:5])
+    bad = {row["principal_id"] for row in world.truth["attackers"]}
+    giving = {  # who may make things in the whole subscription
+        row["properties"]["principalId"]
+        for row in world.role_assignments.values()
+        if str(row["properties"]["roleDefinitionId"]).rpartition("/")[2] == CONTRIBUTOR
+        and row["properties"]["scope"] in world.subscriptions
+    }
+    colleague = next(world.principals[key] for key in sorted(giving - bad) if world.principals[key].upn)
+    (usual,) = Counter(e["claims"]["ipaddr"] for e in world.events if e["caller"] == colleague.upn).most_common(1)
+    disk = f"{old}/providers/Microsoft.Compute/disks/scratch-7"
+    account = f"{group}/providers/Microsoft.Storage/storageAccounts/forensics7"
+    made = {
+        disk: (thief["principal_id"], thief["addresses"][0], {"sku": {"name": "Premium_LRS"}}),
+        account: (colleague.object_id, usual[0], {"sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}),
+    }
+    properties = {disk: {"creationData": {"createOption": "Empty"}, "diskSizeGB": 64}}
+    for identity, (who, where, body) in made.items():
+        world.clock.advance(60)
+        said = {"location": "westeurope", "properties": properties.get(identity, {}), **body}
+        answer = call_as(world, who, "PUT", f"{identity}?api-version=2024-07-01", said, address=where)
+        assert answer.status == {disk: 202, account: 200}[identity]
+    world.clock.advance(1800)
+    world.settle()
+    case, _ = await look(world, steps)
+    judged = {one.id.lower(): one for one in case[Attribution].resources}
+    assert (judged[disk.lower()].cls, judged[disk.lower()].created_by) == (Class.ATTACKER, thief["caller"])
+    assert (judged[account.lower()].cls, judged[account.lower()].created_by) == (Class.LEGITIMATE, colleague.upn)
+    assert judged[group.lower()].cls is not Class.ATTACKER
 
 
 async def test_spend_starts_with_the_attack() -> None:

@@ -36,6 +36,7 @@ _IN_WORDS = {
     APP: "application",
     CREDENTIAL: "credential",
 }
+_MANY_COUNTRIES = 4
 _AZURE = ("azure portal", "microsoft azure", "azure service management", "azure resource manager")
 
 
@@ -199,15 +200,19 @@ def _applications(facts: SignIns, rows: Sequence[SignIn], around: Surroundings) 
         habit = facts.habit_of(first.principal_id)
         new = {trait for row in together for trait in row.unfamiliar}
         severity = Severity.INFORMATIONAL
-        if ADDRESS in new and not roams(habit):
-            severity = Severity.HIGH if COUNTRY in new else Severity.MEDIUM
+        # Hosted build agents come from ever new addresses, but not from ever new countries.
+        if COUNTRY in new or (ADDRESS in new and not roams(habit)):
+            severity = Severity.HIGH if COUNTRY in new and not _is_everywhere(habit) else Severity.MEDIUM
             reasons.append(f"{place_of(first)} was never used by this application before. {_usually(habit)}")
         fresh = _fresh_credential(together, around.applications)
         if fresh:
-            # From its usual place a fresh credential is a rotation, more often than not.
-            elsewhere = ADDRESS in new or not all(row.known for row in together)
+            # From its usual place a fresh credential is a rotation, more often than not. One that roams has no usual place.
+            elsewhere = COUNTRY in new or ADDRESS in new or not all(row.known for row in together)
             severity = Severity.HIGH if elsewhere else Severity.LOW
             reasons.append(fresh)
+            if elsewhere and roams(habit) and (COUNTRY not in new or _is_everywhere(habit)):
+                severity = Severity.MEDIUM
+                reasons.append("It comes from ever new addresses, as hosted build agents do: where from says little.")
         elif CREDENTIAL in new:
             severity = raised(severity) if severity is not Severity.INFORMATIONAL else Severity.LOW
             reasons.append("It signed in with a credential that it never used before.")
@@ -226,6 +231,11 @@ def _applications(facts: SignIns, rows: Sequence[SignIn], around: Surroundings) 
             ids=_ids(together),
             techniques=("T1078.004", "T1098.001") if fresh else ("T1078.004",),
         )
+
+
+def _is_everywhere(habit: Habit | None) -> bool:
+    """Whether a further country says little about an identity."""
+    return roams(habit) and habit is not None and len(habit.countries) >= _MANY_COUNTRIES
 
 
 def _fresh_credential(together: Sequence[SignIn], applications: Applications | None) -> str:

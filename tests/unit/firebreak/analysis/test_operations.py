@@ -6,6 +6,8 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from firebreak.analysis.log_review import LogReview
 from firebreak.analysis.operations import densest
 from firebreak.model.facts import ActivityFacts
@@ -153,3 +155,46 @@ def test_densest_counts_within_any_hour() -> None:
     times = [START + timedelta(minutes=m) for m in (0, 50, 59, 61, 200)]
     assert densest(times) == 3
     assert densest([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "made"),
+    [
+        # Started is always there and says nothing. What Azure writes for a creation and for an update, at once and in the background.
+        ([("Succeeded", "Created (HTTP Status Code: 201)")], True),
+        ([("Succeeded", "OK (HTTP Status Code: 200)")], False),
+        ([("Accepted", "Created"), ("Succeeded", "OK")], True),
+        ([("Accepted", "Accepted (HTTP Status Code: 202)"), ("Succeeded", "OK (HTTP Status Code: 200)")], None),
+        ([("Accepted", "Accepted"), ("Succeeded", "Created")], True),
+        ([("Accepted", "Accepted"), ("Succeeded", "")], None),
+        ([("Accepted", "OK"), ("Succeeded", "OK")], False),
+        ([("Accepted", "OK"), ("Succeeded", "")], False),
+        ([("Succeeded", "")], None),
+        ([], None),
+    ],
+)
+def test_whether_it_made_its_resource_is_told_by_the_answer_to_the_request(
+    answers: list[tuple[str, str]], made: bool | None
+) -> None:
+    events = [event(0, "Started")]
+    events += [event(1 + n, status, minutes=1 + n, sub_status=said) for n, (status, said) in enumerate(answers)]
+    for order in (events, events[::-1]):
+        (operation,) = review(*order).operations
+        assert operation.created is made
+
+
+def test_a_disk_made_in_the_background_has_its_maker_and_a_later_update_of_it_changes_nothing() -> None:
+    disk = {"name": "Microsoft.Compute/disks/write", "resource": f"{RG}/providers/Microsoft.Compute/disks/d1"}
+    made = [
+        event(1, "Started", **disk),
+        event(2, "Accepted", minutes=1, sub_status="Accepted", **disk),
+        event(3, "Succeeded", minutes=2, sub_status="OK", **disk),
+    ]
+    other = {**disk, "correlation": "c2", "caller": "ann@contoso.example", "address": "198.51.100.4"}
+    updated = [
+        event(4, "Started", minutes=30, **other),
+        event(5, "Accepted", minutes=31, sub_status="Accepted", **other),
+        event(6, "Succeeded", minutes=32, sub_status="OK", **other),
+    ]
+    facts = review(*made, *updated)
+    assert facts.creators[disk["resource"].lower()].caller == "eve@contoso.example"
