@@ -332,10 +332,11 @@ class KnownGoodSettings(_Section):
 
 class IntakeSettings(_Section):
     """How deliveries are taken, and from whom. `join_hours`: for how long after its opening a running incident takes further alerts of its
-    subscription in. `subscriptions`: those that this installation responds for, lower-case, or `*`.
+    subscription in. `keep_days`: for how long raw bytes are kept after they were processed, 0 for ever. `subscriptions`: those that this installation responds for, lower-case, or `*`.
     """
 
     join_hours: float = Field(default=72, ge=0)
+    keep_days: int = Field(default=365, ge=0)
     body_seconds: float = Field(default=10, gt=0)
     requests_per_second: float = Field(default=300, gt=0)
     public_url: str = ""
@@ -350,6 +351,14 @@ class IntakeSettings(_Section):
     entra_audience: str = ""
     entra_tenant_id: str = ""
     entra_applications: tuple[str, ...] = ("461e8683-5575-4561-ac7f-899cc907d62a",)
+
+    @field_validator("keep_days")
+    @classmethod
+    def _long_enough(cls, value: int) -> int:
+        # Polls compare what they find with the webhooks of the last days.
+        if 0 < value < 30:
+            raise ValueError("must be 0, for ever, or at least 30")
+        return value
 
     @field_validator("subscriptions")
     @classmethod

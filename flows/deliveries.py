@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from types import TracebackType
 
 from firebreak.approval import notices
@@ -26,6 +27,7 @@ from flows.start import start_run
 LOG = logging.getLogger("firebreak.intake")
 _AT_ONCE = 8
 _LOOK_SECONDS = 1.0
+_PURGE_SECONDS = 3600.0
 _QUIET_SECONDS, _MOST_PAUSES = 0.1, 50
 
 
@@ -67,6 +69,7 @@ class Deliveries:
         self._arrived: list[tuple[str, bytes, asyncio.Future[Taken]]] = []
         self._keeping: asyncio.Task[None] | None = None
         self._last_came = float("-inf")
+        self._purge_at = float("-inf")
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._under_way: dict[str, asyncio.Task[Result]] = {}
         self._wake = asyncio.Event()
@@ -126,10 +129,21 @@ class Deliveries:
             if not future.done():
                 future.set_result(one)
 
+    async def _purge_now_and_then(self) -> None:
+        """Once an hour: remove the raw bytes whose time is over."""
+        days, now = self._room.settings.intake.keep_days, asyncio.get_running_loop().time()
+        if not days or now < self._purge_at:
+            return
+        self._purge_at = now + _PURGE_SECONDS
+        removed = await asyncio.to_thread(self.inbox.purge, timedelta(days=days))
+        if removed:
+            LOG.warning("The raw bytes of %d deliveries were removed: settled more than %d days ago.", removed, days)
+
     async def _empty(self) -> None:
         """Look for what is due: now and then, and at once when something came."""
         while True:
             try:
+                await self._purge_now_and_then()
                 due = await asyncio.to_thread(self.inbox.due, self._room.store.clock())
                 self._wake.clear()
                 for start in range(0, len(due), _AT_ONCE):

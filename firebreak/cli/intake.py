@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,13 @@ def list_deliveries(
 def show_delivery(delivery: str = typer.Argument(help="Its id, or how it begins.")) -> None:
     """Write the raw bytes of a delivery to standard output, as they came. They are a stranger's: look at them with care."""
     with engine_room() as room:
-        body = _delivery(Inbox(room.store), delivery).body
+        found = _delivery(Inbox(room.store), delivery)
+    if found.is_purged:
+        raise ContentError(
+            f"The raw bytes of {found.id[:12]} were removed after their time was over.",
+            hint="See FIREBREAK_INTAKE__KEEP_DAYS. An incident keeps those of its own alert: firebreak incidents export",
+        )
+    body = found.body
     sys.stdout.buffer.write(body)
 
 
@@ -125,7 +132,7 @@ def retry_delivery(
         found = _delivery(inbox, delivery)
         if not inbox.retry(found.id):
             raise ContentError(
-                f"The delivery {found.id[:12]} is {found.state}.",
+                f"The delivery {found.id[:12]} is {found.state}{', and its raw bytes were removed' if found.is_purged else ''}.",
                 hint="Only what was kept without an incident is tried again.",
             )
         shown = _shown(_delivery(inbox, found.id))
@@ -133,6 +140,32 @@ def retry_delivery(
         print_json(shown)
     else:
         stdout.print(f"{shown['id'][:12]} is processed again.")
+
+
+@app.command("purge")
+def purge(
+    older_than: int = typer.Option(..., "--older-than", min=30, help="Days since they were processed; at least 30."),
+    yes: bool = typer.Option(
+        False, "--yes", help="Remove them. Without it nothing is removed, and the exit code is 2."
+    ),
+    as_json: bool = Json,
+) -> None:
+    """Remove the raw bytes of old deliveries, which may hold personal data, for good. Those of an incident that is open stay, and so does what waits.
+
+    That a delivery came, when, and what became of it stays known. The running intake does the same by itself, after FIREBREAK_INTAKE__KEEP_DAYS.
+    """
+    with engine_room() as room:
+        inbox = Inbox(room.store)
+        found = inbox.expired(timedelta(days=older_than))
+        removed = inbox.purge(timedelta(days=older_than)) if yes else 0
+    if as_json:
+        print_json({"expired": len(found), "removed": removed})
+    elif yes:
+        stdout.print(f"The raw bytes of {removed} deliveries were removed.")
+    else:
+        stdout.print(f"The raw bytes of {len(found)} deliveries would be removed. Nothing was: add --yes")
+    if found and not yes:
+        raise typer.Exit(2)
 
 
 @app.command("poll")
@@ -200,4 +233,5 @@ def _shown(delivery: Delivery) -> dict[str, Any]:
         "reason": delivery.reason,
         "attempts": delivery.attempts,
         "bytes": len(delivery.body),
+        "purged": delivery.is_purged,
     }

@@ -117,6 +117,10 @@ MEANINGS = {
     ),
     "intake": "How deliveries are taken.",
     "intake.join_hours": "For how long after its opening an incident that still runs takes further alerts about its subscription in. 0: never.",
+    "intake.keep_days": (
+        "Days for which the raw bytes of a delivery are kept after it was processed; at least 30. Those of an incident that is open are kept for longer. "
+        "That it came stays known. 0: for ever."
+    ),
     "intake.body_seconds": "Within which a body has to come.",
     "intake.public_url": "Address under which this installation's intake is reached from outside, such as https://ir.example.com. `firebreak intake send` sends there and to this machine only.",
     "intake.subscriptions": (

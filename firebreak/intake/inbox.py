@@ -19,11 +19,12 @@ from sqlalchemy import func, select, update
 from firebreak.clients.policies.redaction import without_secrets
 from firebreak.store import Store
 from firebreak.store.database import insert_once
-from firebreak.store.schema import deliveries
+from firebreak.store.schema import deliveries, incident_alerts, incidents
 
 WAITING: Final = "waiting"  # to be processed, now or again at `due_at`
 DONE: Final = "done"  # in an incident, whose run was started
 KEPT: Final = "kept"  # authentic, and opens no incident; `reason` says why
+ENDED: Final = ("done", "stopped")  # states of incidents that no run goes on with
 _LONGEST_WAIT = timedelta(minutes=5)
 _LONGEST_REASON = 2000
 
@@ -40,6 +41,11 @@ class Delivery(NamedTuple):
     incident: str
     attempts: int
     due_at: datetime
+
+    @property
+    def is_purged(self) -> bool:
+        """Whether its raw bytes were removed because their time was over."""
+        return not self.body and self.state != WAITING
 
 
 class Taken(NamedTuple):
@@ -132,14 +138,48 @@ class Inbox:
         self._change(delivery.id, state=WAITING, reason=reason, attempts=delivery.attempts + 1, due_at=due)
 
     def retry(self, delivery: str) -> bool:
-        """Process one that was kept without an incident again, now; False when it is in another state."""
+        """Process one that was kept without an incident again, now; False when it is in another state, or its bytes were removed."""
         with self._store.write() as tx:
             changed = tx.execute(
                 update(deliveries)
-                .where(deliveries.c.id == delivery, deliveries.c.state == KEPT)
+                .where(deliveries.c.id == delivery, deliveries.c.state == KEPT, deliveries.c.body != b"")
                 .values(state=WAITING, attempts=0, due_at=self._store.clock(), settled_at=None)
             )
         return changed.rowcount == 1
+
+    def expired(self, older_than: timedelta) -> list[str]:
+        """Ids of deliveries whose raw bytes may be removed: settled that long ago, and in no incident that is open.
+
+        An incident that failed may go on, so it counts as open. What waits is never among them.
+        """
+        cutoff = self._store.clock() - older_than
+        is_open = select(incidents.c.id).where(incidents.c.state.not_in(ENDED))
+        in_open = select(incident_alerts.c.raw_digest).where(incident_alerts.c.incident.in_(is_open))
+        wanted = (
+            select(deliveries.c.id)
+            .where(deliveries.c.state.in_((DONE, KEPT)), deliveries.c.settled_at < cutoff, deliveries.c.body != b"")
+            # One delivery may tell of several subscriptions: the alerts of each incident have the digest of their bytes.
+            .where(deliveries.c.incident.not_in(is_open), deliveries.c.digest.not_in(in_open))
+            .order_by(deliveries.c.settled_at, deliveries.c.id)
+        )
+        with self._store.read() as tx:
+            return [str(one) for one in tx.execute(wanted).scalars()]
+
+    def purge(self, older_than: timedelta) -> int:
+        """Remove the raw bytes of what `expired` names, for good, and return how many; that it came and what became of it stays known.
+
+        The same bytes that come again are still the same delivery.
+        """
+        removed = 0
+        for identity in self.expired(older_than):
+            still = select(incidents.c.id).where(incidents.c.state.not_in(ENDED))
+            mine = (deliveries.c.id == identity) & deliveries.c.incident.not_in(still)
+            with self._store.write() as tx:
+                if tx.dialect.name == "sqlite":
+                    tx.exec_driver_sql("PRAGMA secure_delete = ON")  # else they stay readable in the file
+                gone = update(deliveries).where(mine, deliveries.c.state.in_((DONE, KEPT))).values(body=b"")
+                removed += tx.execute(gone).rowcount
+        return removed
 
     def find(self, beginning: str) -> list[Delivery]:
         """Deliveries whose id begins so, at most two."""
