@@ -29,6 +29,7 @@ from firebreak.analysis.log_files import review_file
 from firebreak.analysis.log_review import LogReview
 from firebreak.analysis.logs import reviewed
 from firebreak.analysis.suspects import Suspect, suspects
+from firebreak.analysis.uncollected import uncollected
 from firebreak.model.facts import Class
 from firebreak.model.finding import Finding, Severity
 
@@ -94,11 +95,12 @@ def measure(work: str, path: Path) -> dict[str, Any]:
         extra["events"] = count_alone(path)
     else:
         log = LogReview(strict=False)
-        with path.open("rb") as stream:
-            review_file(stream, path.name, log)
-        extra["read_seconds"] = round(time.process_time() - began, 2)
-        activity, findings = reviewed(log)
-        judged = suspects(activity, findings)
+        with uncollected():
+            with path.open("rb") as stream:
+                review_file(stream, path.name, log)
+            extra["read_seconds"] = round(time.process_time() - began, 2)
+            activity, findings = reviewed(log)
+            judged = suspects(activity, findings)
         extra |= {"events": log.events, "operations": len(log.operations()), "findings": len(findings)}
         extra["wrong"] = missed(findings, judged)
     after = resource.getrusage(resource.RUSAGE_SELF)

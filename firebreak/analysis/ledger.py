@@ -1,11 +1,11 @@
 """The log as it is kept while it is read: in columns of numbers, so that a million events fit into some tens of megabytes.
 
-Events wait for others of their operation: those with the same bond (the correlation, else the event's own id), name and resource. What
-nothing was heard of for a while is written into the columns; when more of it comes later, `settle` puts the parts together, so the order
-of events and pages does not matter.
+An event goes into its columns as it comes, and its number waits for others of the operation: those with the same bond (the correlation,
+else the event's own id), name and resource. What nothing was heard of for a while is written down as an operation; when more of it comes
+later, `settle` puts the parts together, so the order of events and pages does not matter.
 
     ledger = Ledger(rules)
-    ledger.take([correlation], [row])
+    ledger.take(Columns(bonds=[correlation], ...))
     ledger.settle()
     ledger.events, len(ledger)
 """
@@ -15,26 +15,40 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate, chain
-from typing import Any
+from itertools import accumulate, chain, count
+from operator import eq
+from typing import Any, NamedTuple
 
 from firebreak.analysis.interned import MOST, Deed, Kind, Numbered, Sayings, Who, first_said, known_of
 from firebreak.analysis.normal import Document
 from firebreak.analysis.packed import PackedIds, PackedPaths
 from firebreak.analysis.ruleset import RuleSet
 
-# An event: seconds since 1970, rank, id, numbers of kind, who and saying, resource. Rows of an operation sort into their order.
-Row = tuple[float, int, str, int, int, int, str]
-
 ALONE = "\0"  # begins the bond of an event that belongs to no correlation
-RANK = {"": 0, "started": 1, "accepted": 2, "succeeded": 3, "failed": 4}
 
+_RANK = {"": 0, "started": 1, "accepted": 2, "succeeded": 3, "failed": 4}
 _OF_WHO = frozenset({"caller", "address", "appid"})
 _ENDS = frozenset({"succeeded", "failed"})
 _WAITING = 1024  # bonds of a generation that may still get events
 _MOST_WAITING = 5  # events for each of them
 _AT_ONCE = 125_000  # hashes that are compared at once
 _GONE = 0  # the deed of what was put together with another
+
+
+class Columns(NamedTuple):
+    """Some events: of each its bond, seconds since 1970, id, the numbers of its kind, who and saying, and its resource."""
+
+    bonds: Sequence[str]
+    times: Sequence[float]
+    ids: Sequence[str]
+    kinds: Sequence[int]
+    whos: Sequence[int]
+    sayings: Sequence[int]
+    resources: Sequence[str]
+
+
+# What waits under a bond: the first event's resource and number of name, and the numbers of the events that have both.
+Waiting = tuple[str, int, list[int]]
 
 
 class Ledger:
@@ -48,27 +62,31 @@ class Ledger:
         self.events = 0  # different ones; right after `settle`
         self._rules = rules
         self._waiting = waiting
-        self._young: dict[str, list[Row]] = {}
-        self._old: dict[str, list[Row]] = {}
+        self._young: dict[str, Waiting] = {}
+        self._old: dict[str, Waiting] = {}
+        self._others: dict[
+            str, list[tuple[str, int]]
+        ] = {}  # by bond: events of another resource or name than its first, by resource
         self._taken = 0  # since the generations changed
         self._names: Numbered[str] = Numbered()
         self._name_of = array("I")  # by the number of a kind
-        # One entry for each event, those of an operation side by side and in order.
+        self._rank_of = array("I")
+        # One entry for each event, as they came.
         self.ids = PackedIds()
         self._at = array("d")
         self._kind = array("I")
         self._who = array("I")
         self._saying = array("I")
+        # The numbers of the events, those of an operation side by side and in order.
+        self._order = array("I")
         # One entry for each operation.
         self._start = array("I", [0])
-        self._hash = array("q")
         self.deed_of = array("I")
         self.actors = array("I")
         self.correlations = PackedIds()
         self.resources = PackedPaths()
-        # Memories of what was worked out before.
+        # What repeats is worked out once.
         self._came_of: dict[tuple[int, ...], int] = {}
-        self._alike: dict[tuple[int, ...], bool] = {}
         self._judged_as: dict[tuple[Any, ...], int] = {}
         self._who_of: dict[tuple[int, ...], int] = {}
         self._matched_by: dict[tuple[str, frozenset[tuple[str, tuple[str, ...]]]], tuple[str, ...]] = {}
@@ -78,20 +96,27 @@ class Ledger:
         number = self.kinds.add(kind)
         if number == len(self._name_of):
             self._name_of.append(self._names.add(kind.lowered))
+            self._rank_of.append(_RANK[kind.status])
         return number
 
-    def take(self, bonds: Iterable[str], rows: Sequence[Row]) -> None:
-        """Take in events, each with its bond; one that is known already by its id changes nothing."""
-        young, old = self._young, self._old
-        for bond, row in zip(bonds, rows, strict=True):
-            found = young.get(bond)
+    def take(self, page: Columns) -> None:
+        """Take in events; one that is known already by its id changes nothing."""
+        numbers = count(len(self._at))
+        self._at.extend(page.times)
+        self._kind.extend(page.kinds)
+        self._who.extend(page.whos)
+        self._saying.extend(page.sayings)
+        self.ids.extend(page.ids)
+        young, old, name_of = self._young, self._old, self._name_of
+        for bond, kind, resource, number in zip(page.bonds, page.kinds, page.resources, numbers, strict=False):
+            found = young.get(bond) or old.get(bond)
             if found is None:
-                found = old.get(bond)
-                if found is None:
-                    young[bond] = [row]
-                    continue
-            found.append(row)
-        self._taken += len(rows)
+                young[bond] = resource, name_of[kind], [number]
+            elif found[0] == resource and found[1] == name_of[kind]:
+                found[2].append(number)
+            else:
+                self._others.setdefault(bond, []).append((resource, number))
+        self._taken += len(page.times)
         if len(young) >= self._waiting or self._taken >= self._waiting * _MOST_WAITING:
             self._write(old)
             self._young, self._old, self._taken = {}, young, 0
@@ -101,9 +126,9 @@ class Ledger:
         self._write(self._old)
         self._write(self._young)
         self._young, self._old = {}, {}
-        apart = self._apart()
-        if apart:
-            self._put_together(apart)
+        torn = self._torn()
+        if torn:
+            self._put_together(torn)
 
     def __len__(self) -> int:
         """How many operations there are, those that are gone included."""
@@ -111,7 +136,8 @@ class Ledger:
 
     def bytes_kept(self) -> int:
         """How much room the columns take, without what is told by number."""
-        columns = (self._at, self._kind, self._who, self._saying, self._start, self._hash, self.deed_of, self.actors)
+        of_events = (self._at, self._kind, self._who, self._saying, self._order)
+        columns = (*of_events, self._start, self.deed_of, self.actors)
         packed = self.ids.bytes_kept() + self.correlations.bytes_kept() + self.resources.bytes_kept()
         return packed + sum(len(column) * column.itemsize for column in columns)
 
@@ -123,14 +149,14 @@ class Ledger:
 
     def beginnings(self) -> array[float]:
         """When each operation began, by number, in seconds since 1970; a microsecond is told from the next until the year 2242."""
-        return array("d", map(self._at.__getitem__, self._start[:-1]))
+        return array("d", [self._at[self._order[start]] for start in self._start[:-1]])
 
     def deed(self, operation: int) -> Deed:
         return self.deeds.all[self.deed_of[operation]]
 
     def region(self, operation: int) -> str:
         """The first region that its bodies name."""
-        for number in self.rows_of(operation):
+        for number in self.events_of(operation):
             if (saying := self._saying[number]) and (region := self.sayings.region(saying)):
                 return region
         return ""
@@ -138,46 +164,42 @@ class Ledger:
     def properties(self, operation: int) -> dict[str, Any]:
         """The facts of its bodies, those of earlier events first."""
         found: dict[str, Any] = {}
-        for number in reversed(self.rows_of(operation)):
+        for number in reversed(self.events_of(operation)):
             found.update(self.sayings[self._saying[number]].facts)
         found.pop("region", None)
         return found
 
     def said_of(self, operation: int) -> tuple[int, ...]:
         """Its deed and what its events asked for, by number: operations for which this is the same differ in nothing but who, when and on what."""
-        return (self.deed_of[operation], *self._saying[self._start[operation] : self._start[operation + 1]])
+        return (self.deed_of[operation], *map(self._saying.__getitem__, self.events_of(operation)))
 
-    def rows_of(self, operation: int) -> range:
+    def events_of(self, operation: int) -> array[int]:
         """The numbers of an operation's events, in order."""
-        return range(self._start[operation], self._start[operation + 1])
+        return self._order[self._start[operation] : self._start[operation + 1]]
 
-    def _write(self, waiting: Mapping[str, list[Row]]) -> None:
-        """Write the events of some bonds into the columns. Column by column, since a loop would cost as much as reading the events did."""
+    def _write(self, waiting: Mapping[str, Waiting]) -> None:
+        """Write down the operations of some bonds. Column by column, since a loop would cost as much as reading the events did."""
         if not waiting:
             return
-        bonds, operations = self._operations(waiting)
-        ats, _, ids, kinds, whos, sayings, _ = zip(*chain.from_iterable(operations), strict=True)
-        self._at.extend(ats)
-        self._kind.extend(kinds)
-        self._who.extend(whos)
-        self._saying.extend(sayings)
-        self.ids.extend(ids)
-        self.events += len(ids)
-        resources = [rows[0][6] for rows in operations]
+        bonds, resources, operations = self._operations(waiting)
+        order = list(chain.from_iterable(operations))
+        kinds = tuple(map(self._kind.__getitem__, order))
+        whos = tuple(map(self._who.__getitem__, order))
+        written = len(self._order)
+        self._order.extend(order)
+        self.events += len(order)
         self.resources.extend(resources)
         self.correlations.extend(["" if bond[0] == ALONE else bond for bond in bonds])
         ends = list(accumulate(map(len, operations)))
         begins = [0, *ends[:-1]]
-        written = self._start[-1]
         self._start.extend([written + end for end in ends])
-        name_of, came_of = self._name_of, self._came_of
-        names = [name_of[kinds[begin]] for begin in begins]
-        self._hash.extend(map(hash, zip(bonds, names, [resource.lower() for resource in resources], strict=True)))
+        came_of = self._came_of
         deeds = [came_of.get(kinds[begin:end], 0) for begin, end in zip(begins, ends, strict=True)]
         for place, deed in enumerate(deeds):
             if not deed:
                 mine = slice(begins[place], ends[place])
-                deeds[place] = self._judged(kinds[mine], whos[mine], sayings[mine], resources[place])
+                said = tuple([self._saying[number] for number in operations[place]])
+                deeds[place] = self._judged(kinds[mine], whos[mine], said, resources[place])
         self.deed_of.extend(deeds)
         self.actors.extend(
             [
@@ -186,38 +208,47 @@ class Ledger:
             ]
         )
 
-    def _operations(self, waiting: Mapping[str, list[Row]]) -> tuple[list[str], list[list[Row]]]:
-        """The events of each operation in order, each once, and beside them their bonds."""
-        alike = self._alike
-        bonds, operations = [], []
-        for bond, rows in waiting.items():
-            if len(rows) > 1:
-                rows.sort()
-                kinds = tuple([row[3] for row in rows])
-                of_one = alike.get(kinds)
-                if of_one is None:
-                    of_one = self._of_one(kinds)
-                if not of_one or len({row[2] for row in rows}) < len(rows) or len({row[6] for row in rows}) > 1:
-                    apart = self._apart_by_operation(rows)
-                    operations += apart
-                    bonds += [bond] * len(apart)
-                    continue
-            operations.append(rows)
+    def _operations(self, waiting: Mapping[str, Waiting]) -> tuple[list[str], list[str], list[list[int]]]:
+        """Of each operation the bond, the resource and the numbers of its events, in order and each once."""
+        bonds, resources, operations = [], [], []
+        at = self._at.__getitem__
+        for bond, (resource, _, numbers) in waiting.items():
+            if bond in self._others:
+                both = [*((resource, number) for number in numbers), *self._others.pop(bond)]
+                for resource, mine in self._apart_by_operation(both):
+                    bonds.append(bond)
+                    resources.append(resource)
+                    operations.append(mine)
+                continue
+            if len(numbers) > 1:
+                numbers.sort(key=at)
             bonds.append(bond)
-        return bonds, operations
+            resources.append(resource)
+            operations.append(numbers)
+        if self._is_in_doubt(list(chain.from_iterable(operations))):
+            for place, numbers in enumerate(operations):
+                if len(numbers) > 1:
+                    [(_, operations[place])] = self._apart_by_operation(
+                        (resources[place], number) for number in numbers
+                    )
+        return bonds, resources, operations
 
-    def _of_one(self, kinds: tuple[int, ...]) -> bool:
-        """Whether kinds of event have one name, so that they may be of one operation."""
-        if len(self._alike) >= MOST:
-            self._alike.clear()
-        found = self._alike[kinds] = len({self._name_of[kind] for kind in kinds}) == 1
-        return found
+    def _is_in_doubt(self, order: Sequence[int]) -> bool:
+        """Whether events in order of time may still be out of order, or the same one be among them twice."""
+        times = list(map(self._at.__getitem__, order))
+        return any(map(eq, times, times[1:])) or not self.ids.differ(order)
 
-    def _apart_by_operation(self, rows: Iterable[Row]) -> list[list[Row]]:
-        found: dict[tuple[int, str], dict[str, Row]] = {}
-        for row in rows:
-            found.setdefault((self._name_of[row[3]], row[6].lower()), {}).setdefault(row[2], row)
-        return [list(mine.values()) for mine in found.values()]
+    def _apart_by_operation(self, events: Iterable[tuple[str, int]]) -> list[tuple[str, list[int]]]:
+        """The operations of events that are told by resource and number: the resource as the first event has it, and the numbers."""
+        found: dict[tuple[int, str], tuple[str, dict[str, int]]] = {}
+        kind, rank_of, at, ids = self._kind, self._rank_of, self._at, self.ids
+        ordered = sorted(
+            (at[number], rank_of[kind[number]], ids[number], number, resource) for resource, number in events
+        )
+        for _, _, identifier, number, resource in ordered:
+            key = (self._name_of[kind[number]], resource.lower())
+            found.setdefault(key, (resource, {}))[1].setdefault(identifier, number)
+        return [(resource, list(mine.values())) for resource, mine in found.values()]
 
     def _judged(self, kinds: tuple[int, ...], whos: tuple[int, ...], said: tuple[int, ...], resource: str) -> int:
         """The number of the deed of an operation. It is remembered by what it follows from: its kinds, and what rules look at beside them."""
@@ -291,42 +322,37 @@ class Ledger:
             number = self._who_of[whos] = self.whos.add(first_said(parts))
         return number
 
-    def _apart(self) -> set[int]:
-        """The hashes that more than one operation has. They are compared in parts, since a set of all takes much room."""
-        found: set[int] = set()
-        parts = 1 + len(self._hash) // _AT_ONCE
-        for part in range(parts):
-            mine = self._hash if parts == 1 else [one for one in self._hash if one % parts == part]
-            if len(set(mine)) < len(mine):
-                found.update(one for one, times in Counter(mine).items() if times > 1)
-        return found
+    def _torn(self) -> list[int]:
+        """The operations of which another has the same bond, name and resource, and perhaps some more."""
+        firsts = self.correlations.halves()
+        if self.correlations.some_odd:
+            halves = self.ids.halves()
+            for operation in range(len(firsts)):
+                if not self.correlations.says(operation):
+                    firsts[operation] = halves[self._order[self._start[operation]]]
+        often = _repeated(firsts)
+        mine = [number for number, first in enumerate(firsts) if first in often and self.deed_of[number] != _GONE]
+        hashes = array("q", (hash((*self._bond_and_name(number), self.resources[number].lower())) for number in mine))
+        often = _repeated(hashes)
+        return [number for number, one in zip(mine, hashes, strict=True) if one in often]
 
-    def _put_together(self, hashes: set[int]) -> None:
-        waiting: dict[str, list[Row]] = {}
-        for operation, one in enumerate(self._hash):
-            if one in hashes:
-                rows = self._read(operation)
-                waiting.setdefault(self.correlations[operation] or ALONE + rows[0][2], []).extend(rows)
-                self.deed_of[operation] = _GONE
-                self._hash[operation] = hash((ALONE, operation))
-                self.events -= len(rows)
+    def _bond_and_name(self, operation: int) -> tuple[str, int]:
+        first = self._order[self._start[operation]]
+        return self.correlations[operation] or ALONE + self.ids[first], self._name_of[self._kind[first]]
+
+    def _put_together(self, operations: Iterable[int]) -> None:
+        waiting: dict[str, Waiting] = {}
+        for operation in operations:
+            numbers = list(self.events_of(operation))
+            resource = self.resources[operation]
+            bond, name = self._bond_and_name(operation)
+            if bond not in waiting:
+                waiting[bond] = resource, name, numbers
+            else:
+                self._others.setdefault(bond, []).extend((resource, number) for number in numbers)
+            self.deed_of[operation] = _GONE
+            self.events -= len(numbers)
         self._write(waiting)
-
-    def _read(self, operation: int) -> list[Row]:
-        """An operation's events as they were taken in."""
-        resource = self.resources[operation]
-        return [
-            (
-                self._at[number],
-                RANK[self.kinds.all[self._kind[number]].status],
-                self.ids[number],
-                self._kind[number],
-                self._who[number],
-                self._saying[number],
-                resource,
-            )
-            for number in self.rows_of(operation)
-        ]
 
 
 def _created(parts: Sequence[Kind]) -> bool | None:
@@ -339,3 +365,14 @@ def _created(parts: Sequence[Kind]) -> bool | None:
         return True
     answers = [part for part in parts if part.status == "accepted"] or parts
     return False if any(part.created is False for part in answers) else None
+
+
+def _repeated(hashes: Sequence[int]) -> set[int]:
+    """Those that come more than once. They are compared in parts, since a set of all takes much room."""
+    found: set[int] = set()
+    parts = 1 + len(hashes) // _AT_ONCE
+    for part in range(parts):
+        mine = hashes if parts == 1 else [one for one in hashes if one % parts == part]
+        if len(set(mine)) < len(mine):
+            found.update(one for one, times in Counter(mine).items() if times > 1)
+    return found

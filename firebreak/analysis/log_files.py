@@ -8,11 +8,9 @@ so a wrong guess at a boundary costs time and never an event.
 
 from __future__ import annotations
 
-import gc
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import msgspec
@@ -20,6 +18,7 @@ import msgspec
 from firebreak.analysis.log_review import LogReview
 from firebreak.analysis.logs import events_of
 from firebreak.analysis.skim import Seen
+from firebreak.analysis.uncollected import uncollected
 from firebreak.errors import ContentError
 
 PIECE = 1 << 17  # what is made of it stays within a processor's cache
@@ -45,20 +44,8 @@ def review_file(stream: BinaryIO, name: str, review: LogReview) -> None:
     Raises:
         ContentError: it is no JSON, or holds no events; the message has file, line and column.
     """
-    with _no_collection():
+    with uncollected():
         _review(stream, name, review)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without Python's collector of cycles: reading makes millions of values and no cycle among them, and looking for one costs a tenth."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _review(stream: BinaryIO, name: str, review: LogReview) -> None:

@@ -16,7 +16,7 @@ import msgspec
 
 from firebreak.analysis.events import Event, name_of, read_event
 from firebreak.analysis.interned import Kind, Saying, Who, known_of, unknown_part
-from firebreak.analysis.ledger import ALONE, RANK, Ledger, Row
+from firebreak.analysis.ledger import ALONE, Columns, Ledger
 from firebreak.analysis.logged import Logged, LoggedOperations
 from firebreak.analysis.operations import NO_TIME
 from firebreak.analysis.ruleset import RuleSet, shipped_rules
@@ -105,16 +105,17 @@ class LogReview:
         if self.rules.candidates(event.name).open:
             known = known_of(kind, who, event.resource_id)
             detail = unknown_part(self.rules.document(document, event.name, known), known)
-        row: Row = (
-            event.at.timestamp(),
-            RANK[event.status],
-            event.id,
-            ledger.kind(kind),
-            ledger.whos.add(who),
-            ledger.sayings.add(Saying(event.body, detail)),
-            event.resource_id,
+        ledger.take(
+            Columns(
+                bonds=[event.correlation_id or ALONE + event.id],
+                times=[event.at.timestamp()],
+                ids=[event.id],
+                kinds=[ledger.kind(kind)],
+                whos=[ledger.whos.add(who)],
+                sayings=[ledger.sayings.add(Saying(event.body, detail))],
+                resources=[event.resource_id],
+            )
         )
-        ledger.take([event.correlation_id or ALONE + event.id], [row])
 
     def operations(self) -> LoggedOperations:
         """All operations, oldest first."""

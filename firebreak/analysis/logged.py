@@ -82,7 +82,7 @@ class Logged(msgspec.Struct, frozen=True, gc=False):
     @property
     def event_ids(self) -> tuple[str, ...]:
         ids = self.log.ledger.ids
-        return tuple(ids[number] for number in self.log.ledger.rows_of(self.number))
+        return tuple(ids[number] for number in self.log.ledger.events_of(self.number))
 
     @property
     def properties(self) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class LoggedOperations(Sequence[Logged]):
 
     def id_of(self, number: int) -> str:
         ledger = self.ledger
-        correlation = ledger.correlations[number] or ledger.ids[ledger.rows_of(number)[0]]
+        correlation = ledger.correlations[number] or ledger.ids[ledger.events_of(number)[0]]
         key = (correlation, ledger.deed(number).name.lower(), ledger.resources[number].lower())
         return hashlib.sha256(msgspec.json.encode(key)).hexdigest()[:16]
 

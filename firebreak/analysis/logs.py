@@ -15,6 +15,7 @@ from firebreak.analysis.events import operation_name
 from firebreak.analysis.log_review import LoggedActivity, LogReview
 from firebreak.analysis.operations import NO_TIME
 from firebreak.analysis.ruleset import RuleSet
+from firebreak.analysis.uncollected import uncollected
 from firebreak.errors import ContentError
 from firebreak.model.finding import Finding, Severity
 
@@ -37,6 +38,7 @@ def review_log(
     return reviewed(log, thresholds=thresholds)
 
 
+@uncollected()
 def reviewed(log: LogReview, *, thresholds: Thresholds | None = None) -> tuple[LoggedActivity, list[Finding]]:
     """The findings of a log that has been read: its last week against what was before it, informational ones included.
 

@@ -19,6 +19,7 @@ class PackedIds:
         self._raw = bytearray()  # sixteen bytes of each: the UUID itself, or where its text lies and how long it is
         self._odd = bytearray()  # one byte of each: whether it is kept as a text
         self._texts = bytearray()
+        self.some_odd = False  # whether any is kept as a text
 
     def __len__(self) -> int:
         return len(self._odd)
@@ -49,6 +50,7 @@ class PackedIds:
         self._raw += len(self._texts).to_bytes(8, "big") + len(letters).to_bytes(8, "big")
         self._texts += letters
         self._odd.append(1)
+        self.some_odd = True
 
     def __getitem__(self, number: int) -> str:
         """The text of that number."""
@@ -67,6 +69,14 @@ class PackedIds:
         """A number for each text, equal ones for equal texts: those of different ones may be equal too."""
         with memoryview(self._raw) as raw:
             return array("Q", raw.tobytes())[1::2]
+
+    def differ(self, numbers: Sequence[int]) -> bool:
+        """Whether the texts of those numbers are all different."""
+        if not self.some_odd:
+            with memoryview(self._raw) as raw, raw.cast("Q") as halves:
+                if len({halves[2 * number + 1] for number in numbers}) == len(numbers):
+                    return True
+        return len(set(map(self.key, numbers))) == len(numbers)
 
     def key(self, number: int) -> int | str:
         """The same for equal texts, and for no others; quicker to have than the text."""

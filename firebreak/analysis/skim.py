@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import compress
 from typing import Any
 
@@ -17,7 +16,7 @@ import msgspec
 from firebreak.analysis.bodies import Bodies, essence
 from firebreak.analysis.events import address_of, multi_factor, status_of
 from firebreak.analysis.interned import MOST, Kind, Saying, Who, known_of, unknown_part
-from firebreak.analysis.ledger import RANK, Ledger, Row
+from firebreak.analysis.ledger import Columns, Ledger
 from firebreak.analysis.normal import says_nothing
 from firebreak.analysis.properties import scope_kind
 from firebreak.analysis.ruleset import RuleSet
@@ -77,13 +76,13 @@ Said = tuple[
     Named | None, str | Named | None, str | Named | None, str | None, str | Named | None, str | Named | None, str | None
 ]
 By = tuple[str | None, Claims | None, HttpRequest | None]
+Text = str | None
+Holder = tuple[Text, Text, Text, Text, Text, Text, Text, Text]
 Detail = dict[str, tuple[str, ...]]
 Asked = tuple[str, bytes, bytes, str]  # name, reply, request, and where a role is given
 
 _NOBODY = Claims()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_address = lru_cache(maxsize=MOST)(address_of)
-_mfa = lru_cache(maxsize=MOST)(multi_factor)
 
 
 class Skimmer:
@@ -100,10 +99,9 @@ class Skimmer:
         self._kinds: dict[Said, int] = {}
         self._whos: dict[By, int] = {}
         self._details: dict[Asked, Detail] = {}
-        self._texts: dict[str, str] = {}
-        # By the number of a kind: its rank; those that rules look into, with the parts of a body that mean nothing to them; those that the
+        self._holders: dict[Holder, Who] = {}
+        # By the number of a kind: those that rules look into, with the parts of a body that mean nothing to them; those that the
         # slow way has to read; and those that do not count.
-        self._ranks: dict[int, int] = {}
         self._open: dict[int, frozenset[str]] = {}
         self._slow: set[int] = set()
         self._out: set[int] = set()
@@ -154,12 +152,11 @@ class Skimmer:
             elif said.requestbody or said.response_body:
                 name = self._ledger.kinds.all[kind].lowered
                 sayings[place] = self._bodies.saying(name, said.response_body, said.requestbody)
-        ranks = [self._ranks[kind] for kind in kinds]
-        rows: list[Row] = list(zip(times, ranks, ids, kinds, whos, sayings, resources, strict=True))
+        columns = Columns(bonds, times, ids, kinds, whos, sayings, resources)  # type: ignore[arg-type]  # ids were looked at above
         if not self._out.isdisjoint(kinds):
             counts = [kind not in self._out for kind in kinds]
-            bonds, rows = list(compress(bonds, counts)), list(compress(rows, counts))
-        self._ledger.take(bonds, rows)
+            columns = Columns(*(list(compress(column, counts)) for column in columns))  # type: ignore[arg-type]
+        self._ledger.take(columns)
         return []
 
     def _known(self, page: Sequence[Seen], asked: Sequence[Properties]) -> list[int]:
@@ -189,7 +186,6 @@ class Skimmer:
         status, created = status_of(_text(word), _text(sub_status) or code or "", level or "", sort, _text(event_name))
         kind = Kind(name, name.lower(), status, created, sort.lower())
         number = self._ledger.kind(kind)
-        self._ranks[number] = RANK[status]
         candidates = self._rules.candidates(name)
         if candidates.open and candidates.ask_little:
             self._open[number] = candidates.unasked
@@ -209,22 +205,25 @@ class Skimmer:
     def _somebody(self, by: By) -> int:
         caller, claims, request = by
         claims = claims or _NOBODY
-        principal = (claims.object_id or claims.oid or "").lower()
-        caller = caller or claims.upn or principal
-        app = (claims.appid or claims.azp or "").lower()
-        if len(self._texts) >= MOST:
-            self._texts.clear()
-        once = self._texts.setdefault  # many tokens, few callers
-        number = self._ledger.whos.add(
-            Who(
-                once(caller, caller),
-                once(principal, principal),
-                once(app, app),
-                _address((request and request.client) or claims.ipaddr or ""),
-                claims.uti or "",
-                _mfa(claims.methods or ""),
-            )
+        # Many tokens, few who hold them.
+        holder = (
+            caller,
+            claims.object_id,
+            claims.oid,
+            claims.appid,
+            claims.azp,
+            claims.upn,
+            claims.methods,
+            (request and request.client) or claims.ipaddr,
         )
+        who = self._holders.get(holder)
+        if who is None:
+            if len(self._holders) >= MOST:
+                self._holders.clear()
+            who = self._holders[holder] = _holder(*holder)
+        if claims.uti:
+            who = Who(who.caller, who.principal_id, who.app_id, who.address, claims.uti, who.mfa)
+        number = self._ledger.whos.add(who)
         if len(self._whos) >= MOST:
             self._whos.clear()
         self._whos[by] = number
@@ -268,6 +267,20 @@ class _LeftError(Exception):
 
 
 _properties = msgspec.json.Decoder(list[Properties]).decode
+
+
+def _holder(
+    caller: Text, object_id: Text, oid: Text, app: Text, azp: Text, upn: Text, methods: Text, address: Text
+) -> Who:
+    """Who holds a token, by the event's caller and address and the token's claims; the token itself is left out."""
+    principal = (object_id or oid or "").lower()
+    return Who(
+        caller=caller or upn or principal,
+        principal_id=principal,
+        app_id=(app or azp or "").lower(),
+        address=address_of(address or ""),
+        mfa=multi_factor(methods or ""),
+    )
 
 
 def _text(value: str | Named | None) -> str:

@@ -16,6 +16,7 @@ from firebreak.analysis.documents import shown
 from firebreak.analysis.first_party import first_party
 from firebreak.analysis.history import Familiarity, History
 from firebreak.analysis.operations import ActivityLike, OperationLike, in_order, session_key
+from firebreak.analysis.uncollected import uncollected
 from firebreak.model.facts import Class, Reason
 from firebreak.model.finding import Finding, Severity
 
@@ -59,6 +60,7 @@ class _Group(msgspec.Struct):
         return sum(reason.points for reason in self.reasons)
 
 
+@uncollected()
 def suspects(activity: ActivityLike, findings: Sequence[Finding]) -> list[Suspect]:
     """Judge everybody who did something in the log's window."""
     history = History(activity)

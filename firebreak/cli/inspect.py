@@ -20,6 +20,7 @@ from firebreak.analysis.log_review import LogReview
 from firebreak.analysis.logs import reviewed
 from firebreak.analysis.ruleset import rules_with
 from firebreak.analysis.suspects import suspects
+from firebreak.analysis.uncollected import uncollected
 from firebreak.cli import log_page
 from firebreak.cli.inspect_email import email
 from firebreak.cli.inspect_spend import spend
@@ -52,17 +53,18 @@ def activity_log(
     """
     log = LogReview(rules_with(detections), strict=False)
     name = "standard input" if file == "-" else file
-    with opened(file, name) as stream:
-        review_file(stream, name, log)
-    activity, findings = reviewed(log)
-    seen = log_page.Reviewed(
-        name=name,
-        log=log,
-        activity=activity,
-        operations=log.operations(),
-        findings=findings,
-        suspects=suspects(activity, findings),
-    )
+    with uncollected():
+        with opened(file, name) as stream:
+            review_file(stream, name, log)
+        activity, findings = reviewed(log)
+        seen = log_page.Reviewed(
+            name=name,
+            log=log,
+            activity=activity,
+            operations=log.operations(),
+            findings=findings,
+            suspects=suspects(activity, findings),
+        )
     if as_json:
         print_long_json(log_page.as_json(seen))
     else:

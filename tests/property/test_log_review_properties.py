@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks.activity_log import events
 from firebreak.analysis.interned import Kind, Who
-from firebreak.analysis.ledger import Ledger
+from firebreak.analysis.ledger import Columns, Ledger
 from firebreak.analysis.log_review import LogReview
 from firebreak.analysis.logs import reviewed
 from firebreak.analysis.ruleset import RuleSet, shipped_rules
@@ -96,11 +96,74 @@ def routine(ledger: Ledger, first: int, last: int) -> None:
     kinds = [ledger.kind(Kind(name, name.lower(), status)) for status in ("started", "accepted", "succeeded")]
     who = ledger.whos.add(Who(caller="ann@contoso.example", address="198.51.100.1"))
     for number in range(first, last):
-        rows = [
-            (float(number * 60 + place), place, f"{number:08x}-0000-4000-8000-{place:012x}", kind, who, 0, "/s/m")
-            for place, kind in enumerate(kinds)
-        ]
-        ledger.take([f"{number:08x}-0000-4000-8000-000000000000"] * 3, rows)
+        ledger.take(
+            Columns(
+                bonds=[f"{number:08x}-0000-4000-8000-000000000000"] * 3,
+                times=[float(number * 60 + place) for place in range(3)],
+                ids=[f"{number:08x}-0000-4000-8000-{place:012x}" for place in range(3)],
+                kinds=kinds,
+                whos=[who] * 3,
+                sayings=[0] * 3,
+                resources=["/s/m"] * 3,
+            )
+        )
+
+
+NAMES = ("Microsoft.Web/sites/write", "MICROSOFT.WEB/SITES/WRITE", "Microsoft.Web/sites/delete")
+RANKS = ("started", "succeeded", "failed")
+# What an event is told by: bond, time, name, status and resource. Its place in the list is its id.
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b"]),
+        st.integers(0, 3),
+        st.sampled_from(NAMES),
+        st.sampled_from(RANKS),
+        st.sampled_from(["/s/m", "/S/m", "/s/n"]),
+    ),
+    max_size=12,
+)
+
+
+@given(found=EVENTS, order=st.randoms(use_true_random=False), page=st.integers(1, 5), odd=st.booleans())
+def test_a_ledger_groups_and_orders_events_as_a_plain_list_of_them_does(
+    found: list[tuple[str, int, str, str, str]], order: random.Random, page: int, odd: bool
+) -> None:
+    ids = [f"event-{place}" if odd else f"{place:08x}-0000-4000-8000-{'0' * 12}" for place in range(len(found))]
+    expected: dict[tuple[str, str, str], list[tuple[int, int, str, str]]] = {}
+    for identifier, (bond, at, name, status, resource) in zip(ids, found, strict=True):
+        event = (at, RANKS.index(status), identifier, resource)
+        expected.setdefault((bond, name.lower(), resource.lower()), []).append(event)
+    ledger = Ledger(RuleSet([]), waiting=1)
+    coming = [*range(len(found)), *range(0, len(found), 3)]  # some come twice
+    order.shuffle(coming)
+    for start in range(0, len(coming), page):
+        mine = [found[place] for place in coming[start : start + page]]
+        ledger.take(
+            Columns(
+                bonds=[bond for bond, *_ in mine],
+                times=[float(at) for _, at, *_ in mine],
+                ids=[ids[place] for place in coming[start : start + page]],
+                kinds=[ledger.kind(Kind(name, name.lower(), status)) for _, _, name, status, _ in mine],
+                whos=[0] * len(mine),
+                sayings=[0] * len(mine),
+                resources=[resource for *_, resource in mine],
+            )
+        )
+    ledger.settle()
+    told = sorted(
+        (
+            ledger.correlations[operation],
+            ledger.resources[operation],
+            [ledger.ids[number] for number in ledger.events_of(operation)],
+        )
+        for operation in range(len(ledger))
+        if operation not in ledger.gone()
+    )
+    assert told == sorted(
+        (bond, min(events)[3], [identifier for *_, identifier, _ in sorted(events)])
+        for (bond, _, _), events in expected.items()
+    )
+    assert ledger.events == len(found)
 
 
 def objects() -> int:
