@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from uuid import uuid4
 import httpx
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
-from prefect.events.schemas.automations import EventTrigger
+from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from firebreak.settings import Settings
 from flows.automations import put_automations, silent_runs, untold_gates, unwatched_gates
+from flows.events import tell_prefect_that_gates_are_watched
 from flows.heartbeat import SILENT_SECONDS
 from flows.start import prefect_client
 from tests.flows.endpoints import HOOK, UI, prefect_server
@@ -121,11 +123,26 @@ def test_the_server_itself_calls_when_no_channel_was_told_of_a_gate(server: str,
     assert hook.received[0].json["title"] == "Firebreak: a gate waits and no channel took the message"
 
 
-async def put_watching_for(time: timedelta) -> None:
+@pytest.mark.slow  # likewise
+def test_the_server_itself_calls_when_nobody_watches_the_gates_any_more(server: str, hook: HttpReceiver) -> None:
+    patience = timedelta(seconds=12)
+    asyncio.run(put_watching_for(patience, unwatched_gates))
+    watched_until = time.monotonic() + 2 * patience.total_seconds()
+    while time.monotonic() < watched_until:
+        asyncio.run(tell_prefect_that_gates_are_watched())  # as the watcher does after each look
+        time.sleep(2)
+    assert hook.received == []  # nobody is called while somebody watches
+    until("the call", lambda: hook.received, seconds=120)
+    assert hook.received[0].json["title"] == "Firebreak: nobody watches the gates"
+    assert "firebreak up" in hook.received[0].json["text"]
+
+
+async def put_watching_for(patience: timedelta, declare: Callable[..., AutomationCore] = untold_gates) -> None:
     """The automation as it is declared, with less patience."""
     async with prefect_client() as client:
         block = await client.read_block_document_by_name("siem", "custom-webhook")
-        declared = untold_gates([block.id], UI)
+        declared = declare([block.id], UI)
         assert isinstance(declared.trigger, EventTrigger)
-        quicker = declared.trigger.model_copy(update={"within": time})
-        await client.create_automation(declared.model_copy(update={"name": "quick", "trigger": quicker}))
+        quicker = declared.trigger.model_copy(update={"within": patience})
+        name = f"quick {declared.name}"
+        await client.create_automation(declared.model_copy(update={"name": name, "trigger": quicker}))
