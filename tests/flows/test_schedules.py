@@ -21,8 +21,8 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.005)  # noqa: ASYNC110 - what is waited for knows of no event
+        while not holds():  # noqa: ASYNC110 - what is waited for knows of no event
+            await asyncio.sleep(0.005)
 
 
 async def test_polls_go_on_after_one_that_failed_and_end_when_cancelled(
