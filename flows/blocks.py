@@ -7,14 +7,20 @@ Create one in the Prefect UI (Blocks, *Firebreak Mail*) or in Python:
 
 from __future__ import annotations
 
+import asyncio
 from typing import Literal
-from urllib.parse import quote, urlencode
 
-from prefect.blocks.notifications import AbstractAppriseNotificationBlock
+from prefect.blocks.abstract import NotificationBlock, NotificationError
 from pydantic import Field, SecretStr
 
+from flows.mail import MailError, MailServer, deliver
 
-class Mail(AbstractAppriseNotificationBlock):
+
+class NotMailedError(NotificationError):
+    """A mail did not go; `log` is a sentence of ours that names no address and no password."""
+
+
+class Mail(NotificationBlock):
     """Sends notifications as plain text mail over SMTP."""
 
     _block_type_name = "Firebreak Mail"
@@ -32,18 +38,31 @@ class Mail(AbstractAppriseNotificationBlock):
     password: SecretStr = Field(default=SecretStr(""), title="Password")
     sender: str = Field(title="Sender", description="The address that mails come from.")
     recipients: list[str] = Field(title="Recipients", description="Who gets them.", min_length=1)
+    ca_bundle: str = Field(
+        default="",
+        title="Certificate authorities",
+        description="A file on the host that sends, for a server whose certificate the system does not trust. Empty: the system's.",
+    )
 
-    def block_initialization(self) -> None:
-        """Make the Apprise client: https://appriseit.com/services/email/"""
-        secret = self.password.get_secret_value()
-        sign_in = f"{quote(self.user, safe='')}:{quote(secret, safe='')}@" if self.user else ""
-        options = {
-            "smtp": self.host,
-            "from": self.sender,
-            "to": ",".join(self.recipients),
-            "mode": {"ssl": "ssl", "starttls": "starttls", "none": "insecure"}[self.security],
-            # Names from Azure are no HTML.
-            "format": "text",
-        }
-        scheme = "mailto" if self.security == "none" else "mailtos"
-        self._start_apprise_client(SecretStr(f"{scheme}://{sign_in}{self.host}:{self.port}/?{urlencode(options)}"))
+    async def notify(self, body: str, subject: str | None = None) -> None:
+        """Send one mail to each recipient.
+
+        Raises:
+            NotMailedError: it did not go to everybody, within `raise_on_failure`.
+        """
+        server = MailServer(
+            self.host, self.port, self.security, self.user, self.password.get_secret_value(), self.ca_bundle
+        )
+        try:
+            await asyncio.to_thread(
+                deliver,
+                server,
+                sender=self.sender,
+                recipients=self.recipients,
+                subject=subject or "Firebreak",
+                body=body,
+            )
+        except MailError as error:
+            self.logger.warning("A mail did not go: %s", error)
+            if self._raise_on_failure:
+                raise NotMailedError(log=str(error)) from None

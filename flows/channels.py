@@ -17,7 +17,7 @@ from prefect.blocks.core import Block
 from prefect.exceptions import ObjectNotFound
 
 from firebreak.report.messages import Message, Style, written
-from flows import blocks  # noqa: F401 - so that Prefect knows our own block types
+from flows.blocks import NotMailedError  # Prefect knows our own block types by this import, too
 
 SECONDS: Final = 10
 _STYLES: Final = {
@@ -49,6 +49,8 @@ async def send(channel: str, message: Message) -> str:
         return f"No answer within {SECONDS} seconds."
     except httpx.HTTPStatusError as error:
         return f"Answered with status {error.response.status_code}."
+    except NotMailedError as error:
+        return error.log
     except NotificationError as error:
         status = _STATUS.search(error.log or "")
         return (
