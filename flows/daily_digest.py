@@ -86,7 +86,7 @@ async def keep_digesting(settings: Settings) -> None:
         try:
             if await asyncio.to_thread(_is_due, settings):
                 # In a thread with a loop of its own: the store waits for locks, and the runner must not wait with it.
-                await asyncio.to_thread(asyncio.run, _digest())
+                await asyncio.to_thread(lambda: asyncio.run(_digest()))
         except Exception as error:  # noqa: BLE001 - the outer edge: a digest that ends for a lost connection is made later
             get_logger("firebreak.digest").warning("No digest was made (%s: %s).", type(error).__name__, error)
         await asyncio.sleep(_LOOK_EVERY_SECONDS)

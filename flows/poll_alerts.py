@@ -47,7 +47,7 @@ async def keep_polling(every_minutes: float) -> None:
     while every_minutes:
         try:
             # In a thread with a loop of its own: the store waits for locks, and the runner must not wait with it.
-            await asyncio.to_thread(asyncio.run, _poll())
+            await asyncio.to_thread(lambda: asyncio.run(_poll()))
         except Exception as error:  # noqa: BLE001 - the outer edge: a poller that ends for a lost connection polls nothing
             get_logger("firebreak.poll").warning("Nothing was polled (%s: %s).", type(error).__name__, error)
         await asyncio.sleep(every_minutes * 60)

@@ -54,6 +54,12 @@ class Started:
 @asynccontextmanager
 async def prefect_client() -> AsyncIterator[PrefectClient]:
     """Open a client of the Prefect server; what goes wrong on the way is an error with a hint."""
+    if not get_settings_context().settings.api.url:
+        # Prefect would start a server of its own, which has no deployments and outlives nobody.
+        raise PrefectError(
+            "No Prefect server runs here, and PREFECT_API_URL names none.",
+            hint="Nothing is lost: the incident is kept. Start the services with: firebreak up. Or carry it out here with --local.",
+        )
     try:
         async with get_client() as client:
             yield client

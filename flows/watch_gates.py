@@ -41,7 +41,7 @@ async def keep_watching(every_seconds: int) -> None:
         await asyncio.sleep(every_seconds)
         try:
             # In a thread with a loop of its own: the store waits for locks, and the runner must not wait with it.
-            await asyncio.to_thread(asyncio.run, watch_gates())
+            await asyncio.to_thread(lambda: asyncio.run(watch_gates()))
         except Exception as error:  # noqa: BLE001 - the outer edge: a watcher that ends for a lost connection watches nothing
             get_logger("firebreak.watch").warning("The gates were not watched (%s: %s).", type(error).__name__, error)
 
