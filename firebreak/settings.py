@@ -41,6 +41,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 Kind = Literal["default", "client_secret", "certificate", "managed_identity", "secure_application_model"]
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ADDRESS = r"^[^\s@;,<>]+@[^\s@;,<>]+$"
 _BLOCK = r"^[a-z0-9-]+/[a-z0-9-]+$"
 _SIMULATOR = "https://localhost:8443"
 _ENDPOINTS: dict[str, dict[str, str]] = {
@@ -375,6 +376,12 @@ class IntakeSettings(_Section):
         return "*" in self.subscriptions or subscription.lower() in self.subscriptions
 
 
+class HardeningSettings(_Section):
+    """What the playbook `harden-subscription` sets up. `emails` are told of alerts, budgets and security notices."""
+
+    emails: tuple[Annotated[str, Field(pattern=_ADDRESS)], ...] = ()
+
+
 class PollSettings(_Section):
     """How Microsoft is asked for alerts that no webhook brought. Hours and days are of the alert's own time of detection.
 
@@ -449,6 +456,7 @@ class Settings(BaseSettings):
     intake: IntakeSettings = IntakeSettings()
     poll: PollSettings = PollSettings()
     notify: NotifySettings = NotifySettings()
+    hardening: HardeningSettings = HardeningSettings()
 
     @field_validator("home", "approvers_file")
     @classmethod
@@ -554,6 +562,7 @@ class Settings(BaseSettings):
             "contact": contact,
             "protection": self.protection.model_dump(mode="json"),
             **({"known_good": [entry.model_dump(mode="json") for entry in self.known_good]} if self.known_good else {}),
+            **({"hardening": self.hardening.model_dump(mode="json")} if self.hardening.emails else {}),
         }
 
     @classmethod
@@ -578,6 +587,7 @@ class Settings(BaseSettings):
             "contact": _known(shape["contact"], ContactSettings) if shape.get("contact") else None,
             "protection": _known(shape.get("protection"), ProtectionSettings),
             "known_good": [_known(entry, KnownGoodSettings) for entry in shape.get("known_good") or ()],
+            "hardening": _known(shape.get("hardening"), HardeningSettings),
         }
         try:
             return _Alone(**values)

@@ -12,6 +12,7 @@ from firebreak.analysis import quota as quotas
 from firebreak.analysis.sizes import parse_size
 from firebreak.model.case import Case
 from firebreak.model.facts import ActivityFacts, Attribution, Class, Inventory, QuotaFacts, QuotaUsage
+from firebreak.model.hardening import CapacityFacts
 from tasks.judged import Judged
 from tasks.words import plain
 
@@ -47,6 +48,9 @@ def reductions(case: Case) -> tuple[list[Reduction], list[tuple[str, str]]]:
     legitimate, and, once the verdict is fraud, GPU and high-performance limits of which nobody uses anything.
     """
     touched, taken, asked = _used_by_attacker(case), _taken(case), _requested(case)
+    reserved = _reserved(case)
+    if isinstance(reserved, str):
+        return [], [(f"/subscriptions/{case.incident.subscription_id}", reserved)]
     room = int(case.parameter(STEP_ID, "head_room", HEAD_ROOM))
     lower: list[Reduction] = []
     keep: list[tuple[str, str]] = []
@@ -63,6 +67,9 @@ def reductions(case: Case) -> tuple[list[Reduction], list[tuple[str, str]]]:
         if not reasons:
             if against:
                 keep.append((target, against))
+            continue
+        if held := reserved.get(key):
+            keep.append((target, f"{held}: its limit stays as it is."))
             continue
         wanted = kept + room if kept else 0
         if wanted >= usage.limit:
@@ -108,10 +115,32 @@ def _reasons(
         return [], f"{who} asked for this limit, and is judged legitimate."
     least = int(case.parameter(STEP_ID, "unused_from", UNUSED_FROM))
     kind = quotas.kind_of_family(usage.name)
-    if not kind or not least or kept or usage.limit < least or attribution.verdict != "fraud":
+    whatever = bool(case.parameter(STEP_ID, "whatever_verdict", False))
+    if not kind or not least or quotas.free(usage) < least or (kept and not whatever):
+        return [], ""
+    if attribution.verdict != "fraud" and not whatever:
         return [], ""
     words = "GPU" if kind == quotas.GPU else "high-performance"
+    if kept:
+        return [
+            f"{quotas.free(usage)} vCPUs of this {words} family are free beyond what is used: an intruder could start them."
+        ], ""
     return [f"Nobody uses this {words} family here: an intruder could start {quotas.free(usage)} vCPUs of it."], ""
+
+
+def _reserved(case: Case) -> dict[tuple[str, str], str] | str:
+    """(region, quota name) of what capacity is reserved in, with the reservation in words; a sentence when they should have been read and were not."""
+    facts = case.get(CapacityFacts)
+    if facts is None:
+        return {}  # the playbook does not read them
+    if facts.reservations is None:
+        return "Capacity reservations could not be read: no limit is lowered while it is not known what is reserved."
+    found: dict[tuple[str, str], str] = {}
+    for one in facts.reservations:
+        words = f"Capacity for {one.count} {plain(one.size, 60)} is reserved here"
+        found[(one.region, quota_name(case, one.region, one.size))] = words
+        found[(one.region, TOTAL)] = words
+    return found
 
 
 def _is_honest(attribution: Attribution, asked: quotas.Asked) -> bool:

@@ -56,6 +56,8 @@ MEANINGS = {
     "contact.time_zone": 'A Windows name, such as "W. Europe Standard Time".',
     "contact.country": "ISO 3166 alpha-3, such as NLD.",
     "contact.language": "Language of the answer, such as en-US.",
+    "hardening": "What the playbook `harden-subscription` sets up.",
+    "hardening.emails": "Addresses that are told of alerts, budgets and security notices. A list. Empty: Azure mails the subscription's Owners where it can.",
     "protection": "What no plan of this installation may touch, whatever its playbook says. The playbook's own guard rails come on top.",
     "protection.tags": 'Protected tags, `key` or `key=value`, in any case. A list: in the environment as JSON, such as `["firebreak=protected"]`.',
     "protection.groups": "Protected resource groups, by name or id. A list.",

@@ -201,6 +201,9 @@ class Engine:
         installation["investigate.attribution"] = {
             "known_good": [entry.model_dump(mode="json") for entry in self.room.settings.known_good]
         }
+        if emails := self.room.settings.hardening.emails:
+            for step in ("harden.alert_rules", "harden.security_contact", "harden.spending_alerts"):
+                installation[step] = {"emails": list(emails)}
         if self.room.settings.contact is not None:
             installation["notify.support_ticket"] = {
                 "contact": self.room.settings.contact.model_dump(exclude_none=True)

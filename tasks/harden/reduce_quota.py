@@ -41,6 +41,7 @@ STEP = Step(
         "head_room": "vCPUs left above present use, where anything is used. 10 when not given.",
         "unused_from": "From how many vCPUs on a GPU or high-performance limit of which nobody uses anything is lowered to nothing, once the "
         "verdict is fraud. 0 leaves such limits alone. 100 when not given.",
+        "whatever_verdict": "true lowers such limits whatever the verdict: hardening, not containment. false when not given.",
     },
 )
 

@@ -47,11 +47,14 @@ NAMED: Mapping[str, Mapping[str, Any]] = {
 }
 # No threshold and no guard rail: what the parameter is instead.
 NOT_A_THRESHOLD: Mapping[str, str] = {
+    "amount": "of a budget, which people set",
     "api": "an address",
     "api_versions": "addresses",
     "contact": "whom Microsoft calls back",
     "detections": "a folder",
+    "emails": "who is told",
     "evidence_group": "where snapshots lie",
+    "group": "where alert rules lie",
     "handled_types": "which kinds of compute a playbook of one's own takes care of",
     "known_good": "whom people vouch for",
     "lift": "asks for an action",
@@ -59,12 +62,15 @@ NOT_A_THRESHOLD: Mapping[str, str] = {
     "most_pages": "how much is read",
     "most_people": "how much is read",
     "needed_permissions": "made by the engine",
+    "plans": "which plans of Defender are proposed",
     "reactivate": "asks for an action",
     "reactivation_days": "a rule of Microsoft's, and a setting",
+    "region": "where alert rules lie",
     "regions": "which regions are read",
     "resource_types": "what is denied",
     "severity": "of a ticket",
     "snapshot_sku": "storage of snapshots",
+    "whatever_verdict": "asks for actions",
     "young_days": "how many people an answer to Microsoft takes",
 }
 _COLLECTING = {"investigate.activity_log", "investigate.sign_ins", "investigate.spend"}

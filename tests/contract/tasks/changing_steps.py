@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import msgspec
+
 from azure_simulator.scenarios import build_world
 from azure_simulator.world import World
 from firebreak.clients import Connection
@@ -105,7 +107,8 @@ async def carry_out(plan: Plan, connection: Connection, world: World) -> Carried
                 reason = f"{stale} is now {target.fingerprint}"
                 done.outcomes[action.id] = Outcome(action_id=action.id, state=ActionState.REFUSED, reason=reason)
             else:
-                await _send(action, connection, world)
+                named = {"etag": target.etag} if target.etag else {}
+                await _send(msgspec.structs.replace(action, params=action.params | named), connection, world)
                 sent.append(action)
         world.clock.advance(120)
         world.settle()

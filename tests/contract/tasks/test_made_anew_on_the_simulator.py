@@ -116,6 +116,11 @@ OF_THE_DIRECTORY = {
     *("directory_role.remove", "directory_role.restore", "eligible_role.remove", "eligible_role.restore"),
     *("right.remove", "right.restore", "access_policy.restore", "issuer.remove", "issuer.restore"),
 }
+# What hardening sets up is told from what somebody changed since: test_hardening_on_the_simulator.py.
+OF_HARDENING = {
+    *("alert_place.make", "alert_place.remove", "usage_budget.set", "usage_budget.put_back"),
+    *("defender_plan.turn_on", "defender_plan.put_back", "security_defaults.switch_on", "security_defaults.put_back"),
+}
 # Told apart beside the worlds that they need: test_platform_compute_on_the_simulator.py and test_footholds_on_the_simulator.py.
 ELSEWHERE = {"batch_pool.stop_resize", "foothold.remove", "foothold.restore", "export.end"}
 
@@ -155,7 +160,7 @@ def test_every_kind_of_action_is_among_those_told_apart() -> None:
     }
     undoing = {"machine.start", "scale_set.start", "autoscale.enable", "access.restore", "lock.restore", "disk.restore"}
     undoing |= {"quota.restore", "policy.restore"}
-    known = {*KINDS, *CREATING, *KEEPS_ITS_ID, *OF_THE_DIRECTORY, *ELSEWHERE, *undoing}
+    known = {*KINDS, *CREATING, *KEEPS_ITS_ID, *OF_THE_DIRECTORY, *OF_HARDENING, *ELSEWHERE, *undoing}
     steps = set(load_steps())
     assert {k for k in kinds if k not in steps} <= known, {k for k in kinds if k not in steps} - known
 

@@ -1,0 +1,224 @@
+"""Defender for Cloud: which of its plans watch what is there, what they would cost, and what its secure score finds wanting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from firebreak.analysis import documents as doc
+from firebreak.analysis.hardening.checks import check, why
+from firebreak.model.check import Check
+from firebreak.model.finding import NotLookedAt
+from firebreak.model.hardening import DefenderPlan, ScoreControl
+
+STEP: Final = "investigate.defender"
+PRICES: Final = "https://azure.microsoft.com/pricing/details/defender-for-cloud/"
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan worth having: what it watches, in words; the types of resources it is billed for (none: the subscription once); list price.
+
+    `usd` is Microsoft's public list price in US dollars for one unit a month, taken from the price page in 2025: agreements differ, and the page
+    is named wherever the price is shown. `unit` is what is counted; where it is smaller than a resource, `exact` is False.
+    """
+
+    title: str
+    types: tuple[str, ...]
+    usd: Decimal
+    unit: str
+    sub_plan: str = ""
+    exact: bool = True
+
+
+OFFERS: Final[Mapping[str, Offer]] = MappingProxyType(
+    {
+        "VirtualMachines": Offer(
+            title="servers",
+            types=("microsoft.compute/virtualmachines",),
+            usd=Decimal("14.60"),
+            unit="running server",
+            sub_plan="P2",
+        ),
+        "StorageAccounts": Offer(
+            title="storage accounts",
+            types=("microsoft.storage/storageaccounts",),
+            usd=Decimal("10.00"),
+            unit="storage account, without scanning for malware",
+            sub_plan="DefenderForStorageV2",
+        ),
+        "KeyVaults": Offer(
+            title="key vaults",
+            types=("microsoft.keyvault/vaults",),
+            usd=Decimal("0.25"),
+            unit="vault",
+            sub_plan="PerKeyVault",
+        ),
+        "Arm": Offer(
+            title="what is done in the subscription (Resource Manager)",
+            types=(),
+            usd=Decimal("5.04"),
+            unit="subscription",
+            sub_plan="PerSubscription",
+        ),
+        "Containers": Offer(
+            title="Kubernetes clusters",
+            types=("microsoft.containerservice/managedclusters",),
+            usd=Decimal("6.87"),
+            unit="vCPU of the nodes",
+            exact=False,
+        ),
+        "AppServices": Offer(
+            title="App Service",
+            types=("microsoft.web/serverfarms",),
+            usd=Decimal("14.60"),
+            unit="instance of an App Service plan",
+            exact=False,
+        ),
+        "SqlServers": Offer(
+            title="Azure SQL", types=("microsoft.sql/servers",), usd=Decimal("15.00"), unit="SQL instance"
+        ),
+        "OpenSourceRelationalDatabases": Offer(
+            title="PostgreSQL and MySQL",
+            types=("microsoft.dbforpostgresql/flexibleservers", "microsoft.dbformysql/flexibleservers"),
+            usd=Decimal("15.00"),
+            unit="instance",
+        ),
+    }
+)
+
+
+def plan_of(document: Any) -> DefenderPlan:
+    """One plan, from a document of `Microsoft.Security/pricings`."""
+    properties = doc.mapping(document, "properties")
+    left = doc.text(properties, "freeTrialRemainingTime")
+    return DefenderPlan(
+        name=doc.text(document, "name"),
+        tier=doc.text(properties, "pricingTier"),
+        sub_plan=doc.text(properties, "subPlan"),
+        trial="" if left in ("PT0S", "P0D") else left,
+        deprecated=doc.field(properties, "deprecated") is True,
+    )
+
+
+def control_of(document: Any) -> ScoreControl:
+    """One control of the secure score."""
+    properties = doc.mapping(document, "properties")
+    points = doc.mapping(properties, "score")
+    return ScoreControl(
+        name=doc.text(properties, "displayName"),
+        current=_number(doc.field(points, "current")),
+        most=_number(doc.field(points, "max")),
+        unhealthy=int(_number(doc.field(properties, "unhealthyResourceCount"))),
+    )
+
+
+def score_of(document: Any) -> tuple[Decimal, Decimal] | None:
+    """Points now and at most, None when there is no score yet."""
+    points = doc.mapping(doc.mapping(document, "properties"), "score")
+    most = _number(doc.field(points, "max"))
+    return (_number(doc.field(points, "current")), most) if most else None
+
+
+def in_use(types: Iterable[str]) -> dict[str, int]:
+    """How many resources each plan would watch; a plan with nothing to watch is left out, one for the subscription counts one."""
+    present = [one.lower() for one in types]
+    counted = {
+        name: 1 if not offer.types else sum(present.count(kind) for kind in offer.types)
+        for name, offer in OFFERS.items()
+    }
+    return {name: count for name, count in counted.items() if count}
+
+
+def price_of(name: str, count: int) -> str:
+    """What a plan costs, in a sentence with the page it is from."""
+    offer = OFFERS[name]
+    if not offer.exact:
+        return f"List price {offer.usd} USD a month for each {offer.unit}; {count} resources are watched ({PRICES})."
+    return f"List price {offer.usd} USD a month for each {offer.unit}: about {offer.usd * count} USD a month for {count} ({PRICES})."
+
+
+def checks_of(
+    plans: Sequence[DefenderPlan] | None,
+    used: Mapping[str, int] | None,
+    score: tuple[Decimal, Decimal] | None,
+    controls: Sequence[ScoreControl] | None,
+    notes: Sequence[NotLookedAt],
+) -> tuple[Check, ...]:
+    """The checks of rows S76 (a plan for each kind of thing that is there) and S85 (what the secure score finds wanting)."""
+    found = [_plan(name, plans, used, notes) for name in (OFFERS if used is None else used)]
+    if controls is None or score is None:
+        reason = (
+            why(notes, "the secure score")
+            if controls is None or any(n.what.startswith("the secure score") for n in notes)
+            else ""
+        )
+        found.append(
+            check(
+                STEP,
+                "S85",
+                "secure-score",
+                "Defender for Cloud finds nothing wanting",
+                holds=None,
+                reason=reason
+                or "Not looked at: Defender for Cloud has no secure score for the subscription yet; it takes up to a day.",
+                advice="Open Defender for Cloud once in the portal; its free part gives the score. Then run this again.",
+            )
+        )
+        return tuple(found)
+    points = f"Secure score {score[0]} of {score[1]} points."
+    for one in sorted((c for c in controls if c.most > 0), key=lambda c: (c.current - c.most, c.name)):
+        short = one.most - one.current
+        found.append(
+            check(
+                STEP,
+                "S85",
+                f"secure-score:{one.name}",
+                f"Defender for Cloud finds nothing wanting in: {one.name}",
+                holds=not one.unhealthy,
+                reason=f"{one.unhealthy} resources are found wanting; {short} of {one.most} points are missing."
+                if one.unhealthy
+                else f"Nothing is found wanting; {one.current} of {one.most} points.",
+                evidence=[points],
+                advice="Defender for Cloud, Recommendations: open this group and follow its steps with the owner of each resource.",
+            )
+        )
+    return tuple(found)
+
+
+def _plan(
+    name: str, plans: Sequence[DefenderPlan] | None, used: Mapping[str, int] | None, notes: Sequence[NotLookedAt]
+) -> Check:
+    offer = OFFERS[name]
+    plan = next((one for one in plans or () if one.name.lower() == name.lower()), None)
+    if plans is None:
+        holds, reason = None, why(notes, "plans of Defender")
+    elif used is None:
+        holds, reason = None, "Not looked at: the inventory was not read, so what there is to watch is not known."
+    elif plan is None:
+        holds, reason = None, "Not looked at: Azure's list of plans does not have this one."
+    elif plan.tier.lower() == "standard":
+        holds, reason = True, "The plan is on."
+    else:
+        trial = f" A free trial is left ({plan.trial})." if plan.trial else ""
+        holds, reason = False, f"The plan is off; {used[name]} would be watched. {price_of(name, used[name])}{trial}"
+    return check(
+        STEP,
+        "S76",
+        f"defender-plan:{name}",
+        f"Defender for Cloud watches {offer.title}",
+        holds=holds,
+        reason=reason,
+        advice="Turn the plan on: harden.defender_plans proposes it with its price. It is billed until it is turned off.",
+    )
+
+
+def _number(value: Any) -> Decimal:
+    """A number of Azure's without the zeros behind it; 0 for what is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return Decimal(0)
+    exact = Decimal(str(value)).normalize()
+    return exact.quantize(Decimal(1)) if exact == exact.to_integral_value() else exact
