@@ -15,24 +15,24 @@ from firebreak.analysis.interned import MOST, Saying, Sayings
 from firebreak.analysis.normal import NAMING
 
 
-class Sku(msgspec.Struct, frozen=True, gc=False):
+class Sku(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     name: str | None = None
     capacity: int | None = None
 
 
-class Hardware(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class Hardware(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
     vm_size: str | None = None
 
 
-class Profile(msgspec.Struct, frozen=True, gc=False):
+class Profile(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     priority: str | None = None
 
 
-class Limit(msgspec.Struct, frozen=True, gc=False):
+class Limit(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     value: int | None = None
 
 
-class Asked(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class Asked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
     """The `properties` of a body."""
 
     hardware_profile: Hardware | None = None
@@ -60,7 +60,7 @@ class Bodies:
 
     def __init__(self, sayings: Sayings) -> None:
         self._sayings = sayings
-        self._numbers: dict[Any, int] = {}
+        self._numbers: dict[bytes, int] = {}
         self._by_essence: dict[tuple[bytes, bytes], int] = {}
 
     def saying(self, name: str, reply: str | None, request: str | None) -> int:
@@ -108,7 +108,7 @@ def facts_in(reply: str | None, request: str | None) -> dict[str, Any]:
     return {**_facts(reply), **_facts(request)}
 
 
-def _key(text: str) -> Any:
+def _key(text: str) -> bytes | None:
     """What the facts of a body follow from: equal keys, equal facts. None when that cannot be said."""
     try:
         body = _body(text)
@@ -128,7 +128,7 @@ def _key(text: str) -> Any:
             or (tags is None and '"tags"' in lowered)
         ):
             return None
-    return body.location, sku, asked, tags and tuple(tags.items())
+    return _encode(body)
 
 
 def _facts(text: str | None) -> dict[str, Any]:

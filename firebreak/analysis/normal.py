@@ -154,7 +154,7 @@ def body_of(properties: Mapping[str, Any]) -> Any:
 
 def says_nothing(properties: Mapping[Any, Any]) -> bool:
     """Whether `properties` that hold no body hold nothing else either that rules could look at."""
-    return all(str(key).lower() in _META for key in properties)
+    return _META.issuperset([str(key).lower() for key in properties])
 
 
 def _changes(holder: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:

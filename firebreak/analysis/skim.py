@@ -53,30 +53,36 @@ class Properties(msgspec.Struct, gc=False):
     status_code: str | None = msgspec.field(name="statusCode", default=None)
 
 
+_NULL = msgspec.Raw(b"null")
+
+
 class Seen(msgspec.Struct, gc=False, rename="camel"):
-    """One event. The first four are what the quick way cannot do without, and what tells an event of the REST form from others."""
+    """One event. The first four are what the quick way cannot do without, and what tells an event of the REST form from others.
+
+    What repeats from event to event is left as it stands there: it is decoded once, not with each event.
+    """
 
     event_timestamp: str | None
-    operation_name: Named | None
+    operation_name: msgspec.Raw
     event_data_id: str | None
     resource_id: str | None
     correlation_id: str | None = None
-    caller: str | None = None
-    category: str | Named | None = None
-    level: str | None = None
-    status: str | Named | None = None
-    sub_status: str | Named | None = None
-    event_name: str | Named | None = None
+    caller: msgspec.Raw = _NULL
+    category: msgspec.Raw = _NULL
+    level: msgspec.Raw = _NULL
+    status: msgspec.Raw = _NULL
+    sub_status: msgspec.Raw = _NULL
+    event_name: msgspec.Raw = _NULL
     http_request: HttpRequest | None = None
-    claims: Claims | None = None
+    claims: msgspec.Raw = _NULL
     properties: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-Said = tuple[
-    Named | None, str | Named | None, str | Named | None, str | None, str | Named | None, str | Named | None, str | None
-]
-By = tuple[str | None, Claims | None, HttpRequest | None]
 Text = str | None
+Word = str | Named | None
+# What an event says of itself (name, status, sub-status, level, category, name of the event), and the status code of its properties.
+Said = tuple[bytes, Text]
+By = tuple[bytes, HttpRequest | None]  # caller and claims
 Holder = tuple[Text, Text, Text, Text, Text, Text, Text, Text]
 Detail = dict[str, tuple[str, ...]]
 Asked = tuple[str, bytes, bytes, str]  # name, reply, request, and where a role is given
@@ -163,12 +169,9 @@ class Skimmer:
         """The number of each event's kind."""
         said = [
             (
-                seen.operation_name,
-                seen.status,
-                seen.sub_status,
-                seen.level,
-                seen.category,
-                seen.event_name,
+                _joined(
+                    (seen.operation_name, seen.status, seen.sub_status, seen.level, seen.category, seen.event_name)
+                ),
                 asked.status_code,
             )
             for seen, asked in zip(page, asked, strict=True)
@@ -179,7 +182,11 @@ class Skimmer:
             return [found if (found := self._kinds.get(one)) is not None else self._kind(one) for one in said]
 
     def _kind(self, said: Said) -> int:
-        named, word, sub_status, level, category, event_name, code = said
+        text, code = said
+        try:
+            named, word, sub_status, level, category, event_name = _words(b"[%b]" % text)
+        except msgspec.ValidationError as error:
+            raise _LeftError from error
         if named is None or not named.value:
             raise _LeftError
         name, sort = named.value, _text(category)
@@ -199,11 +206,15 @@ class Skimmer:
         return number
 
     def _who(self, page: Sequence[Seen]) -> list[int]:
-        by = [(seen.caller, seen.claims, seen.http_request) for seen in page]
+        by = [(_joined((seen.caller, seen.claims)), seen.http_request) for seen in page]
         return [self._whos.get(one) or self._somebody(one) for one in by]
 
     def _somebody(self, by: By) -> int:
-        caller, claims, request = by
+        text, request = by
+        try:
+            caller, claims = _token(b"[%b]" % text)
+        except msgspec.ValidationError as error:
+            raise _LeftError from error
         claims = claims or _NOBODY
         # Many tokens, few who hold them.
         holder = (
@@ -267,6 +278,9 @@ class _LeftError(Exception):
 
 
 _properties = msgspec.json.Decoder(list[Properties]).decode
+_words = msgspec.json.Decoder(tuple[Named | None, Word, Word, Text, Word, Word]).decode
+_token = msgspec.json.Decoder(tuple[Text, Claims | None]).decode
+_joined = b",".join
 
 
 def _holder(

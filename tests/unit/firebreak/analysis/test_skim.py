@@ -59,7 +59,17 @@ def test_both_ways_agree_on_everyday_work_and_on_an_attack() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"operationName": {"value": None}}, {"eventDataId": ""}, {"resourceId": ""}, {"properties": []}]
+    "change",
+    [
+        {"operationName": {"value": None}},
+        {"operationName": "Microsoft.Web/sites/write"},
+        {"eventDataId": ""},
+        {"resourceId": ""},
+        {"properties": []},
+        {"claims": []},
+        {"caller": 7},
+        {"status": 5},
+    ],
 )
 def test_an_event_of_unknown_form_is_left_for_the_slow_way_and_the_others_are_not(change: dict[str, Any]) -> None:
     found = [*EVERYDAY[:3], {**EVERYDAY[3], **change}, EVERYDAY[4]]
