@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from firebreak.engine import EngineRoom
-from firebreak.engine.customers import customer_of
+from firebreak.engine.customers import NOBODY, customer_of
 from firebreak.engine.hints import alerts_about
 from firebreak.errors import AccessError, AlertError, ContentError, NothingToDoError, RemoteError
 from firebreak.intake import audit_records, azure_monitor, cost_alerts
@@ -55,10 +55,12 @@ async def read(room: EngineRoom, delivery: Delivery) -> Sequence[Reading]:
         return await _of_customers(room, _keyed(room, delivery))
     if delivery.channel.startswith(POLL):
         return [_polled(room, delivery)]
-    tenant = room.settings.credential.tenant_id
+    several = len(room.settings.customer_tenants) > 1
+    tenant = NOBODY if several else room.settings.credential.tenant_id
     alert = parse_alert(delivery.body, place="intake", now=delivery.received_at, default_tenant=tenant)
     _check_ours(room, alert.subscription_id, unless_listed=True)
-    return [Reading(alert, delivery.body)]
+    readings = [Reading(alert, delivery.body)]
+    return await _of_customers(room, readings) if alert.customer_tenant_id == NOBODY else readings
 
 
 async def _of_customers(room: EngineRoom, readings: list[Reading]) -> list[Reading]:

@@ -17,11 +17,12 @@ from azure_simulator.services.partner_center import sender
 from azure_simulator.world import World
 from firebreak.engine.customers import customer_of
 from firebreak.errors import AlertError, RemoteError
-from firebreak.intake.channels import DEFENDER, PARTNER_CENTER
+from firebreak.intake.channels import ALERTS, DEFENDER, PARTNER_CENTER
 from firebreak.settings import CustomerSettings
 from flows.deliveries import Deliveries
 from flows.polling import PollReport, is_blind, poll_once
 from flows.readings import read
+from tests.flows.room_in_process import go_on
 from tests.support.inprocess import responder
 from tests.support.polls import Place, polling_room, raise_alert
 
@@ -35,7 +36,10 @@ def add_customer(world: World, tenant: str, subscription: str) -> None:
     scope = f"/subscriptions/{subscription}"
     world.subscriptions[scope] = {**row, "id": scope, "subscriptionId": subscription, "tenantId": tenant}
     assign(world, responder(world), roles.OWNER, scope)
-    plan = {"document": {}, "entitlements": {subscription: {"id": subscription}}}
+    plan = {
+        "document": {"id": tenant, "offerId": "DZH318Z0BPS6:0001"},
+        "entitlements": {subscription: {"id": subscription}},
+    }
     world.partner.setdefault("customers", {})[tenant] = {"profile": {}, "subscriptions": {tenant: plan}}
 
 
@@ -136,6 +140,32 @@ def test_partner_alerts_of_every_customer_open_incidents_that_are_looked_at_in_t
         # A token of another customer's tenant is refused by Resource Manager: InvalidAuthenticationTokenTenant.
         found = asyncio.run(look(incident))
         assert found["tenantId"] == place.room.store.incidents.get(incident).alert.customer_tenant_id
+
+
+def test_a_response_for_another_customer_is_carried_out_in_its_tenant(place: Place) -> None:
+    raise_alert(place.world, "graph", subscription=FABRIKAMS)
+    poll(place)
+    (incident,) = place.started
+    began = len(place.world.requests)
+    ran = go_on(place.room, place.world, incident)
+    assert ran.state in ("done", "stopped")
+    urls = [row for row in place.world.requests[began:] if "/subscriptions/" in row.url.lower()]
+    asked = [row for row in urls if "/customers/" not in row.url]  # Partner Center's subscriptions are others
+    # A token for another tenant than the subscription's gets 401 InvalidAuthenticationTokenTenant.
+    assert {row.url.lower().split("/subscriptions/")[1][:36] for row in asked} == {FABRIKAMS}
+    assert 401 not in {row.status for row in asked}
+    assert place.room.store.values.get(incident, "settings-1")["tenant_id"] == FABRIKAM
+
+
+def test_an_alert_of_an_own_program_that_names_no_customer_is_resolved_as_well(place: Place) -> None:
+    body = f'{{"id": "own-1", "type": "manual", "title": "x", "subscriptionId": "{LITWARES}"}}'.encode()
+
+    async def deliver() -> None:
+        kept = Deliveries(place.room, read)
+        await kept.process((await kept.take(ALERTS, body)).id)
+
+    asyncio.run(deliver())
+    assert opened(place) == {LITWARES: LITWARE}
 
 
 @pytest.mark.parametrize(("subscription", "tenant"), [(FABRIKAMS, FABRIKAM), (LITWARES, LITWARE)])
