@@ -30,6 +30,10 @@ def is_recorded(method: str, permission: str) -> bool:
     return low not in _QUIET and not low.endswith("/checknameavailability/action")
 
 
+# The record of a role assignment's deletion holds the assignment, as does the answer.
+_TOLD_DELETION = "microsoft.authorization/roleassignments/delete"
+
+
 @dataclass
 class Recorder:
     """The events of one operation; all share its correlation id."""
@@ -48,7 +52,8 @@ class Recorder:
         phrase = HTTPStatus(response.status).phrase.replace(" ", "")
         status = "Accepted" if response.status == 202 else "Succeeded"
         properties: dict[str, Any] = {"statusCode": phrase, "serviceRequestId": self.request.request_id}
-        if self.operation.lower().endswith("/write") and isinstance(response.body, dict):
+        told = self.operation.lower()
+        if (told.endswith("/write") or told == _TOLD_DELETION) and isinstance(response.body, dict):
             text = json.dumps(response.body, default=str)
             if len(text) <= _BODY_LIMIT:
                 properties["responseBody"] = _without_secrets(text)

@@ -16,6 +16,7 @@ from firebreak.errors import (
     AccessError,
     CredentialError,
     MissingPermissionError,
+    RejectedError,
     RemoteError,
     ResponseError,
     ScopeError,
@@ -236,6 +237,14 @@ async def everything(
     """All rows of one list. `path` replaces the table's where it holds an id."""
     pages = eyes.graph.pages(path or read.path, params, eventual=eventual)
     return [row async for page in pages for row in page]
+
+
+async def is_deleted(principal: str, eyes: Eyes) -> bool:
+    """Whether the directory says that there is no such principal; one that may not be read is left to Azure to judge."""
+    try:
+        return await eyes.graph.get(f"/v1.0/directoryObjects/{principal}") is None
+    except (AccessError, RejectedError):
+        return False
 
 
 def window_of(eyes: Eyes, case: Case) -> datetime:

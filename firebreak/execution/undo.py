@@ -17,7 +17,7 @@ from firebreak.execution.journal import JournalRow
 from firebreak.model.case import Case
 from firebreak.model.facts import Class
 from firebreak.model.outcome import ActionState
-from firebreak.model.plan import GIVES_BACK_TO, UNDO, UNDOES, Action, NoOp, Plan, action_id
+from firebreak.model.plan import GIVE_BACK, GIVES_BACK_TO, UNDO, UNDOES, Action, NoOp, Plan, action_id
 from firebreak.model.step import FREE, LoadedStep
 from firebreak.planning import Draft
 
@@ -83,12 +83,19 @@ def standing(rows: Iterable[JournalRow]) -> dict[str, bool]:
 
 
 def placed(rows: Iterable[JournalRow]) -> dict[str, datetime]:
-    """Targets in lower case that an undo of this incident put where nothing was, with the time."""
+    """Targets in lower case that an undo of this incident, or a step that gives back what the attacker took, put where nothing was, with the time."""
     return {
         row.action.target.lower(): row.ended_at
         for row in rows
-        if row.state is ActionState.DONE and row.ended_at and row.stage == UNDO and row.action.fingerprint == FREE
+        if row.state is ActionState.DONE
+        and row.ended_at
+        and _gives_back(row)
+        and FREE.items() <= row.action.fingerprint.items()
     }
+
+
+def _gives_back(row: JournalRow) -> bool:
+    return row.stage == UNDO or row.action.kind == GIVE_BACK
 
 
 def inverse_plan(

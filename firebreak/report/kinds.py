@@ -99,6 +99,8 @@ KINDS = {
     "site.start": "Start app",
     "site.stop": "Stop app",
     "support.ticket": "Ticket: report incident",
+    "taken.remove": "Take away what was given back",
+    "taken.restore": "Give back what was taken away",
     "usage_budget.put_back": "Set usage budget back",
     "usage_budget.set": "Set usage budget",
     "user.disable": "Block sign-in",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from firebreak.errors import AccessError, RejectedError
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import (
@@ -20,6 +19,7 @@ from firebreak.model.facts import (
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import FREE, Effect, Sent, Step, Target
 from tasks.arm import AUTHORIZATION, absent, known, look_at, moment, text_at, value_at
+from tasks.directory import is_deleted
 from tasks.judged import Judged, id_of_this_time
 from tasks.words import name_of, plain
 
@@ -204,7 +204,7 @@ def _where(assignment: RoleAssignment) -> str:
 
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
     holders = {_identity(a.params.get("document"))["principalId"] for a in actions if a.kind == RESTORE}
-    deleted = {holder for holder in sorted(holders) if await _is_deleted(holder, eyes)}
+    deleted = {holder for holder in sorted(holders) if await is_deleted(holder, eyes)}
 
     def judge(action: Action, document: dict[str, Any] | None) -> Target:
         wanted = _identity(action.params.get("document"))
@@ -235,14 +235,6 @@ def _identity(document: Any) -> dict[str, str]:
         "principalId": text_at(document, "properties", "principalId").lower(),
         "roleDefinitionId": text_at(document, "properties", "roleDefinitionId").rsplit("/", 1)[-1].lower(),
     }
-
-
-async def _is_deleted(principal: str, eyes: Eyes) -> bool:
-    """Whether the directory says that there is no such principal; one that may not be read is left to Azure to judge."""
-    try:
-        return await eyes.graph.get(f"/v1.0/directoryObjects/{principal}") is None
-    except (AccessError, RejectedError):
-        return False
 
 
 async def apply(action: Action, hands: Hands) -> Sent:

@@ -106,7 +106,7 @@ KINDS: dict[str, tuple[str, Exchange, str]] = {
     "alert.resolve": ("close", alert_of_another, "subscriptionId"),
 }
 # Nothing of these can be made anew: they create what is not there, or name an object of the partner's that keeps its id for good.
-CREATING = {"policy.deny_creation", "support.ticket", "quota.ticket"}
+CREATING = {"policy.deny_creation", "support.ticket", "quota.ticket", "taken.restore"}
 KEEPS_ITS_ID = {"entitlement.cancel", "entitlement.reactivate", "fraud_event.resolve"}
 # In the directory people, applications, keys, methods and grants are named by ids that are drawn once and never again.
 OF_THE_DIRECTORY = {
@@ -121,8 +121,9 @@ OF_HARDENING = {
     *("alert_place.make", "alert_place.remove", "usage_budget.set", "usage_budget.put_back"),
     *("defender_plan.turn_on", "defender_plan.put_back", "security_defaults.switch_on", "security_defaults.put_back"),
 }
-# Told apart beside the worlds that they need: test_platform_compute_on_the_simulator.py and test_footholds_on_the_simulator.py.
-ELSEWHERE = {"batch_pool.stop_resize", "foothold.remove", "foothold.restore", "export.end"}
+# Told apart beside the worlds that they need: test_platform_compute_on_the_simulator.py, test_footholds_on_the_simulator.py and
+# test_restored_removals_on_the_simulator.py.
+ELSEWHERE = {"batch_pool.stop_resize", "foothold.remove", "foothold.restore", "export.end", "taken.remove"}
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
