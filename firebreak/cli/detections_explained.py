@@ -69,7 +69,7 @@ EXPLAINED: Final = MappingProxyType(
                 "At least 10 sign-ins to one account failed within an hour. Somebody guesses its password.",
             ),
         },
-        "Who and what (`investigate.attribution`, `investigate.access`, `investigate.footholds`, `investigate.inventory`, `investigate.platform_compute`, `investigate.subscription`)": {
+        "Who and what (`investigate.attribution`, `investigate.access`, `investigate.footholds`, `investigate.inventory`, `investigate.platform_compute`, `investigate.removals`, `investigate.subscription`)": {
             "attacker": (
                 "A session taken for the attacker's",
                 "Its reasons together reached the score of an attacker. Each reason is shown with its points and events.",
@@ -97,6 +97,10 @@ EXPLAINED: Final = MappingProxyType(
             "footholds-by-hand": (
                 "Ways back that a person has to close",
                 "Keys were read, code ran on a machine, or something that was there before was changed. No step can tell what it should be; the finding says what to do.",
+            ),
+            "taken-away": (
+                "Protections and rights that the attacker took away",
+                "Roles of others, policies, locks or alert rules were deleted by the attacker's sessions. A step gives back what the log still tells of; the rest is a question to whoever set it up.",
             ),
             "affected-absent": (
                 "Resources named by the alert are not there any more",
