@@ -24,6 +24,7 @@ from azure_simulator.scenarios import (
     prices,
     routines,
 )
+from azure_simulator.scenarios.identity import partner_posture
 from azure_simulator.scenarios.log import Log
 from azure_simulator.world import World
 
@@ -87,6 +88,7 @@ def build_world(name: str, *, seed: int, now: datetime, scale: int = 1, real_tim
     alerts.raise_alert(laid)
     if script.get("hostile"):
         hostile_names.write_all_over(world)
+    partner_posture.furnish(directory, chance.child("partner-posture"), hostile=bool(script.get("hostile")))
     world.truth = attack.truth_of(laid)
     truth.remember(world)
     Attacker.enlist(world, laid.stem)

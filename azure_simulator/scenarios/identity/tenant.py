@@ -44,6 +44,11 @@ def main_sku(directory: Directory) -> str:
     return _SKUS[_LICENCES[directory.licence][0]][0]
 
 
+def sku_id(part: str) -> str:
+    """The id of a licence by its part number, as an account's `assignedLicenses` names it."""
+    return _SKUS[part][0]
+
+
 def _tenant(directory: Directory, tenant: str, name: str, domain: str, skus: tuple[str, ...]) -> None:
     country = directory.staff.company.country
     since = directory.now - timedelta(days=1500 + directory.chance.randrange(900))

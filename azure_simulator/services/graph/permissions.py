@@ -226,6 +226,7 @@ READ_RISKY_APPLICATIONS = Gate(
     limit=throttling.PROTECTION,
 )
 READ_RELATIONSHIPS = Gate(("DelegatedAdminRelationship.Read.All", "DelegatedAdminRelationship.ReadWrite.All"))
+WRITE_RELATIONSHIPS = Gate(("DelegatedAdminRelationship.ReadWrite.All",))
 
 
 def granted(world: World, principal: Principal, tenant: str, app_id: str) -> set[str]:

@@ -10,8 +10,10 @@ from azure_simulator.services.graph import (
     log_responses,
     method_responses,
     methods,
+    partner_score,
     policy_responses,
     policy_writes,
+    relationship_requests,
     risk_responses,
     role_responses,
     tenant_responses,
@@ -24,6 +26,7 @@ from azure_simulator.services.graph.exceptions import GraphNotFoundError
 from azure_simulator.services.graph.permissions import Gate, gated
 
 ALERTS = "/graph/beta/security/partner/securityAlerts"
+SCORE = "/graph/beta/security/partner/securityScore"
 
 
 def _route(method: str, path: str, handler: Handler, gate: Gate | None = None) -> Route:
@@ -259,6 +262,9 @@ def _tenant(base: str) -> list[Route]:
         _route("GET", relationships, tenant_responses.list_relationships, read),
         _route("GET", f"{relationships}/{{id}}", tenant_responses.get_relationship, read),
         _route("GET", f"{relationships}/{{id}}/accessAssignments", tenant_responses.list_access, read),
+        _route("GET", f"{relationships}/{{id}}/requests", relationship_requests.list_requests, read),
+        _route("GET", f"{relationships}/{{id}}/requests/{{request}}", relationship_requests.get, read),
+        _route("POST", f"{relationships}/{{id}}/requests", relationship_requests.post, needs.WRITE_RELATIONSHIPS),
     ]
 
 
@@ -266,6 +272,8 @@ ROUTES: list[Route] = [
     _route("GET", ALERTS, alert_responses.list_alerts, needs.READ_ALERTS),
     _route("GET", f"{ALERTS}/{{id}}", alert_responses.get_alert, needs.READ_ALERTS),
     _route("PATCH", f"{ALERTS}/{{id}}", alert_responses.patch_alert, needs.WRITE_ALERTS),
+    _route("GET", SCORE, partner_score.score, needs.READ_ALERTS),
+    *(_route("GET", f"{SCORE}/{name}", partner_score.part(name), needs.READ_ALERTS) for name in partner_score.PARTS),
     *(
         each
         for base in ("/graph/v1.0", "/graph/beta")

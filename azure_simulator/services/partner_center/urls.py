@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from azure_simulator.http import Handler, Request, Response, Route, route
-from azure_simulator.services.partner_center import audit, fraud_events, responses, sender, validations, webhooks
+from azure_simulator.services.partner_center import (
+    audit,
+    fraud_events,
+    responses,
+    second_factors,
+    sender,
+    validations,
+    webhooks,
+)
 from azure_simulator.services.partner_center.envelope import answered
 from azure_simulator.services.partner_center.exceptions import PartnerError
 from azure_simulator.world import World
@@ -41,6 +49,9 @@ ROUTES: list[Route] = [
     _route("GET", f"{C}/servicerequests", responses.list_service_requests, user_only=True),
     _route("GET", f"{V1}/auditrecords", audit.list_records, user_only=True),
     _route("GET", "/partnercenter/auditactivity/v1/auditrecords/{id}", audit.get_record, user_only=True),
+    _route("GET", f"{V1}/partnerRequests", second_factors.list_requests, user_only=True),
+    _route("GET", f"{V1}/nonMfaCompliantPartnerPrincipals", second_factors.list_people, user_only=True),
+    _route("GET", f"{V1}/applicationmfaadoptionstatus", second_factors.list_applications, user_only=True),
     _route("GET", f"{V1}/fraudEvents", fraud_events.list_events, user_only=True),
     _route("POST", f"{V1}/fraudEvents/subscription/{{s}}/status", fraud_events.set_status, user_only=True),
     _route("GET", f"{W}/events", webhooks.list_events),
