@@ -30,7 +30,8 @@ from firebreak.model.facts import (
 from firebreak.model.identity import Administrator, Administrators
 from firebreak.model.ids import ResourceId, is_plain_segment
 from firebreak.model.intrusion import GLOBAL_ADMINISTRATOR, Intrusion
-from firebreak.model.plan import GIVES_BACK_TO, UNDOES, Action, Plan
+from firebreak.model.partner import PartnerCustomers
+from firebreak.model.plan import ENDS_RELATIONSHIP, GIVES_BACK_TO, UNDOES, Action, Plan
 from firebreak.model.platform import PlatformCompute
 from firebreak.protected import named, population, seen
 
@@ -92,7 +93,7 @@ def why_protected(action: Action, case: Case) -> str:
     """Say in a sentence why the action's target must not be touched, or return "" when nothing protects it."""
     if not is_arm(action.target):
         if "delegatedadmin" in action.target.lower():
-            return "It is the partner's own delegated access."
+            return _by_relationship(action, case)
         return _by_principal(action, case)
     target = ResourceId.parse(action.target)
     with_it = [ResourceId.parse(one) for one in _goes_with_it(action)]
@@ -101,6 +102,21 @@ def why_protected(action: Action, case: Case) -> str:
         if reason:
             return reason if one is target else f"{one.name} goes with it, and: {reason}"
     return _by_role(action, target, case)
+
+
+def _by_relationship(action: Action, case: Case) -> str:
+    """Delegated access is the partner's: only a check of the partner's own tenant may end it, and never that to the customer we respond for."""
+    facts = case.get(PartnerCustomers)
+    if action.kind != ENDS_RELATIONSHIP or not case.incident.alert.is_about_partner or facts is None:
+        return "It is the partner's own delegated access."
+    identifier = action.target.rsplit("/", 1)[-1].lower()
+    found = next((one for one in facts.relationships or () if one.id.lower() == identifier), None)
+    if found is None:
+        return "It is not among the relationships that were read, so nobody knows whose access it is."
+    own = case.parameter(action.step, "own_customers", None)
+    if own is None or found.customer_id in own:
+        return "It is the access of this installation to a customer that it responds for."
+    return ""
 
 
 def last_owner(actions: Sequence[Action], case: Case) -> dict[str, str]:

@@ -255,6 +255,9 @@ class OperationSettings(_Section):
     graph_read_seconds: float = Field(default=60, gt=0)
     alerts_api: str = "/beta"
     sign_ins_api: str = Field(default="/beta", pattern=r"^/(v1\.0|beta)$")
+    security_score_api: str = Field(
+        default="/beta/security/partner/securityScore", pattern=r"^/(v1\.0|beta)/security/partner/[A-Za-z]+$"
+    )
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     fallback_machine_per_hour: Decimal | None = None
     reactivation_days: int = Field(default=30, ge=0, le=365)

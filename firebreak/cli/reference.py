@@ -110,6 +110,7 @@ MEANINGS = {
     "operations.graph_throttle.protection_per_second": "Such requests per second after it; Microsoft counts all applications of the tenant together.",
     "operations.graph_read_seconds": "For one read of Graph with all its attempts and waits. What takes longer is not looked at, so that nobody waits for it at the gate.",
     "operations.sign_ins_api": "Version of Graph's sign-in log, as it stands in the path. `/v1.0` tells of interactive sign-ins of people only.",
+    "operations.security_score_api": "Path of the partner's security score in Graph, which is in beta.",
     "operations.alerts_api": "Version of Graph's alerts API, as it stands in the path.",
     "operations.currency": "Currency of retail prices, ISO 4217.",
     "operations.fallback_machine_per_hour": "Price of a machine whose size has none, in that currency. Empty: it is listed as not priced.",

@@ -31,6 +31,7 @@ _HEADERS = {
     "MS-PartnerCenter-Application": "Firebreak",
     "X-Locale": "en-US",
 }
+_PROFILE = "/v1/profiles/organization"
 # Types of alerts since 2024: https://learn.microsoft.com/partner-center/developer/get-fraud-events
 _NEW_EVENTS = {"X-NewEventsModel": "true"}
 
@@ -81,6 +82,17 @@ class PartnerCenterRead:
             if page in seen or len(seen) >= self._max_pages:
                 raise unreadable(call, "pages that never end")
             seen.add(page)
+
+    async def second_factor(self) -> bool | None:
+        """Ask the organization's profile with `ValidateMfa`, and return what the answer's header says; None when it says nothing.
+
+        Only answers to sign-ins on behalf of a person do. The header is not part of recorded evidence, so a replay says nothing either.
+        """
+        call = Call("GET", _url(self._base, _PROFILE, None), {**_HEADERS, "ValidateMfa": "true"}, is_read=True)
+        reply = await self._channel.send(call)
+        if reply.status >= 300:
+            raise error_of(call, reply)
+        return {"true": True, "false": False}.get(reply.headers.get("isMfaCompliant", "").strip().lower())
 
     async def names(self, path: str) -> builtins.list[str]:
         """Return a list of plain words, as the events are that a webhook can be registered for."""

@@ -15,7 +15,7 @@ import msgspec
 from firebreak import __version__
 from firebreak.approval import GateView, notices
 from firebreak.approval.pre_authorised import Beforehand
-from firebreak.engine import ending, seals
+from firebreak.engine import ending, partner, seals
 from firebreak.engine.eyes import EyesOfRound
 from firebreak.engine.fresh import Fresh
 from firebreak.engine.overtaken import overtaken
@@ -198,6 +198,7 @@ class Engine:
             "reactivation_days": self.room.settings.operations.reactivation_days
         }
         installation["investigate.sign_ins"] = {"api": self.room.settings.operations.sign_ins_api}
+        installation |= partner.installation(self.room.settings)
         installation["investigate.attribution"] = {
             "known_good": [entry.model_dump(mode="json") for entry in self.room.settings.known_good]
         }

@@ -83,6 +83,8 @@ class Fresh:
         )
 
     async def _read(self) -> Case:
+        if self._case.incident.alert.is_about_partner:
+            return self._case  # no subscription, so no lock, tag or Owner; what a relationship is, the look reads again
         arm, base = self._eyes.arm, f"/subscriptions/{self._eyes.arm.subscription_id}"
         locks, assignments, resources, groups = await asyncio.gather(
             self._locks(f"{base}/providers/Microsoft.Authorization/locks"),

@@ -20,6 +20,7 @@ from firebreak.approval import Approvers, ConfirmationDesk, GateDesk, notices
 from firebreak.audit import AuditLog
 from firebreak.clients import CloudEyes, Recorded, Recorder, Transports, connect
 from firebreak.clients.secrets import reveal_now
+from firebreak.engine import partner
 from firebreak.errors import ContentError, LeaseLostError, ResponseError, SettingsError
 from firebreak.evidence import EvidenceStore
 from firebreak.intake.alerts import open_incident, parse_alert
@@ -132,6 +133,7 @@ class EngineRoom:
         if mode is Mode.LIVE and (found := self._found(alert, kept, within, requested_by)):
             return found
         chosen = self.playbook(playbook) if playbook else choose_playbook(alert.type, self.playbooks())
+        partner.check_fit(alert, chosen, self.settings)
         number = 1
         while True:
             incident = open_incident(

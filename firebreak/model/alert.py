@@ -12,6 +12,10 @@ WEBHOOK = "partner-center-webhook"
 POLLED = "poll"
 DELIVERED_BY = "delivered_by"  # the detail that says which way an alert came, when its source is another
 
+# The type of an alert that is about the partner's own tenant; its subscription id is the tenant's. Only a check of the partner is started for it.
+PARTNER_TENANT = "partner-tenant"
+END_RELATIONSHIPS = "end_relationships"  # the detail that names relationships to end, by id, with commas between
+
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One alert in our terms. `raw_digest` names the raw bytes in the evidence store; nothing is lost by parsing.
@@ -34,6 +38,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, str] = {}
     is_test: bool = False
     raw_digest: str = ""
+
+    @property
+    def is_about_partner(self) -> bool:
+        """Whether it is about the partner's own tenant, not about a customer's subscription."""
+        return self.type == PARTNER_TENANT
 
 
 def identity_of(alert_id: str, subscription_id: str) -> str:

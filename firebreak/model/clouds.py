@@ -72,6 +72,12 @@ class JsonReader(Protocol):
     async def list(self, path: str, params: Mapping[str, str] | None = None) -> list[dict[str, Any]]: ...
 
 
+class PartnerReader(JsonReader, Protocol):
+    """Partner Center, reads. `second_factor` asks once whether a second factor stands behind the sign-in; None: it did not say."""
+
+    async def second_factor(self) -> bool | None: ...
+
+
 class GraphReader(JsonReader, Protocol):
     """Graph, reads. `pages` yields page after page, so that a long list can be cut off; `eventual` asks for the index of advanced queries."""
 
@@ -129,7 +135,7 @@ class Eyes(Protocol):
     def graph(self) -> GraphReader: ...
 
     @property
-    def partner_center(self) -> JsonReader: ...
+    def partner_center(self) -> PartnerReader: ...
 
     @property
     def blobs(self) -> BlobReader: ...

@@ -24,6 +24,8 @@ GIVE_BACK: Final = "taken.restore"  # kind of action that makes again what the a
 
 NEEDS_TWO: Final = "needs_two"  # parameter of an action that two people must approve, though it is not irreversible
 
+ENDS_RELATIONSHIP: Final = "relationship.end"  # the one kind of action that may touch a delegated relationship
+
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """One change to one target.

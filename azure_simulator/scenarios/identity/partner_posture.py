@@ -309,12 +309,12 @@ def _score(own: Directory) -> None:
         "updatedDateTime": now,
     }
     own.put("securityScores", PARTNER, score, tenant=PARTNER)
-    for weeks, points, met in ((12, 20.0, 1), (8, 20.0, 1), (4, 40.0, 3), (1, float(reached), 2)):
+    for weeks, points, reached_by in ((12, 20.0, 1), (8, 20.0, 1), (4, 40.0, 3), (1, float(reached), 2)):
         row = {
             "id": own.chance.guid(),
             "createdDateTime": stamp(own.now - timedelta(weeks=weeks)),
             "score": points,
-            "compliantRequirementsCount": met,
+            "compliantRequirementsCount": reached_by,
             "totalRequirementsCount": len(details),
         }
         own.put("securityScoreHistory", row["id"], row, tenant=PARTNER)
