@@ -96,9 +96,10 @@ class Draft:
         """Return the finished plan."""
         case = self._case
         access = case.get(AccessFacts)
-        if case.protection.respect_locks and self._actions and (access is None or not access.locks_were_read):
+        in_azure = bool(self._actions) and not case.incident.alert.is_about_partner
+        if case.protection.respect_locks and in_azure and (access is None or not access.locks_were_read):
             self.incomplete("Locks and role assignments were not read, so they could not be respected when planning.")
-        if self._actions and case.get(Inventory) is None:
+        if in_azure and case.get(Inventory) is None:
             self.incomplete("The inventory was not read, so tags and the share of the subscription are not known.")
         ordered = sorted(self._actions.values(), key=lambda a: a.id)
         for action, reason in (last_owner(ordered, case) | last_administrator(ordered, case)).items():

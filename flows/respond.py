@@ -26,8 +26,10 @@ from firebreak.clients.policies.redaction import without_secrets
 from firebreak.engine import Engine, EngineRoom, Question, open_engine_room
 from firebreak.engine.customers import customer_of
 from firebreak.engine.messages import messages_of
+from firebreak.engine.partner import open_check
 from firebreak.errors import ApprovalError, ResponseError
 from firebreak.logs import configure, working_on
+from firebreak.model.alert import PARTNER_TENANT
 from firebreak.model.ids import guid
 from firebreak.model.mode import Mode
 from firebreak.model.plan import Plan
@@ -240,7 +242,7 @@ async def respond(
 
     Args:
         incident: an incident that the intake or the command line has opened, e.g. INC-1a2b3c4d.
-        subscription: or: the Azure subscription id to open an incident for, here and now.
+        subscription: or: the Azure subscription id to open an incident for, here and now; none for the check of the partner's own tenant.
         reason: why, when you start it by hand.
         playbook: which playbook.
         dry_run: with `subscription`: look and plan, change nothing.
@@ -287,6 +289,11 @@ async def _open_by_hand(room: EngineRoom, subscription: str, reason: str, playbo
     known = room.store.values.get("", f"by-hand-{runtime.flow_run.id}")
     if known:
         return str(known)
+    mode = Mode.DRY_RUN if dry_run else Mode.LIVE
+    if not subscription and room.playbook(playbook).applies_to == (PARTNER_TENANT,):
+        opened = open_check(room, mode=mode, requested_by="prefect-ui", playbook=playbook)
+        room.store.values.set("", f"by-hand-{runtime.flow_run.id}", opened.incident.id)
+        return opened.incident.id
     alert = {
         "id": str(runtime.flow_run.id),
         "type": "manual",
@@ -294,7 +301,6 @@ async def _open_by_hand(room: EngineRoom, subscription: str, reason: str, playbo
         "subscriptionId": subscription,
         "customerTenantId": await customer_of(room, guid(subscription, "Subscription")),
     }
-    mode = Mode.DRY_RUN if dry_run else Mode.LIVE
     opened = room.open(
         json.dumps(alert).encode(), place="Prefect UI", mode=mode, requested_by="prefect-ui", playbook=playbook
     )

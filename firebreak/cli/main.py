@@ -25,6 +25,7 @@ from firebreak.cli import (
     intake,
     notify,
     playbooks,
+    posture,
     registration,
     replay,
     respond,
@@ -52,6 +53,7 @@ app.command("drill")(drill.drill)
 app.command("up")(up.up)
 app.command("simulate")(simulate.simulate)
 app.command("respond")(respond.respond)
+app.command("posture")(posture.posture)
 app.command("capture")(capture.capture)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)

@@ -52,9 +52,9 @@ def respond(
         if why := Engine(room, name, None, run_id="").why_undo_goes_first():
             raise why
         if services:
-            asyncio.run(_in_prefect(room, name, services, wait=wait, resume=bool(incident), quiet=as_json))
+            asyncio.run(in_prefect(room, name, services, wait=wait, resume=bool(incident), quiet=as_json))
         else:
-            _here(room, name, wait=wait, as_json=as_json)
+            here(room, name, wait=wait, as_json=as_json)
         _print(room, name, as_json)
         state = room.store.incidents.state(name)
         pending = dry_run and any(room.store.plans.load(digest).actions for _, _, digest in room.store.plans.list(name))
@@ -87,7 +87,8 @@ def requester(name: str = "") -> str:
     return spoken(name, login)
 
 
-def _here(room: EngineRoom, name: str, *, wait: bool, as_json: bool) -> None:
+def here(room: EngineRoom, name: str, *, wait: bool, as_json: bool) -> None:
+    """Carry an incident out in this process, up to the first gate unless `wait`."""
     from flows.local import respond_here
 
     try:
@@ -97,7 +98,8 @@ def _here(room: EngineRoom, name: str, *, wait: bool, as_json: bool) -> None:
             print_error(error, as_json=False)
 
 
-async def _in_prefect(room: EngineRoom, name: str, services: Running, *, wait: bool, resume: bool, quiet: bool) -> None:
+async def in_prefect(room: EngineRoom, name: str, services: Running, *, wait: bool, resume: bool, quiet: bool) -> None:
+    """Start, or with `resume` go on with, an incident's run in Prefect."""
     from flows.start import resume_incident, run_state, start_run
 
     run_id = await (resume_incident(room, name) if resume else start_run(room, name, key=name))

@@ -13,6 +13,7 @@ from firebreak.engine.messages import messages_of
 from firebreak.engine.undos import undos_of
 from firebreak.execution import Journal
 from firebreak.execution.undo import standing
+from firebreak.model.check import Check, Checked, checks_in
 from firebreak.model.facts import (
     ActivityFacts,
     AlertFacts,
@@ -75,9 +76,17 @@ def gather(engine: Engine, last_round: int) -> Dossier:
         report_files=store.values.get(incident.id, "report", {}),
         instructions=tuple(engine.room.instructions),
         confirmations=confirmations_of(engine.room.audit, incident.id),
+        checks=checks_of(engine, last_round),
         messages=messages_of(engine.room.audit.records(incident.id)),
     )
     return msgspec.structs.replace(dossier, todo=tuple(all_items(dossier)))
+
+
+def checks_of(engine: Engine, number: int) -> tuple[Check, ...]:
+    """The checks of a round, findings first."""
+    case = engine.case(number)
+    kinds = {loaded.step.produces for loaded in engine.room.steps.values()}
+    return checks_in(case.get(kind) for kind in kinds if kind is not None and issubclass(kind, Checked))
 
 
 def _steps(engine: Engine) -> tuple[StepRow, ...]:

@@ -9,6 +9,7 @@ from firebreak.clients.policies.redaction import without_secrets
 from firebreak.engine.engine import Engine
 from firebreak.engine.gather import gather
 from firebreak.engine.permissions import not_allowed
+from firebreak.engine.posture import keep, posture_of
 from firebreak.errors import IntegrityError
 from firebreak.model.facts import Attribution, BurnRate, SubscriptionFacts
 from firebreak.model.plan import UNDO, Plan
@@ -20,6 +21,7 @@ from firebreak.report.dossier import EvidenceRow, run_json
 from firebreak.report.hostile import printable_json
 from firebreak.report.html import report_html
 from firebreak.report.markdown import report_markdown
+from firebreak.report.posture import posture_html, posture_json, posture_markdown
 from firebreak.report.tables import Rows
 from firebreak.report.tables import evidence_tables as tables_of
 
@@ -64,12 +66,16 @@ def plan_page(engine: Engine, plan: Plan, number: int) -> str:
 
 
 def case_page(engine: Engine, number: int) -> str:
-    """What is happening, as of round `number`."""
+    """What is happening, as of round `number`; of a check of the partner's tenant, what it found."""
+    if engine.incident.alert.is_about_partner:
+        return posture_markdown(posture_of(engine, number))
     return case_pages.case_page(gather(engine, number))
 
 
 def evidence_tables(engine: Engine, number: int) -> dict[str, tuple[str, Rows]]:
-    """Key -> (title, rows) of the evidence as of round `number`."""
+    """Key -> (title, rows) of the evidence as of round `number`; a check of the partner's tenant has it in its page."""
+    if engine.incident.alert.is_about_partner:
+        return {}
     return tables_of(gather(engine, number))
 
 
@@ -84,10 +90,16 @@ def write_report(engine: Engine, number: int, state: str) -> str:
     dossier = msgspec.structs.replace(
         gather(engine, number), state=state, note=engine.closing_note(state, number), evidence=_evidence(engine)
     )
-    page = without_secrets(report_markdown(dossier))
-    files["html"].write_text(without_secrets(report_html(dossier)), encoding="utf-8")
+    if engine.incident.alert.is_about_partner:
+        posture = posture_of(engine, number, dossier)
+        keep(engine, posture)
+        page, html, document = posture_markdown(posture), posture_html(posture), posture_json(posture)
+    else:
+        page, html, document = report_markdown(dossier), report_html(dossier), run_json(dossier)
+    page = without_secrets(page)
+    files["html"].write_text(without_secrets(html), encoding="utf-8")
     files["markdown"].write_text(page, encoding="utf-8")
-    told = printable_json(msgspec.json.format(msgspec.json.encode(run_json(dossier)), indent=2))
+    told = printable_json(msgspec.json.format(msgspec.json.encode(document), indent=2))
     files["json"].write_text(without_secrets(told), encoding="utf-8")
     for name, table in csv_files(dossier).items():
         (folder / name).write_bytes(without_secrets(table.decode()).encode())

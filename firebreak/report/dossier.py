@@ -10,6 +10,7 @@ import msgspec
 
 from firebreak.analysis.running import attackers_compute
 from firebreak.model.alert import Incident
+from firebreak.model.check import Check
 from firebreak.model.facts import (
     ActivityFacts,
     AlertFacts,
@@ -144,6 +145,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     report_files: dict[str, str] = {}
     instructions: tuple[Instruction, ...] = ()  # what the guidance asks of people, in whatever incident
     confirmations: tuple[Confirmation, ...] = ()  # the oldest first; of one item the last counts
+    checks: tuple[Check, ...] = ()  # of the last look, findings first
     evidence: tuple[EvidenceRow, ...] = ()  # only for the report's files
     messages: tuple[MessageRow, ...] = ()  # what people were told of it, or were to be told
     todo: tuple[Item, ...] = ()  # what is or was left to people, made of all the rest by `firebreak.report.todo`

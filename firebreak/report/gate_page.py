@@ -132,10 +132,13 @@ def _headline(plan: Plan, incident: Incident, gate: Gate, subscription: Subscrip
     name = f"**{markdown(subscription.display_name)}** " if subscription and subscription.display_name else ""
     customer = f" of {markdown(subscription.customer_name)}" if subscription and subscription.customer_name else ""
     actions = "1 action" if len(plan.actions) == 1 else f"{len(plan.actions)} actions"
+    where = f"in subscription {name}({plan.subscription_id}){customer}"
+    if incident.alert.is_about_partner:
+        where = f"in the partner's own tenant ({plan.subscription_id})"
     return [
         f"### {markdown(gate.title)}",
         "",
-        f"{actions} in subscription {name}({plan.subscription_id}){customer}",
+        f"{actions} {where}",
         "",
         f"Alert: {markdown(incident.alert.title, 200)}",
         "",

@@ -35,12 +35,13 @@ _ORDER = {severity: number for number, severity in enumerate(reversed(list(Sever
 
 def report_html(dossier: Dossier) -> str:
     """Return the whole report of one incident as a page that can be mailed, printed and opened offline."""
-    template = _environment().get_template("report.html.j2")
+    template = environment().get_template("report.html.j2")
     page = template.render(**_seen(dossier), terms=[])
     return template.render(**_seen(dossier), terms=terms_in(page))
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates with everything that they may use; all is escaped unless it says otherwise."""
     environment = Environment(
         loader=PackageLoader("firebreak.report"),
         autoescape=True,

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from firebreak.analysis.quota import open_quota
+from firebreak.model.check import CheckStatus
 from firebreak.model.facts import Class
 from firebreak.report.dossier import Dossier
 from firebreak.report.hostile import plain
@@ -116,6 +117,24 @@ def _arrival(dossier: Dossier) -> Rows:
     )
 
 
+def _of_check(*names: str) -> Callable[[Dossier], Rows]:
+    """The evidence of some checks, by their ids."""
+
+    def rows(dossier: Dossier) -> Rows:
+        found = [check for check in dossier.checks if check.id in names]
+        unseen = [(_NOT_READ, plain(check.reason, 300)) for check in found if check.status is CheckStatus.NOT_LOOKED_AT]
+        lines = [("seen", plain(line, 300)) for check in found for line in check.evidence]
+        more = [("seen", f"… and {len(lines) - _FEW} more")] if len(lines) > _FEW else []
+        return (*lines[:_FEW], *more, *unseen) or (("seen", "none stands out"),)
+
+    return rows
+
+
+def _failed(*names: str) -> Callable[[Dossier], bool]:
+    """Whether one of these checks failed."""
+    return lambda d: any(check.id in names and check.status is CheckStatus.FAILED for check in d.checks)
+
+
 # name -> (what it is called, how it is made)
 DATA: Final[Mapping[str, tuple[str, Callable[[Dossier], Rows]]]] = MappingProxyType(
     {
@@ -127,6 +146,11 @@ DATA: Final[Mapping[str, tuple[str, Callable[[Dossier], Rows]]]] = MappingProxyT
         "window": ("when it happened", _window),
         "resources": ("the resources in question", _resources),
         "quota": ("unused quota by region", _quota),
+        "federated": ("domains that are signed in to elsewhere", _of_check("federated-domains", "federated-proof")),
+        "offices": ("old versions of Office", _of_check("sign-ins-office")),
+        "programs": ("programs that sign in as a person", _of_check("sign-ins-programs")),
+        "unrestricted": ("customers with unrestricted delegated access", _of_check("no-unrestricted-access")),
+        "without_factor": ("accounts that cannot use a second factor", _of_check("accounts-capable")),
         "notice": ("time, subscription and tenant to search for", _notice),
     }
 )
@@ -139,16 +163,30 @@ def _has_unused_gpu(dossier: Dossier) -> bool:
 # name -> (when, in words; whether it is so)
 OCCASIONS: Final[Mapping[str, tuple[str, Callable[[Dossier], bool]]]] = MappingProxyType(
     {
-        "always": ("in every incident", lambda _: True),
-        "ended": ("when the response has ended", lambda d: d.state in ("done", "stopped", "failed")),
+        "always": ("in every incident", lambda d: not d.incident.alert.is_about_partner),
+        "ended": (
+            "when the response has ended",
+            lambda d: d.state in ("done", "stopped", "failed") and not d.incident.alert.is_about_partner,
+        ),
         "fraud": ("when the proposed verdict is fraud", lambda d: d.verdict == "fraud"),
         "not_by_webhook": (
             "when the alert did not come by Partner Center's webhook",
-            lambda d: not d.incident.came_by_webhook,
+            lambda d: not d.incident.came_by_webhook and not d.incident.alert.is_about_partner,
         ),
         "not_listed": (
             "when Microsoft's list of alerts could not be read or does not have the alert",
-            lambda d: d.alerts is None or d.alerts.this_alert is None,
+            lambda d: (d.alerts is None or d.alerts.this_alert is None) and not d.incident.alert.is_about_partner,
+        ),
+        "partner": ("in a check of the partner's own tenant", lambda d: d.incident.alert.is_about_partner),
+        "federated": (
+            "when people of a domain of the partner's sign in at another service",
+            _failed("federated-domains", "federated-proof"),
+        ),
+        "unproven": ("when such a service does not prove the second factor", _failed("federated-proof")),
+        "programs": ("when programs sign in to the partner's tenant as a person", _failed("sign-ins-programs")),
+        "unrestricted": (
+            "when a customer has given the partner unrestricted delegated access",
+            _failed("no-unrestricted-access"),
         ),
         "quota": ("when quota of GPU or high-performance sizes is unused", _has_unused_gpu),
     }

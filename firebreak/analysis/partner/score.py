@@ -32,7 +32,7 @@ _KNOWN = {
     "securityAlertsPromptlyResolved": (
         "Security alerts are answered in time",
         "S91",
-        (("averageResponseTimeInHours", "hours on average"),),
+        (("averageResponseTimeInHours", "hours until answered, on average"),),
     ),
     "securityContactProvided": ("A security contact is named in Partner Center", "S91", ()),
     "spendingBudgetSetForCustomerAzureSubscriptions": (
@@ -104,7 +104,7 @@ def _requirement(row: Any) -> Check:
         title=title,
         advice=f"Do what Partner Center says about it: {page if page.startswith('https://') else _PAGE}",
     )
-    lines = [f"{doc.text(row, name)} {words}" for name, words in counts if doc.text(row, name)]
+    lines = [f"{words}: {doc.text(row, name)}" for name, words in counts if doc.text(row, name)]
     points, most = doc.amount(doc.field(row, "score")), doc.amount(doc.field(row, "maxScore"))
     if points is not None and most is not None:
         lines.append(f"{_points(points)} of {_points(most)} points")
