@@ -177,6 +177,7 @@ def test_a_verdict_that_is_confirmed_after_the_plan_makes_it_stale_and_is_asked_
     assert ran.state == "done"
 
 
+@pytest.mark.slow
 def test_undecided_after_the_plan_tells_microsoft_nothing(place: Place) -> None:
     raise_alert(place.world)
     incident = polled(place)

@@ -142,6 +142,7 @@ def test_partner_alerts_of_every_customer_open_incidents_that_are_looked_at_in_t
         assert found["tenantId"] == place.room.store.incidents.get(incident).alert.customer_tenant_id
 
 
+@pytest.mark.slow
 def test_a_response_for_another_customer_is_carried_out_in_its_tenant(place: Place) -> None:
     raise_alert(place.world, "graph", subscription=FABRIKAMS)
     poll(place)

@@ -23,9 +23,7 @@ SHARED_TENANTS = ("common", "organizations")
 def known_tenants(world: World) -> set[str]:
     """Every tenant that has a sign-in endpoint here, lower-case."""
     tenants = {world.tenant_id, world.partner_tenant_id, *(p.tenant_id for p in world.principals.values())}
-    customers = world.partner.get("customers", [])
-    rows = customers.values() if isinstance(customers, dict) else customers
-    tenants |= {str(row.get("tenantId") or row.get("id") or "") for row in rows if isinstance(row, dict)}
+    tenants |= set(world.partner.get("customers") or {})
     return {tenant.lower() for tenant in tenants if tenant}
 
 
