@@ -385,6 +385,13 @@ class HardeningSettings(_Section):
     emails: tuple[Annotated[str, Field(pattern=_ADDRESS)], ...] = ()
 
 
+class AftercareSettings(_Section):
+    """How subscriptions are watched after an incident has ended. `days` 0: never; `every_hours` 0: only when asked."""
+
+    days: float = Field(default=30, ge=0, le=90)
+    every_hours: float = Field(default=6, ge=0)
+
+
 class PollSettings(_Section):
     """How Microsoft is asked for alerts that no webhook brought. Hours and days are of the alert's own time of detection.
 
@@ -460,6 +467,7 @@ class Settings(BaseSettings):
     poll: PollSettings = PollSettings()
     notify: NotifySettings = NotifySettings()
     hardening: HardeningSettings = HardeningSettings()
+    aftercare: AftercareSettings = AftercareSettings()
 
     @field_validator("home", "approvers_file")
     @classmethod

@@ -1,4 +1,4 @@
-"""The runner: serves one deployment per playbook, starts a process for each run, watches the gates and polls for alerts. `python -m flows.serve`."""
+"""The runner: serves one deployment per playbook, starts a process for each run, watches the gates and closed incidents, and polls for alerts. `python -m flows.serve`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from prefect.types.entrypoint import EntrypointType
 from firebreak import __version__
 from firebreak.playbook import find_playbooks
 from firebreak.settings import Settings
+from flows.aftercare import keep_aftercare
 from flows.automations import put_automations
 from flows.connection import FirebreakConnection
 from flows.daily_digest import keep_digesting
@@ -65,6 +66,7 @@ async def serve() -> None:
     watching = asyncio.create_task(keep_watching(settings.watch_gates_every_seconds))
     polling = asyncio.create_task(keep_polling(settings.poll.every_minutes))
     digesting = asyncio.create_task(keep_digesting(settings))
+    caring = asyncio.create_task(keep_aftercare(settings))
     try:
         with beating():
             await runner.start()
@@ -72,6 +74,7 @@ async def serve() -> None:
         watching.cancel()
         polling.cancel()
         digesting.cancel()
+        caring.cancel()
 
 
 async def _put_automations(settings: Settings) -> None:

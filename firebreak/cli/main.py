@@ -32,6 +32,7 @@ from firebreak.cli import (
     simulate,
     undo,
     up,
+    watch,
 )
 from firebreak.cli.output import print_error
 from firebreak.errors import ContentError, ResponseError
@@ -55,6 +56,7 @@ app.command("simulate")(simulate.simulate)
 app.command("respond")(respond.respond)
 app.command("posture")(posture.posture)
 app.command("capture")(capture.capture)
+app.command("watch")(watch.watch)
 app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.add_typer(gates.app, name="gates")

@@ -212,6 +212,8 @@ def _in_words(kind: str, who: str, data: Mapping[str, Any], titles: Mapping[str,
             return f"Incident opened for alert {said.get('type')} by {who}, playbook {said.get('playbook')}, {said.get('mode')}"
         case "alert.joined":
             return f"Another alert about the subscription joins: {said.get('title')} ({said.get('type')}, from {said.get('source')})"
+        case "incident.reopened":
+            return f"It came back and is responded to as {said.get('as')}: {'; '.join(data.get('signs', ()))}"
         case "plan.made":
             return f"Plan made for {said.get('stage')}, round {said.get('round')}; actions: {said.get('actions')}"
         case "plan.refused":

@@ -28,7 +28,15 @@ DEPLOYMENTS = {row["name"]: row for row in PROJECT["deployments"]}
 
 def test_every_shipped_playbook_the_undo_and_the_replay_have_a_deployment_and_no_other_is_deployed() -> None:
     playbooks = find_playbooks()
-    assert set(DEPLOYMENTS) == {*playbooks, "undo", "replay", "watch-gates", "poll-alerts", "daily-digest"}
+    assert set(DEPLOYMENTS) == {
+        *playbooks,
+        "undo",
+        "replay",
+        "watch-gates",
+        "poll-alerts",
+        "daily-digest",
+        "watch-closed",
+    }
     assert DEPLOYMENTS["replay"]["tags"] == ["firebreak", "dry-run", "replay"]
     assert DEPLOYMENTS["undo"]["entrypoint"] == "flows.undo.undo"
     for name, row in ((name, DEPLOYMENTS[name]) for name in playbooks):
@@ -48,6 +56,12 @@ def test_the_gates_are_watched_every_minute_by_one_run_at_a_time() -> None:
 def test_alerts_are_polled_every_ten_minutes_by_one_run_at_a_time() -> None:
     row = DEPLOYMENTS["poll-alerts"]
     assert row["schedules"] == [{"interval": 600}]
+    assert row["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+
+
+def test_closed_incidents_are_watched_every_six_hours_by_one_run_at_a_time() -> None:
+    row = DEPLOYMENTS["watch-closed"]
+    assert row["schedules"] == [{"interval": 6 * 3600}]
     assert row["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
 
 
