@@ -107,7 +107,7 @@ async def look_again(room: EngineRoom, row: IncidentRow) -> Watched:
     case, missed = engine.case(0), list[NotLookedAt]()
     findings: list[Finding] = []
     try:
-        async with looking(room, row.incident.subscription_id) as eyes:
+        async with looking(room, row.incident.subscription_id, tenant=row.incident.alert.customer_tenant_id) as eyes:
             for loaded in _reads(engine):
                 case = await _read(loaded, EyesOfRound(eyes, case.now), case, findings, missed)
     except ResponseError as error:
