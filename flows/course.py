@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from firebreak.analysis.documents import listed
 from firebreak.engine import Engine, Question, pages
 from firebreak.model.plan import UNDO
 from firebreak.model.playbook import Stage
@@ -112,11 +113,17 @@ async def _change(engine: Engine, runtime: Runtime, stage: Stage, round_of_facts
             await runtime.show(
                 f"plan-{stage.id}-{attempt}", pages.plan_page(engine, plan, round_of_facts), f"Plan: {stage.title}"
             )
-        if not plan.actions and (plan.errored or not plan.complete):
-            raise engine.blind(plan)
         if not plan.actions:
-            runtime.say(f"{stage.title}: nothing to do.")
-            engine.note_stage(stage, attempt, "skipped", "nothing to do")
+            text = "nothing to do"
+            if plan.errored or not plan.complete:
+                # What may be passed over by people does not stop the rest either when it cannot be seen.
+                if not engine.gate_of(stage).optional:
+                    raise engine.blind(plan)
+                text = f"could not be planned, nothing was changed: {' '.join(plan.problems)}"
+            elif unseen := engine.unseen(stage, round_of_facts):
+                text = f"nothing to do in what could be read; not looked at: {listed(unseen)}"
+            runtime.say(f"{stage.title}: {text}.")
+            engine.note_stage(stage, attempt, "skipped", text)
             return True, round_of_facts
         if not engine.asks(stage, attempt):
             text = f"{len(plan.actions)} actions planned, none carried out ({engine.incident.mode})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
@@ -20,6 +21,8 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _SAFE = "A bundle holds plain files with plain names only. Do not use it; ask where it comes from."
 # What file managers leave behind; never read.
 _LITTER = ("__MACOSX/",)
+_ENTRY = b"PK\x01\x02"  # begins each entry of a zip's directory
+_ENTRY_BYTES = 256  # an entry with a name of ours has half of it
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,18 +106,35 @@ class ZipContainer(Container):
     def __init__(self, place: Path, limits: Limits) -> None:
         super().__init__(place, limits)
         try:
-            self._zip = zipfile.ZipFile(place)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise BundleError(f"{place} is no zip that can be read ({error}).", hint="Get it again, whole.") from error
+            self._file = _Bounded(place, limits)
+        except OSError as error:
+            raise BundleError(f"{place} cannot be read: {error.strerror}.", hint="Who may read it?") from error
         try:
+            self._zip = self._opened()
             for info in self._zip.infolist():
                 self._check(info)
         except BaseException:
-            self._zip.close()
+            self._file.close()
             raise
+
+    def _opened(self) -> zipfile.ZipFile:
+        try:
+            opened = zipfile.ZipFile(self._file)
+        except BundleError:
+            raise
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            text = f"{self.place} is no zip that can be read ({error})."
+            raise BundleError(text, hint="Get it again, whole.") from error
+        self._file.is_bounded = False
+        return opened
 
     def close(self) -> None:
         self._zip.close()
+        self._file.close()
+
+    def __del__(self) -> None:  # like ZipFile, which closes what it opened itself
+        if hasattr(self, "_file"):
+            self._file.close()
 
     def _check(self, info: zipfile.ZipInfo) -> None:
         name = info.orig_filename
@@ -140,6 +160,34 @@ class ZipContainer(Container):
             raise BundleError(
                 f"{self.place}: {name} is damaged ({error}).", hint="Get the bundle again, whole."
             ) from error
+
+
+class _Bounded(io.BufferedReader):
+    """A file of which `zipfile` reads no directory that is longer, or has more entries, than a bundle's may be: it would keep all of it in memory."""
+
+    def __init__(self, place: Path, limits: Limits) -> None:
+        super().__init__(io.FileIO(place))
+        self._place, self._most = place, 2 * limits.files + 1_000  # folders and litter have entries as well
+        self.is_bounded = True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read on; while bounded, refuse a stretch that no directory of a bundle is.
+
+        Raises:
+            BundleError: it is too long, or has too many entries.
+        """
+        if not self.is_bounded:
+            return super().read(size)
+        if (size or 0) > self._most * _ENTRY_BYTES:
+            raise BundleError(
+                f"{self._place}: its directory has {size:,} bytes, more than that of any bundle.", hint=_SAFE
+            )
+        found = super().read(size)
+        if (entries := found.count(_ENTRY)) > self._most:
+            raise BundleError(
+                f"{self._place}: its directory has {entries:,} entries, more than any bundle.", hint=_SAFE
+            )
+        return found
 
 
 class FolderContainer(Container):

@@ -274,7 +274,7 @@ EXPLAINED: Final = MappingProxyType(
             ),
             "intruder": (
                 "An identity that the attacker acts as in the directory",
-                "The activity log or a strange sign-in accuses it, or such a one brought it in. `identity-containment` evicts it.",
+                "The activity log or a strange sign-in accuses it, or such a one brought it in. The stages about accounts evict it.",
             ),
             "intruder-other": (
                 "Changes of the attacker that only people can judge",

@@ -251,6 +251,15 @@ class Engine:
                 missed.append(NotLookedAt(self.title(row.step), row.note))
         return tuple(dict.fromkeys(missed))
 
+    def unseen(self, stage: Stage, number: int) -> tuple[str, ...]:
+        """What a round could not read of the directory on which a stage's steps decide, in words."""
+        case = self.case(number)
+        kinds = dict.fromkeys(
+            kind for loaded in self.changes(stage) if loaded.step.graph_permissions for kind in loaded.step.needs
+        )
+        known: list[Facts | None] = [case.get(kind) for kind in kinds]
+        return tuple(dict.fromkeys(one.what for facts in known if facts is not None for one in facts.not_looked_at))
+
     # Planning and asking ------------------------------------------------------------------------------------------------------
 
     def round_for(self, stage: Stage, attempt: int, number: int) -> int:  # noqa: ARG002 - a replay needs them

@@ -16,13 +16,16 @@ from tasks.words import name_of, plain, slug
 
 # Built-in policy "Not allowed resource types".
 DEFINITION = "/providers/Microsoft.Authorization/policyDefinitions/6c112d4e-5bc7-47ae-a041-ea2d9dccd749"
+# What miners rent, the types behind platform services included: whoever has a Batch account needs only a pool, whoever has an app only a larger plan.
 TYPES = (
     "Microsoft.Batch/batchAccounts",
+    "Microsoft.Batch/batchAccounts/pools",
     "Microsoft.Compute/virtualMachineScaleSets",
     "Microsoft.Compute/virtualMachines",
     "Microsoft.ContainerInstance/containerGroups",
     "Microsoft.ContainerService/managedClusters",
     "Microsoft.MachineLearningServices/workspaces/computes",
+    "Microsoft.Web/serverfarms",
 )
 _DENIED = ("document", "properties", "parameters", "listOfResourceTypesNotAllowed", "value")
 _KEPT = (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from firebreak.analysis import documents as doc
 from firebreak.analysis.identity import traces
@@ -65,7 +67,7 @@ async def collect(eyes: Eyes, case: Case) -> Intrusion:
     intruders, deeds = deeds_of(known, records, attack_start=case[Attribution].attack_start, usual=usual, own=own)
     reader = _Reader(eyes, notes, deeds)
     accounts, services = await _identities(reader, intruders, deeds)
-    intruders = _without_older(intruders, accounts)
+    intruders = _owned(_without_older(intruders, accounts), accounts, services, start)
     found = await each(lambda deed: _traces(reader, deed), [deed for deed in deeds if not traces.repeats(deed, deeds)])
     names = {one.id for one in intruders}
     return Intrusion(
@@ -237,6 +239,18 @@ def _without_older(intruders: Sequence[Intruder], accounts: Sequence[Account]) -
         for one in intruders
         if one.brought_in_at is None or (at := made.get(one.id)) is None or at >= one.brought_in_at - _OLD
     ]
+
+
+def _owned(
+    intruders: Sequence[Intruder], accounts: Sequence[Account], services: Sequence[Service], start: datetime
+) -> list[Intruder]:
+    """With whom the directory knew before the window as stolen: a thin log calls everybody new, and only the attacker's own stay shut out for good."""
+    made = {one.id: one.created_at for one in accounts} | {one.id: one.created_at for one in services}
+
+    def is_older(one: Intruder) -> bool:
+        return one.brought_in_at is None and (at := made.get(one.id)) is not None and at < start
+
+    return [msgspec.structs.replace(one, own=False) if one.own and is_older(one) else one for one in intruders]
 
 
 async def _traces(reader: _Reader, deed: Deed) -> list[Trace]:

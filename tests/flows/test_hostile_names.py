@@ -84,7 +84,7 @@ class Watched:
 
 
 def stop_before_deleting(question: Question) -> str:
-    return "approve" if question.view.stage == "contain" else "reject"
+    return "reject" if question.view.stage == "eradicate" else "approve"
 
 
 def watch(home: Path, decide: Decide) -> Watched:

@@ -14,7 +14,6 @@ from azure_simulator.truth import score
 from azure_simulator.world import World
 from firebreak.engine import EngineRoom
 from firebreak.model.mode import Mode
-from tasks.contain.block_creation import TYPES
 from tests.flows.room_in_process import Ran, alert_bytes, engine_room_of, go_on, writes
 from tests.support.platform_attack import COMPUTE, build_everywhere, is_billed
 from tests.support.playbooks import small_playbook
@@ -22,7 +21,6 @@ from tests.support.playbooks import small_playbook
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
-_DENIED = [*TYPES, "Microsoft.Batch/batchAccounts/pools", "Microsoft.Web/serverfarms"]
 
 
 def _playbook(name: str, *deletes: str) -> str:
@@ -32,7 +30,6 @@ def _playbook(name: str, *deletes: str) -> str:
         first=("contain.stop_batch_pools", "contain.stop_machine_learning"),
         stops=("contain.stop_clusters", "contain.stop_container_groups", "contain.stop_apps"),
         deletes=deletes,
-        parameters={"contain.block_creation": {"resource_types": _DENIED}},
     )
 
 

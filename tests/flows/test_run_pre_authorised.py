@@ -27,10 +27,14 @@ STEPS = "contain.block_creation, contain.disable_autoscale, contain.deallocate_m
 
 
 def own_playbook(home: Path) -> None:
-    """The shipped playbook, which pre-authorises containment."""
+    """The shipped playbook, which pre-authorises containment, and asks people about accounts only afterwards."""
     text = (Path(__file__).parents[2] / "playbooks" / "compromised-subscription.yaml").read_text()
     key = f"expires_after: 4h\n    pre_authorised: {{steps: [{STEPS}], min_score: 75}}"
     (home / "playbooks").mkdir(parents=True)
+    before, _, rest = text.partition("  - id: close-doors\n")
+    doors, _, rest = rest.partition("  - id: contain\n")
+    contain, _, rest = rest.partition("  - id: evict\n")
+    text = f"{before}  - id: contain\n{contain}  - id: close-doors\n{doors}  - id: evict\n{rest}"
     (home / "playbooks" / "compromised-subscription.yaml").write_text(text.replace("expires_after: 4h", key, 1))
 
 
@@ -82,7 +86,7 @@ def test_containment_goes_without_people_and_what_cannot_be_undone_asks_them(tmp
     sent = [row.url.split("?")[0].rsplit("/", 1)[-1] for row in writes(world)]
     assert sent.count("deallocate") + sent.count("bulkDeallocate") > 0
     assert not [row for row in writes(world) if row.method == "DELETE"]
-    assert runtime.asked[0].view.stage == "eradicate"
+    assert runtime.asked[0].view.stage == "close-doors"
     assert kinds.count("gate.pre_authorised") == 1
     assert all(held for _, _, held in dossier.promises)
     report = report_markdown(dossier)

@@ -44,7 +44,8 @@ def test_an_identity_without_rights_is_told_so_the_run_fails_and_a_later_one_tri
     assert ran.dossier.attribution is not None
     found = {j.id.lower() for j in ran.dossier.attribution.resources if j.cls is Class.ATTACKER}
     assert {identity.lower() for identity in world.truth["rogue_compute"]} <= found
-    assert {write.status for write in refused} == {403}
+    # Graph asks for other rights, and has them.
+    assert {write.status for write in refused if "/graph/" not in write.url} == {403}
     assert len(running) == kept
     stops = [action for action in ran.json["actions"] if action["kind"].endswith(".deallocate")]
     assert {action["state"] for action in stops if action["stage"] == "contain"} == {"failed"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -190,6 +191,40 @@ def test_a_zip_that_lies_about_a_size_is_not_unpacked_beyond_it(files: dict[str,
     path.write_bytes(path.read_bytes().replace(true, lie))
     with pytest.raises(BundleError, match=r"expected\.yaml"):
         open_bundle(path)
+
+
+def _with_directory(path: Path, content: bytes, *, said: int, holes: int = 0) -> Path:
+    """A file that ends like a zip whose directory has `said` bytes."""
+    with path.open("wb") as file:
+        file.truncate(holes)
+        file.seek(holes)
+        file.write(content + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, said, 0, 0))
+    return path
+
+
+def test_a_directory_of_half_a_gigabyte_is_refused_unread(tmp_path: Path) -> None:
+    half = 512 * 1024 * 1024
+    path = _with_directory(tmp_path / "long.zip", b"", said=half, holes=half)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BundleError, match="536,870,912 bytes, more than that of any bundle"):
+            open_bundle(path)
+        assert tracemalloc.get_traced_memory()[1] < 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_directory_of_many_entries_is_refused_before_one_of_them_is_kept(tmp_path: Path) -> None:
+    entry = b"PK\x01\x02" + bytes(24) + struct.pack("<H", 1) + bytes(16) + b"a"
+    content = entry * 1_000_000
+    path = _with_directory(tmp_path / "many.zip", content, said=len(content))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BundleError, match="1,000,000 entries, more than any bundle"):
+            open_bundle(path)
+        assert tracemalloc.get_traced_memory()[1] < 2 * len(content)
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
