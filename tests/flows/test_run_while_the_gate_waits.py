@@ -28,13 +28,15 @@ def stops(plan: Plan) -> list[Action]:
 
 @dataclass
 class Meddler:
-    """Answers containment with yes and the rest with no; before the first yes it changes the world and the settings."""
+    """Passes over accounts, answers containment with yes and the rest with no; before the first yes it changes the world and the settings."""
 
     world: World
     room: EngineRoom
     plans: list[Plan] = field(default_factory=list)
 
     def __call__(self, question: Question) -> str:
+        if question.plan.stage == "close-doors":
+            return "skip"
         if question.plan.stage != "contain":
             return "reject"
         if not self.plans:
