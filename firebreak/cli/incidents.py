@@ -6,7 +6,7 @@ import typer
 from rich.markdown import Markdown
 from rich.table import Column, Table
 
-from firebreak.cli import record, redact
+from firebreak.cli import letter, record, redact
 from firebreak.cli import todo as people
 from firebreak.cli.output import Json, print_json, safe, stdout
 from firebreak.cli.rooms import dossier_of, engine_room
@@ -16,7 +16,7 @@ from firebreak.report.markdown import report_markdown
 from firebreak.report.told import failures
 
 app = typer.Typer(
-    help="What happened and what is left to people: list, show, report, todo, confirm, export, redact, verify.",
+    help="What happened and what is left to people: list, show, report, letter, todo, confirm, export, redact, verify.",
     no_args_is_help=True,
 )
 
@@ -117,6 +117,7 @@ def report(
         stdout.print(Markdown(report_markdown(dossier)), soft_wrap=False)
 
 
+app.command("letter")(letter.letter)
 app.command("todo")(people.todo)
 app.command("confirm")(people.confirm)
 app.command("verify")(record.verify)
