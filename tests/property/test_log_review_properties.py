@@ -111,7 +111,9 @@ def routine(ledger: Ledger, first: int, last: int) -> None:
 
 NAMES = ("Microsoft.Web/sites/write", "MICROSOFT.WEB/SITES/WRITE", "Microsoft.Web/sites/delete")
 RANKS = ("started", "succeeded", "failed")
-# What an event is told by: bond, time, name, status and resource. Its place in the list is its id.
+Told = tuple[
+    str, int, str, str, str
+]  # what an event is told by: bond, time, name, status and resource; its place is its id
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(["a", "b"]),
@@ -124,31 +126,55 @@ EVENTS = st.lists(
 )
 
 
-@given(found=EVENTS, order=st.randoms(use_true_random=False), page=st.integers(1, 5), odd=st.booleans())
+def columns(ledger: Ledger, events: list[tuple[str, Told]]) -> Columns:
+    return Columns(
+        bonds=[bond for _, (bond, *_) in events],
+        times=[float(at) for _, (_, at, *_) in events],
+        ids=[identifier for identifier, _ in events],
+        kinds=[ledger.kind(Kind(name, name.lower(), status)) for _, (_, _, name, status, _) in events],
+        whos=[0] * len(events),
+        sayings=[0] * len(events),
+        resources=[resource for _, (*_, resource) in events],
+    )
+
+
+def test_of_events_of_one_moment_the_beginning_is_first() -> None:
+    ledger = Ledger(RuleSet([]))
+    told = [(str(place), ("a", 1, NAMES[0], status, "/s/m")) for place, status in enumerate(reversed(RANKS))]
+    ledger.take(columns(ledger, told))
+    ledger.settle()
+    assert [ledger.ids[number] for number in ledger.events_of(0)] == ["2", "1", "0"]
+
+
+@settings(max_examples=50)
+@given(
+    found=EVENTS,
+    order=st.randoms(use_true_random=False),
+    page=st.integers(1, 5),
+    waiting=st.sampled_from([1, 50]),
+    twice=st.sampled_from([None, 0, 1]),
+    odd=st.booleans(),
+)
 def test_a_ledger_groups_and_orders_events_as_a_plain_list_of_them_does(
-    found: list[tuple[str, int, str, str, str]], order: random.Random, page: int, odd: bool
+    found: list[Told],
+    order: random.Random,
+    page: int,
+    waiting: int,
+    twice: int | None,
+    odd: bool,
 ) -> None:
     ids = [f"event-{place}" if odd else f"{place:08x}-0000-4000-8000-{'0' * 12}" for place in range(len(found))]
+    coming = list(zip(ids, found, strict=True))
+    if twice is not None:  # some come twice, as they were or a moment later; the earlier one counts
+        coming += [(one, (bond, at + twice, *rest)) for one, (bond, at, *rest) in coming[::3]]  # type: ignore[misc]
+    order.shuffle(coming)
     expected: dict[tuple[str, str, str], list[tuple[int, int, str, str]]] = {}
     for identifier, (bond, at, name, status, resource) in zip(ids, found, strict=True):
         event = (at, RANKS.index(status), identifier, resource)
         expected.setdefault((bond, name.lower(), resource.lower()), []).append(event)
-    ledger = Ledger(RuleSet([]), waiting=1)
-    coming = [*range(len(found)), *range(0, len(found), 3)]  # some come twice
-    order.shuffle(coming)
+    ledger = Ledger(RuleSet([]), waiting=waiting)
     for start in range(0, len(coming), page):
-        mine = [found[place] for place in coming[start : start + page]]
-        ledger.take(
-            Columns(
-                bonds=[bond for bond, *_ in mine],
-                times=[float(at) for _, at, *_ in mine],
-                ids=[ids[place] for place in coming[start : start + page]],
-                kinds=[ledger.kind(Kind(name, name.lower(), status)) for _, _, name, status, _ in mine],
-                whos=[0] * len(mine),
-                sayings=[0] * len(mine),
-                resources=[resource for *_, resource in mine],
-            )
-        )
+        ledger.take(columns(ledger, coming[start : start + page]))
     ledger.settle()
     told = sorted(
         (
