@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -101,6 +102,30 @@ detection:
     log.add_left(2, {1: EVERYDAY[0]})
     assert log.events == 2
     assert [finding.title for finding in reviewed(log)[1]] == [title]
+
+
+def test_a_file_in_which_events_of_unknown_form_are_among_others_is_read_as_the_slow_way_reads_it() -> None:
+    odd: list[dict[str, Any]] = [
+        {"claims": []},
+        {"status": 5},
+        {"caller": 7},
+        {"operationName": "Microsoft.Web/sites/write"},
+        {"eventTimestamp": "2026-10-30T10:00:00"},
+        {"resourceId": ""},
+        {"properties": []},
+        {"correlationId": None},
+        {"category": [1]},
+        {"httpRequest": "{}"},
+    ]
+    found = list(events(200))
+    for place, change in enumerate(odd):
+        found[19 * place + 5] |= change
+    slow = LogReview(strict=False)
+    slow.add(found)
+    for text in (json.dumps({"value": found}), "\n".join(map(json.dumps, found))):
+        log = LogReview(strict=False)
+        review_file(io.BytesIO(text.encode()), "log", log)
+        assert plain(log) == plain(slow)
 
 
 def test_a_time_without_a_zone_is_left_for_the_slow_way() -> None:
