@@ -49,14 +49,14 @@ class Conduct(msgspec.Struct, frozen=True):
 
 def bare_session(operations: Sequence[OperationLike]) -> Session:
     """A session for facts that carry none: everything in it is taken as of the window."""
-    first = operations[0]
+    first, times = operations[0], [operation.at for operation in operations]
     return Session(
         caller=first.caller,
         principal_id=first.principal_id,
         address=first.address,
         app_id=first.app_id,
-        first_seen=min(operation.at for operation in operations),
-        last_seen=max(operation.at for operation in operations),
+        first_seen=min(times),
+        last_seen=max(times),
         operations=len(operations),
     )
 
@@ -72,7 +72,8 @@ def finding(
 ) -> Finding:
     done = list(operations)
     session = work.session
-    first, last = min(o.at for o in done), max(o.at for o in done)
+    times = [operation.at for operation in done]
+    first, last = min(times), max(times)
     failed = sum(operation.status == "failed" for operation in done)
     count = f"{len(done)} operation{'s' if len(done) != 1 else ''}"
     when = f"at {first:%Y-%m-%d %H:%M}Z" if first == last else f"from {first:%Y-%m-%d %H:%M}Z to {last:%Y-%m-%d %H:%M}Z"

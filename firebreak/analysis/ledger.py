@@ -156,8 +156,9 @@ class Ledger:
 
     def region(self, operation: int) -> str:
         """The first region that its bodies name."""
-        for number in self.events_of(operation):
-            if (saying := self._saying[number]) and (region := self.sayings.region(saying)):
+        sayings, saying = self.sayings, self._saying
+        for number in self._order[self._start[operation] : self._start[operation + 1]]:
+            if (said := saying[number]) and (region := sayings.region(said)):
                 return region
         return ""
 

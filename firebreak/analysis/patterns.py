@@ -149,11 +149,12 @@ def granted_then_used(by_session: Sessions, history: History, rules: RuleSet | N
     granted: dict[str, list[OperationLike]] = defaultdict(list)
     ordinary: set[str] = set()  # operations: an everyday role, given by somebody from where they always work
     for operations in by_session.values():
+        given = [one for one in operations if is_of("role-granted", one, rules) and one.status != "failed"]
+        if not given:
+            continue
         giver = bare_session(operations)
         is_usual = Conduct(giver, operations, history.familiarity(giver)).is_familiar
-        for operation in operations:
-            if not is_of("role-granted", operation, rules) or operation.status == "failed":
-                continue
+        for operation in given:
             to = str(operation.properties.get("granted_to", "")).lower()
             if to:
                 granted[to].append(operation)
