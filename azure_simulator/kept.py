@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from azure_simulator.services.authorization import eligibility
 from azure_simulator.services.graph import methods
 from azure_simulator.services.graph.store import table
 from azure_simulator.world import Document, World
@@ -68,6 +69,10 @@ def ways_ever(world: World) -> Iterator[Kept]:
         for each in left.get(name, ()):
             client = str((table(world, rows).get(each) or {}).get(key, ""))
             yield Kept(kind, client, each, _both(_is_row(rows, each), _is_enabled(client)), gives=gives)
+    for each in world.truth.get("rogue_eligible", ()):
+        who = str(world.table(eligibility.TABLE)[each]["properties"]["principalId"])
+        check = _both(_is_eligible(each), _is_enabled(who))
+        yield Kept("eligible azure role", who, each, check, who, addresses.get(who, usual), gives="takes up a role")
     yield from _at_work(world, usual)
 
 
@@ -115,6 +120,10 @@ def _both(one: Check, other: Check) -> Check:
 
 def _is_row(rows: str, key: str) -> Check:
     return lambda world: key in table(world, rows)
+
+
+def _is_eligible(identity: str) -> Check:
+    return lambda world: identity in world.table(eligibility.TABLE)
 
 
 def _is_enabled(identity: str) -> Check:

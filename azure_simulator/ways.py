@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from azure_simulator.services.authorization import eligibility
 from azure_simulator.services.graph import methods
 from azure_simulator.services.graph.store import table
 from azure_simulator.world import Document, Principal, World
@@ -15,7 +16,7 @@ from azure_simulator.world import Document, Principal, World
 
 def ways_left(world: World) -> list[Document]:
     """Every way that is open: `kind` (session, password, secret, account, method, contact, credential, issuer, consent, right, role,
-    eligible role, azure role), `who` it leads to and `id` of the thing."""
+    eligible role, azure role, eligible azure role), `who` it leads to and `id` of the thing."""
     return [{"kind": kind, "who": who, "id": identity} for kind, who, identity in (*_accounts(world), *_left(world))]
 
 
@@ -71,6 +72,9 @@ def _left(world: World) -> Iterator[Way]:
     for each in left.get("role_assignments", ()):
         if f"{world.tenant_id}/{each}" in table(world, "roleAssignments"):
             yield "role", str(table(world, "roleAssignments")[f"{world.tenant_id}/{each}"]["principalId"]), each
+    for each in world.truth.get("rogue_eligible", ()):
+        if each in world.table(eligibility.TABLE):
+            yield "eligible azure role", str(world.table(eligibility.TABLE)[each]["properties"]["principalId"]), each
     for each in world.truth.get("rogue_grants", ()):
         if each in world.role_assignments:
             yield "azure role", str(world.role_assignments[each]["properties"]["principalId"]), each

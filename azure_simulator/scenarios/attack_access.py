@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from azure_simulator.clock import stamp
 from azure_simulator.scenarios import access, commerce, documents, ids
 from azure_simulator.scenarios.attack import Attack, Step
 from azure_simulator.scenarios.log import AT_ONCE, Caller, creation_bodies
+from azure_simulator.services.authorization import eligibility
 from azure_simulator.services.compute.sizes import SIZES
 from azure_simulator.world import Document
 
@@ -54,6 +56,28 @@ def grant(attack: Attack, row: dict[str, Any]) -> None:
         giver.principal.object_id,
     )
     take_grant(attack, document, taker.since, giver.caller(attack.chance, role=giver.governing_role))
+
+
+def make_eligible(attack: Attack, row: dict[str, Any]) -> None:
+    """Let the accomplice take up a role in the subscription whenever they want: no role assignment shows it."""
+    giver, taker = attack.intruders[row["by"]], attack.intruders[row["to"]]
+    at, requested = attack.at(row["after"]), attack.chance.guid()
+    role = access.role_definition_id(attack.world, row["role"])
+    who = (taker.principal.object_id, taker.principal.kind)
+    document = eligibility.add(
+        attack.world, ids.SUBSCRIPTION, *who, role, name=attack.chance.guid(), requested=requested, at=stamp(at)
+    )
+    attack.rogue_eligible.append(document["id"])
+    body = {"properties": {"principalId": who[0], "roleDefinitionId": role, "requestType": "AdminAssign"}}
+    attack.log.operation(
+        at,
+        f"{eligibility.REQUEST}/write",
+        f"{ids.SUBSCRIPTION}/providers/{eligibility.REQUEST}/{requested}",
+        giver.caller(attack.chance, role=giver.governing_role),
+        steps=AT_ONCE,
+        request=body,
+        sub_status="Created",
+    )
 
 
 def take_grant(attack: Attack, document: Document, at: datetime, by: Caller) -> None:
@@ -170,6 +194,7 @@ STEPS: dict[str, Step] = {
     "list_keys": list_keys,
     "register_providers": register_providers,
     "grant": grant,
+    "make_eligible": make_eligible,
     "remove_policy": remove_policy,
     "raise_quota": raise_quota,
     "lock_own_group": lock_own_group,
