@@ -69,7 +69,7 @@ EXPLAINED: Final = MappingProxyType(
                 "At least 10 sign-ins to one account failed within an hour. Somebody guesses its password.",
             ),
         },
-        "Who and what (`investigate.attribution`, `investigate.access`, `investigate.footholds`, `investigate.inventory`, `investigate.platform_compute`, `investigate.removals`, `investigate.subscription`)": {
+        "Who and what (`investigate.attribution`, `investigate.access`, `investigate.eligible_access`, `investigate.footholds`, `investigate.inventory`, `investigate.platform_compute`, `investigate.removals`, `investigate.subscription`)": {
             "attacker": (
                 "A session taken for the attacker's",
                 "Its reasons together reached the score of an attacker. Each reason is shown with its points and events.",
@@ -97,6 +97,10 @@ EXPLAINED: Final = MappingProxyType(
             "footholds-by-hand": (
                 "Ways back that a person has to close",
                 "Keys were read, code ran on a machine, or something that was there before was changed. No step can tell what it should be; the finding says what to do.",
+            ),
+            "eligible-roles-new": (
+                "Roles that somebody may take up since the incident's window began",
+                "Somebody can take up a role in the subscription whenever they want. Until they do, no list of role assignments shows it.",
             ),
             "taken-away": (
                 "Protections and rights that the attacker took away",

@@ -48,6 +48,8 @@ KINDS = {
     "disk.delete": "Delete disk",
     "disk.restore": "Restore disk",
     "disk.snapshot": "Snapshot disk",
+    "eligible_access.remove": "Take back Azure role that may be taken up",
+    "eligible_access.restore": "Let Azure role be taken up again",
     "eligible_role.remove": "Take back eligible role",
     "eligible_role.restore": "Give eligible role again",
     "entitlement.cancel": "Cancel subscription",

@@ -166,7 +166,9 @@ async def test_one_above_the_subscription_of_the_attackers_own_identity_is_named
     own = Judgement(id=mallory.upn, cls=Class.ATTACKER, score=90, principal_id=mallory.object_id, address="203.0.113.9")
     loaded = load_steps()[STEP]
     assert loaded.plan is not None
-    facts = {kind: case[kind] for kind in loaded.step.needs} | {Attribution: Attribution(actors=(own,), verdict="fraud")}
+    facts = {kind: case[kind] for kind in loaded.step.needs} | {
+        Attribution: Attribution(actors=(own,), verdict="fraud")
+    }
     planned = loaded.plan(Case(incident=case.incident, playbook=case.playbook, now=case.now, facts=facts))
     reasons = {row.target: row.reason for row in planned if not isinstance(row, Action)}
     (above,) = [reason for target, reason in reasons.items() if target.startswith(ABOVE)]
