@@ -130,7 +130,8 @@ async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
     found: dict[str, Target] = {}
     for action in actions:
         identity = _identity(action.params["principal_id"], action.params["role_definition_id"])
-        row = standing.get((str(action.params["scope"]).lower().rstrip("/"), *identity.values()))
+        scope = str(action.params["scope"]).lower().rstrip("/")
+        row = standing.get((scope, identity["principalId"], identity["role"]))
         there, wanted = row is not None, action.kind == RESTORE
         free = FREE if wanted else dict(action.fingerprint)
         found[action.id] = Target(
