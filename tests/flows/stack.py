@@ -35,7 +35,7 @@ from tests.support.patience import Patience, crowd
 
 T = TypeVar("T")
 CODE_SECONDS = 30
-_DOORS = "close-doors"
+_OF_ACCOUNTS = ("close-doors", "evict")
 _PREFIXES = ("FIREBREAK_", "PREFECT_", "AZURE_")
 
 
@@ -177,13 +177,13 @@ class Stack:
     def until_asked(self, incident: str, stage: str, *, ask: int = 1, seconds: float = 150) -> GateView:
         """Wait until the flow run is suspended at this question of the stage's first gate, its form being there.
 
-        The gate about accounts, which stands before all others, is skipped by the second approver unless it is the one waited for.
+        The gates about accounts are skipped by the second approver, unless one of them is waited for.
         """
 
         def look() -> GateView | None:
             view = self.gate(f"{incident}.{stage}.1")
-            if view is None and stage != _DOORS:
-                self._skip_doors(incident)
+            if view is None and stage != "undo":
+                self._skip_accounts(incident, but=stage)
             if view is None or view.ask < ask or view.state != "open" or self.run_state(incident) != "Suspended":
                 return None
             return view
@@ -192,12 +192,15 @@ class Stack:
         assert found is not None
         return found
 
-    def _skip_doors(self, incident: str) -> None:
-        doors = self.gate(f"{incident}.{_DOORS}.1")
-        if doors is not None and doors.state == "open" and self.run_state(incident) == "Suspended":
-            answer = self.form(doors, code=self.code(1), decision="skip")
-            self.resume(incident, {**answer, "approver": self.azure.line["approvers"][1]["name"]})
-            until("the run to go on", lambda: self.run_state(incident) != "Suspended", seconds=60)
+    def _skip_accounts(self, incident: str, *, but: str) -> None:
+        for stage in _OF_ACCOUNTS:
+            view = None if stage == but else self.gate(f"{incident}.{stage}.1")
+            if view is not None and view.state == "open" and self.run_state(incident) == "Suspended":
+                answer = self.form(view, code=self.code(1), decision="skip")
+                answer |= {"approver": self.azure.line["approvers"][1]["name"]}
+                answer |= {"confirm": view.confirm} if view.confirm else {}
+                self.resume(incident, answer)
+                until("the run to go on", lambda: self.run_state(incident) != "Suspended", seconds=60)
 
     def resume(self, incident: str, answer: dict[str, Any] | None) -> dict[str, Any]:
         """Resume the suspended run by bare API, as the UI does; tried again while the form is being saved."""
