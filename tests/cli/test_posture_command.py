@@ -32,6 +32,9 @@ def test_a_dry_run_prints_checks_and_writes_the_report_without_changing_anything
         assert code == 0
         assert "checks found something wrong" in out
         assert "report.html" in err
+        code, out, err = run("incidents", "letter", document["incident"])
+        assert code == 1
+        assert "no attack to write about" in err
         code, out, err = run("posture", "--end-relationship", "../x")
         assert code == 1
         assert "no id of a delegated relationship" in err
