@@ -9,7 +9,7 @@ from firebreak.clients.policies.redaction import without_secrets
 from firebreak.engine.engine import Engine
 from firebreak.engine.gather import gather
 from firebreak.engine.permissions import not_allowed
-from firebreak.engine.posture import keep, posture_of
+from firebreak.engine.posture import keep, posture_of, tells_checks
 from firebreak.errors import IntegrityError
 from firebreak.model.facts import Attribution, BurnRate, SubscriptionFacts
 from firebreak.model.plan import UNDO, Plan
@@ -66,8 +66,8 @@ def plan_page(engine: Engine, plan: Plan, number: int) -> str:
 
 
 def case_page(engine: Engine, number: int) -> str:
-    """What is happening, as of round `number`; of a check of the partner's tenant, what it found."""
-    if engine.incident.alert.is_about_partner:
+    """What is happening, as of round `number`; of a run that checks, what it found."""
+    if tells_checks(engine):
         return posture_markdown(posture_of(engine, number))
     return case_pages.case_page(gather(engine, number))
 
@@ -90,7 +90,7 @@ def write_report(engine: Engine, number: int, state: str) -> str:
     dossier = msgspec.structs.replace(
         gather(engine, number), state=state, note=engine.closing_note(state, number), evidence=_evidence(engine)
     )
-    if engine.incident.alert.is_about_partner:
+    if tells_checks(engine):
         posture = posture_of(engine, number, dossier)
         keep(engine, posture)
         page, html, document = posture_markdown(posture), posture_html(posture), posture_json(posture)

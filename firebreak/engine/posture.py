@@ -1,4 +1,4 @@
-"""The report on the partner's own tenant, from the store: the checks of this run and of the earlier ones."""
+"""The report of a run that checks, from the store: the checks of this run and of the earlier ones on the same tenant or subscription."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import msgspec
 
 from firebreak.engine.engine import Engine
 from firebreak.engine.gather import checks_of, gather
+from firebreak.model.check import Checked
+from firebreak.model.hardening import DefenderFacts
 from firebreak.model.partner import PartnerScore
 from firebreak.report.dossier import Dossier
 from firebreak.report.posture import PastChecks, Posture
@@ -27,7 +29,19 @@ def posture_of(engine: Engine, number: int, dossier: Dossier | None = None) -> P
         first=first if number > 1 else (),
         past=_past(engine),
         score=engine.case(number).get(PartnerScore),
+        secure_score=defender.score if (defender := engine.case(number).get(DefenderFacts)) is not None else None,
     )
+
+
+def tells_checks(engine: Engine) -> bool:
+    """Whether the run is told as a check rather than as a response: about the partner, or by a playbook that contains and eradicates nothing
+    and has steps that check.
+    """
+    if engine.incident.alert.is_about_partner:
+        return True
+    steps = [engine.room.steps[name].step for stage in engine.playbook.stages for name in stage.steps]
+    responds = any(step.id.split(".")[0] in ("contain", "eradicate") for step in steps)
+    return not responds and any(step.produces is not None and issubclass(step.produces, Checked) for step in steps)
 
 
 def keep(engine: Engine, posture: Posture) -> None:
@@ -36,12 +50,12 @@ def keep(engine: Engine, posture: Posture) -> None:
 
 
 def _past(engine: Engine) -> tuple[PastChecks, ...]:
-    """The earlier runs about the same tenant that wrote a report, oldest first; at most a dozen."""
+    """The earlier runs of the same playbook about the same tenant or subscription that wrote a report, oldest first; at most a dozen."""
     store, mine = engine.room.store, engine.incident
     found = []
     for row in store.incidents.list():
         other = row.incident
-        if other.id == mine.id or not other.alert.is_about_partner or other.opened_at >= mine.opened_at:
+        if other.id == mine.id or other.playbook != mine.playbook or other.opened_at >= mine.opened_at:
             continue
         if other.subscription_id == mine.subscription_id and (kept := store.values.get(other.id, _CHECKS)):
             found.append(msgspec.convert(kept, PastChecks))

@@ -1,4 +1,4 @@
-"""The report on the partner's own tenant: what is wrong first, then what could not be looked at, then what is right; and what changed since.
+"""The report of a run that checks: on the partner's own tenant, or on what protects a subscription. What is wrong first, then what could not be looked at, then what is right; and what changed since.
 
 Pure over the dossier and the checks. Three renderings of the same: HTML, Markdown, JSON.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -22,17 +23,29 @@ _REQUESTS = 12  # kept answers that are named for one check; the exported bundle
 
 TERMS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "action group": "a list of people and programs whom Azure tells when an alert rule finds something",
+        "activity log": "Azure's record of who changed what in the subscription",
+        "alert rule": "what Azure is to watch for, and whom it tells then",
+        "anomaly alert": "Cost Management's daily look for unusual cost, which mails people",
         "access policy": "a rule of conditional access: who is asked for what when signing in, or is not let in",
         "admin agent": "a member of the partner's group AdminAgents, who may administer customers",
         "application": "a program's own identity in the directory, so that it needs no person's password",
+        "conditional access": "the tenant's rules for sign-ins: who is asked for what, and who is not let in",
+        "defender": "Microsoft Defender for Cloud: Azure's own watch over resources; each of its plans is billed",
         "delegated access": "what the partner may do in a customer's tenant",
         "eligible": "may take a role up when it is needed, for some hours",
+        "entra": "Microsoft Entra ID, the directory of a tenant's users and applications; P1 and P2 are its paid licences",
         "old mail protocols": "IMAP, POP3, SMTP and the like: they send the password and cannot ask for anything else",
+        "only reports": "a policy in this mode notes whom it would have stopped, and stops nobody",
+        "quota": "how much of something a subscription may start; an intruder can go as far as it reaches",
         "requirement": "what Microsoft demands of partners; who does not meet it can be refused buying and administering",
         "second factor": "another proof beside the password: an app, a key, a code (also called MFA)",
         "secure application model": "Microsoft's way for programs of partners: a person consents once with a second factor, no password is kept",
+        "secure score": "Defender's count of what is in order, in points",
+        "security contact": "whom Microsoft and Defender write to about the subscription's security",
         "security defaults": "one switch of a tenant that asks everybody for a second factor and blocks old mail protocols",
         "tenant": "a company's directory in Microsoft's cloud, with its accounts",
+        "vcpu": "virtual processor: sizes of machines and quota are counted in them",
         "zero trust": "to prove each access instead of trusting a place, to give few rights, to expect an intruder",
     }
 )
@@ -73,6 +86,29 @@ class Posture(msgspec.Struct, frozen=True, kw_only=True):
     first: tuple[Check, ...] = ()
     past: tuple[PastChecks, ...] = ()
     score: PartnerScore | None = None
+    secure_score: tuple[Decimal, Decimal] | None = None  # of Defender for Cloud: points now and at most
+
+    @property
+    def title(self) -> str:
+        if self.dossier.incident.alert.is_about_partner:
+            return "Check of the partner's own tenant"
+        found = self.dossier.subscription
+        return (
+            f"What protects the subscription {found.display_name}"
+            if found and found.display_name
+            else "What protects the subscription"
+        )
+
+    @property
+    def place(self) -> str:
+        return "tenant" if self.dossier.incident.alert.is_about_partner else "subscription"
+
+    @property
+    def alarm(self) -> str:
+        """What a check must not bury: that the same look took somebody for an attacker. "" when it did not."""
+        if self.dossier.verdict != "fraud":
+            return ""
+        return "The same look proposes the verdict FRAUD: somebody seems to attack this subscription now. Start compromised-subscription first."
 
     def of(self, status: CheckStatus) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.status is status)
@@ -101,6 +137,8 @@ class Posture(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def points(self) -> str:
         """Microsoft's score in words."""
+        if self.secure_score is not None:
+            return f"{self.secure_score[0]:f} of {self.secure_score[1]:f}"
         if self.score is None or self.score.score is None or self.score.highest is None:
             return "not read"
         return f"{self.score.score.normalize():f} of {self.score.highest.normalize():f}"
@@ -108,7 +146,7 @@ class Posture(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def row(self) -> PastChecks:
         """This run as the next one will see it."""
-        score = self.score.score if self.score else None
+        score = self.score.score if self.score else self.secure_score[0] if self.secure_score else None
         return PastChecks(
             incident=self.dossier.incident.id,
             at=self.dossier.incident.opened_at,
@@ -150,11 +188,13 @@ def terms_of(text: str) -> list[tuple[str, str]]:
 def posture_markdown(posture: Posture) -> str:
     """The report as Markdown: for the Prefect UI, and for a mail."""
     dossier = posture.dossier
-    lines = ["# Check of the partner's own tenant", "", f"**{headline(posture)}**", ""]
+    lines = [f"# {markdown(posture.title, 200)}", "", f"**{headline(posture)}**", ""]
+    if posture.alarm:
+        lines += [f"> **{posture.alarm}**", ""]
     if not dossier.incident.mode.may_write:
         lines += [f"> **{str(dossier.incident.mode).upper()}**: nothing was changed.", ""]
     lines += [
-        f"Tenant {dossier.incident.subscription_id}, {dossier.incident.id}, {dossier.made_at:%Y-%m-%d %H:%M} UTC. Microsoft's score: {posture.points}.",
+        f"{posture.place.capitalize()} {dossier.incident.subscription_id}, {dossier.incident.id}, {dossier.made_at:%Y-%m-%d %H:%M} UTC. Microsoft's score: {posture.points}.",
         "",
     ]
     for status in CheckStatus:
@@ -253,7 +293,7 @@ def _trend_lines(posture: Posture) -> list[str]:
         return [
             "## Over time",
             "",
-            "This is the first check of this tenant here; the next one tells what became better or worse.",
+            f"This is the first check of this {posture.place} here; the next one tells what became better or worse.",
             "",
         ]
     rows = [

@@ -135,6 +135,19 @@ def _failed(*names: str) -> Callable[[Dossier], bool]:
     return lambda d: any(check.id in names and check.status is CheckStatus.FAILED for check in d.checks)
 
 
+def _wanting(*rows: str) -> Callable[[Dossier], Rows]:
+    """What checks of some rows of the guidance found wanting, all rows when none is named; what was not looked at is said."""
+
+    def lines(dossier: Dossier) -> Rows:
+        asked = [one for one in dossier.checks if not rows or one.row in rows]
+        words = {CheckStatus.FAILED: "found wanting", CheckStatus.NOT_LOOKED_AT: _NOT_READ}
+        found = [(words[one.status], plain(f"{one.title}: {one.reason}", 300)) for one in asked if one.status in words]
+        more = [("found wanting", f"… and {len(found) - _FEW} more in the report")] if len(found) > _FEW else []
+        return (*found[:_FEW], *more) or (("checks", "nothing was found wanting" if asked else _NOT_READ),)
+
+    return lines
+
+
 # name -> (what it is called, how it is made)
 DATA: Final[Mapping[str, tuple[str, Callable[[Dossier], Rows]]]] = MappingProxyType(
     {
@@ -151,6 +164,9 @@ DATA: Final[Mapping[str, tuple[str, Callable[[Dossier], Rows]]]] = MappingProxyT
         "programs": ("programs that sign in as a person", _of_check("sign-ins-programs")),
         "unrestricted": ("customers with unrestricted delegated access", _of_check("no-unrestricted-access")),
         "without_factor": ("accounts that cannot use a second factor", _of_check("accounts-capable")),
+        "wanting": ("what the checks found wanting", _wanting()),
+        "secure_score": ("what the secure score finds wanting", _wanting("S85")),
+        "told": ("who is told", _wanting("S66", "S77", "S81", "S83")),
         "notice": ("time, subscription and tenant to search for", _notice),
     }
 )
@@ -187,6 +203,10 @@ OCCASIONS: Final[Mapping[str, tuple[str, Callable[[Dossier], bool]]]] = MappingP
         "unrestricted": (
             "when a customer has given the partner unrestricted delegated access",
             _failed("no-unrestricted-access"),
+        ),
+        "hardening": (
+            "when it was checked what protects the subscription",
+            lambda d: bool(d.checks) and not d.incident.alert.is_about_partner,
         ),
         "quota": ("when quota of GPU or high-performance sizes is unused", _has_unused_gpu),
     }

@@ -30,14 +30,13 @@ def test_the_tenant_is_quiet_for_days_and_the_attackers_return_is_seen_once(tmp_
         assert [one.text for one in seen.watched[0].signs] == []
         assert seen.reopened == {}
         assert len(writes(world)) == sent
-        thief = next(
-            p for p in world.principals.values() if ("#ext#" in p.upn.lower() and not p.enabled) or "#EXT#" in p.upn
-        )
+        row = next(one for one in world.truth["attackers"] if one["kind"] == "created")
+        thief = world.principals[row["principal_id"]]
         thief.enabled = True
         scope = f"/subscriptions/{subscription_of(world)}"
         assign(world, thief, roles.OWNER, scope)
-        group = f"{scope}/resourceGroups/rg-again"
-        answer = call_as(world, thief.object_id, "PUT", f"{group}?api-version={COMPUTE}", {"location": "koreacentral"})
+        path = f"{scope}/resourceGroups/rg-again?api-version={COMPUTE}"
+        answer = call_as(world, thief.object_id, "PUT", path, {"location": "koreacentral"}, address=row["addresses"][0])
         assert answer.status < 300, answer.body
         world.clock.advance(1800)
         again = asyncio.run(watch_once(room, start=False))
