@@ -179,7 +179,7 @@ def checks_of(
                 f"secure-score:{one.name}",
                 f"Defender for Cloud finds nothing wanting in: {one.name}",
                 holds=not one.unhealthy,
-                reason=f"{one.unhealthy} resources are found wanting; {short} of {one.most} points are missing."
+                reason=f"Resources found wanting: {one.unhealthy}; {short} of {one.most} points are missing."
                 if one.unhealthy
                 else f"Nothing is found wanting; {one.current} of {one.most} points.",
                 evidence=[points],

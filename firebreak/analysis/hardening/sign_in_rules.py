@@ -23,6 +23,7 @@ _OLD = (
     "authenticated smtp", "autodiscover", "exchange activesync", "exchange online powershell", "exchange web services", "imap", "imap4",
     "mapi over http", "offline address book", "other clients", "outlook anywhere (rpc over http)", "pop", "pop3", "reporting web services",
 )  # fmt: skip
+_STATES = {ON: "enforced", REPORTS: "only reports"}
 _OLD_CLIENTS = {"exchangeActiveSync", "other"}
 
 
@@ -174,7 +175,7 @@ def _policies(
     else:
         reason = f"None of {len(protection.policies)} conditional access policies does it for everybody."
     seen = [
-        f"{policy.name} ({policy.state}; excepted: {listed(policy.excluded) or 'nobody'})"
+        f"{policy.name} ({_STATES.get(policy.state, policy.state)}; excepted: {listed(policy.excluded) or 'nobody'})"
         for policy in enforced or reporting
     ]
     if reporting and not enforced:
