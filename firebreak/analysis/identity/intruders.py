@@ -119,8 +119,13 @@ def deeds_of(
         if not change.name.lower().startswith(_BROUGHT_IN):
             continue
         for target in change.targets:
-            if target.id and target.id not in intruders and target.id not in own:
+            known_as = intruders.get(target.id)
+            if target.id and known_as is None and target.id not in own:
                 intruders[target.id] = _brought_in(target.id, target.name, target.kind, change)
+            elif known_as is not None and known_as.name == target.id:
+                # The activity log knows whom it gives a role by object id alone: the record says whether that is a person.
+                told = _brought_in(target.id, target.name, target.kind, change)
+                intruders[target.id] = msgspec.structs.replace(known_as, kind=told.kind, name=told.name)
     return [intruders[key] for key in sorted(intruders)], list(deeds.values())
 
 

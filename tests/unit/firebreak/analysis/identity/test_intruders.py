@@ -52,6 +52,13 @@ def test_who_was_invited_is_the_attackers_own_wherever_they_act_and_so_is_whom_t
     assert found == (["p-ada", "p-new", "p-third"], ["Invite external user", "Invite external user", "Update user"])
 
 
+def test_whom_the_subscription_knows_by_object_id_alone_is_the_person_whom_the_directory_names() -> None:
+    guessed = Intruder(id="p-new", name="p-new", kind="servicePrincipal", own=True)
+    intruders, _ = deeds_of([ADA, guessed], [record("Invite external user")], attack_start=NOON)
+    found = next(one for one in intruders if one.id == "p-new")
+    assert (found.kind, found.name, found.own) == ("user", "new@contoso.example", True)
+
+
 def test_what_failed_and_what_the_responder_did_is_nobodys_deed() -> None:
     assert deeds(record("Update user", result="failure")) == (["p-ada"], [])
     assert deeds(record("Update user"), own={"p-ada"}) == ([], [])
