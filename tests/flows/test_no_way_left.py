@@ -58,7 +58,6 @@ def do_what_was_asked(world: World, ran: Ran) -> list[str]:
         ("crypto-mining", 7),
         ("hijacked-owner", 7),
         ("hijacked-owner", 23),
-        ("hostile-names", 7),
         ("identity-only", 7),
         ("identity-only", 23),
         ("insider-automation", 7),
