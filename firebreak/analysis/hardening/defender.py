@@ -17,13 +17,14 @@ from firebreak.model.hardening import DefenderPlan, ScoreControl
 
 STEP: Final = "investigate.defender"
 PRICES: Final = "https://azure.microsoft.com/pricing/details/defender-for-cloud/"
+_COMPARE: Final = f"This figure is of 2025 and may be out of date: compare it with {PRICES}."
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A plan worth having: what it watches, in words; the types of resources it is billed for (none: the subscription once); list price.
 
-    `usd` is Microsoft's public list price in US dollars for one unit a month, taken from the price page in 2025: agreements differ, and the page
-    is named wherever the price is shown. `unit` is what is counted; where it is smaller than a resource, `exact` is False.
+    `usd` is about Microsoft's list price in US dollars for one unit a month as of 2025; it was not compared with the price page, which is named
+    wherever the price is shown. `unit` is what is counted; where it is smaller than a resource, `exact` is False.
     """
 
     title: str
@@ -137,8 +138,10 @@ def price_of(name: str, count: int) -> str:
     """What a plan costs, in a sentence with the page it is from."""
     offer = OFFERS[name]
     if not offer.exact:
-        return f"List price {offer.usd} USD a month for each {offer.unit}; {count} resources are watched ({PRICES})."
-    return f"List price {offer.usd} USD a month for each {offer.unit}: about {offer.usd * count} USD a month for {count} ({PRICES})."
+        return (
+            f"List price about {offer.usd} USD a month for each {offer.unit}; {count} resources are watched. {_COMPARE}"
+        )
+    return f"List price about {offer.usd} USD a month for each {offer.unit}: about {offer.usd * count} USD a month for {count}. {_COMPARE}"
 
 
 def checks_of(
