@@ -97,7 +97,14 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         flow = httpx.post(f"{api}/flows/", json={"name": "respond"}, timeout=60).raise_for_status().json()["id"]
         for playbook in ("compromised-subscription", "review-subscription"):
             body = {"name": playbook, "flow_id": flow, "entrypoint": "flows.respond.respond"}
-            httpx.post(f"{api}/deployments/", json=body, timeout=60).raise_for_status()
+            reply = httpx.post(f"{api}/deployments/", json=body, timeout=60)
+            # A server that has just begun answers 503 for a while; Prefect's own client asks again as well.
+            for _ in range(60):
+                if reply.status_code != 503:
+                    break
+                time.sleep(0.5)
+                reply = httpx.post(f"{api}/deployments/", json=body, timeout=60)
+            reply.raise_for_status()
         found = Scene(world, processes, environment, api, free_port())
         found.start_intake()
         yield found
