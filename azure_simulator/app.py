@@ -176,7 +176,9 @@ def _log(world: World, request: Request, route: Route | None, status: int, rule:
     body = ""
     if request.body and request.method not in ("GET", "HEAD"):
         body = request.body.decode("utf-8", "replace")
-        if route is not None and route.kind == "login":
+        if route is not None and route.kind == "vault":
+            body = "***"
+        elif route is not None and route.kind == "login":
             form = parse_qsl(body, keep_blank_values=True)
             body = urlencode([(name, "***" if name in _SECRET_FIELDS else value) for name, value in form])
     world.requests.append(

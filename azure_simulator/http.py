@@ -87,7 +87,7 @@ Handler = Callable[[World, Request], Response]
 @dataclass(frozen=True)
 class Route:
     """`permission` is the ARM action checked by RBAC ("" for none: anonymous or not ARM); `service` groups the log; `kind` is
-    "arm", "graph", "partner", "prices", "login", "blob" and decides which parts of the pipeline apply."""
+    "arm", "graph", "partner", "prices", "login", "blob", "vault" and decides which parts of the pipeline apply."""
 
     method: str
     pattern: str

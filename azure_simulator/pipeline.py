@@ -18,7 +18,7 @@ from azure_simulator.services.signin import models as signin
 from azure_simulator.services.signin.exceptions import TokenRefusedError
 from azure_simulator.world import Document, LongRunning, World
 
-ANONYMOUS = ("login", "prices", "blob")
+ANONYMOUS = ("login", "prices", "blob", "vault")
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z0-9-]+)?", re.IGNORECASE)
 _CATALOGUES = tuple(
     f"/providers/microsoft.authorization/{kind}/"

@@ -17,6 +17,7 @@ SCALE_SET = "microsoft.compute/virtualmachinescalesets"
 # What changes by itself, or only says that something else did.
 _VOLATILE = frozenset({"etag", "changedTime", "_changed", "_operation", "_watching", "_conflict"})
 _PASSWORD = frozenset({"lastPasswordChangeDateTime", "_must_change"})
+_KEYS = frozenset({"_keys", "_key_times"})
 _TABLES = (
     "resources",
     "groups",
@@ -238,6 +239,8 @@ def _touched(world: World) -> list[Document]:
                 found.append({"id": json.loads(before).get("id", key), "what": f"{_label(name)} is gone"})
             elif _same_but_password(world, name, key, before, _text(table[key])):
                 continue  # a new password for a person whose own the attacker has is containment
+            elif _same_but_keys(world, name, key, before, _text(table[key])):
+                continue  # and so are new keys of an account whose keys the attacker was told
             elif _text(table[key]) != before:
                 changes = ", ".join(_differences(json.loads(before), json.loads(_text(table[key]))))
                 found.append({"id": table[key].get("id", key), "what": f"{_label(name)} changed: {changes}"})
@@ -256,6 +259,13 @@ def _same_but_password(world: World, table: str, key: str, before: str, now: str
     if table != "graph.users" or key not in {each.lower() for each in _attackers(world)}:
         return False
     then, after = ({k: v for k, v in json.loads(text).items() if k not in _PASSWORD} for text in (before, now))
+    return then == after
+
+
+def _same_but_keys(world: World, table: str, key: str, before: str, now: str) -> bool:
+    if table != "resources" or key not in {each.lower() for each in world.truth.get("told_keys", ())}:
+        return False
+    then, after = ({k: v for k, v in json.loads(text).items() if k not in _KEYS} for text in (before, now))
     return then == after
 
 

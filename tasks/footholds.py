@@ -166,7 +166,8 @@ WAYS: Final[Mapping[str, Way]] = {
         ),
     )
 }
-# What stays after the deed itself and no step takes back: told to people, with the event. Types of operations in lower case.
+# What stays after the deed itself and no step takes back: told to people, with the event. Types of operations in lower case. Keys that were
+# told and access to vaults have steps of their own.
 LEFT_TO_PEOPLE: Final[Mapping[str, tuple[str, str, str]]] = {
     "microsoft.compute/virtualmachines/runcommand/action": (
         "run command",
@@ -177,36 +178,6 @@ LEFT_TO_PEOPLE: Final[Mapping[str, tuple[str, str, str]]] = {
         "run command",
         "Code ran on an instance as its administrator.",
         "Reimage the instance.",
-    ),
-    "microsoft.containerservice/managedclusters/listclusteradmincredential/action": (
-        "cluster credential",
-        "Whoever holds it is administrator of the cluster.",
-        "Rotate the cluster's certificates and look for new service accounts in it.",
-    ),
-    "microsoft.containerregistry/registries/listcredentials/action": (
-        "registry password",
-        "Whoever holds it can put images into the registry.",
-        "Regenerate both passwords, or switch the admin user off.",
-    ),
-    "microsoft.keyvault/vaults/accesspolicies/write": (
-        "vault access",
-        "It lets an identity read secrets, keys or certificates.",
-        "Compare the vault's access policies with what they should be, and renew every secret in it.",
-    ),
-    "microsoft.storage/storageaccounts/listkeys/action": (
-        "storage keys",
-        "Whoever holds a key reads and changes all data, and signs links with it.",
-        "Regenerate both keys, one after the other, when the applications have the other one.",
-    ),
-    "microsoft.storage/storageaccounts/listaccountsas/action": (
-        "storage link",
-        "Whoever holds the link reads or changes the data until it ends.",
-        "Regenerate the key that signed it.",
-    ),
-    "microsoft.web/sites/publishxml/action": (
-        "publishing password",
-        "Whoever holds it can replace the app's code.",
-        "Reset the publishing profile.",
     ),
 }
 EXPORTS: Final[Mapping[str, str]] = {

@@ -119,6 +119,7 @@ class Attack:
     rogue_grants: list[str] = field(default_factory=list)
     rogue_locks: list[str] = field(default_factory=list)
     rogue_roles: list[str] = field(default_factory=list)  # definitions
+    told_keys: list[str] = field(default_factory=list)  # the tenant's storage accounts whose keys were listed
     rogue_eligible: list[str] = field(default_factory=list)  # schedules of roles that may be taken up
     rogue_groups: list[str] = field(default_factory=list)
     removed: list[Document] = field(default_factory=list)
@@ -288,6 +289,7 @@ def truth_of(attack: Attack) -> Document:
         "rogue_locks": attack.rogue_locks,
         "rogue_roles": attack.rogue_roles,
         "rogue_eligible": attack.rogue_eligible,
+        "told_keys": attack.told_keys,
         "removed": attack.removed,
         "lookalikes": attack.lookalikes,
         "identity": {name: attack.traces.get(name, []) for name in TRACES} | {"lookalikes": attack.alike},

@@ -18,6 +18,7 @@ def list_keys(attack: Attack, row: dict[str, Any]) -> None:
     """Look around: list the keys of a few storage accounts."""
     by = attack.intruders[row["by"]].caller(attack.chance)
     for index, account in enumerate(attack.chance.sample(attack.estate.storage, row["count"])):
+        attack.told_keys.append(account["id"])
         attack.log.operation(
             attack.at(row["after"] + index),
             "Microsoft.Storage/storageAccounts/listKeys/action",

@@ -69,7 +69,7 @@ EXPLAINED: Final = MappingProxyType(
                 "At least 10 sign-ins to one account failed within an hour. Somebody guesses its password.",
             ),
         },
-        "Who and what (`investigate.attribution`, `investigate.access`, `investigate.eligible_access`, `investigate.footholds`, `investigate.inventory`, `investigate.platform_compute`, `investigate.removals`, `investigate.subscription`)": {
+        "Who and what (`investigate.attribution`, `investigate.access`, `investigate.eligible_access`, `investigate.footholds`, `investigate.inventory`, `investigate.listed_keys`, `investigate.platform_compute`, `investigate.removals`, `investigate.subscription`, `investigate.vaults`)": {
             "attacker": (
                 "A session taken for the attacker's",
                 "Its reasons together reached the score of an attacker. Each reason is shown with its points and events.",
@@ -96,7 +96,19 @@ EXPLAINED: Final = MappingProxyType(
             ),
             "footholds-by-hand": (
                 "Ways back that a person has to close",
-                "Keys were read, code ran on a machine, or something that was there before was changed. No step can tell what it should be; the finding says what to do.",
+                "Code ran on a machine, or something that was there before was changed. No step can tell what it should be; the finding says what to do.",
+            ),
+            "keys-told": (
+                "Keys and passwords that the attacker was told",
+                "Azure told the attacker's sessions keys, links or passwords of storage, databases, registries or apps. They work without an account until they are made anew: a step does it for storage accounts, people for the others.",
+            ),
+            "vault-doors": (
+                "Access to Key Vaults that the attacker gave",
+                "The attacker's sessions let an identity read a vault. A step takes that access away; what was read meanwhile stands in the vault's own log alone.",
+            ),
+            "vaults-by-hand": (
+                "What the attacker did to Key Vaults and a person has to see to",
+                "A vault was opened to networks, rewritten, deleted or purged. The finding says how it stands now and what to do.",
             ),
             "eligible-roles-new": (
                 "Roles that somebody may take up since the incident's window began",

@@ -12,6 +12,8 @@ from firebreak.model.facts import Attribution, Class
 from firebreak.model.plan import Action
 
 _EVERYTHING = "entitlement.cancel"  # ends the whole subscription, whatever its target is called
+# They change what opens a thing that the attacker has the key of, not the thing: neither found nor touched.
+_OF_THE_DOOR = frozenset({"storage_key.regenerate", "vault_door.close"})
 _PLACES = Decimal("0.0001")
 
 
@@ -42,7 +44,7 @@ def score(expected: Expected, actions: Iterable[Action], attribution: Attributio
     One acts on a resource by naming it, or by deleting something above it; what must stay is touched by acting below it as well, and by ending
     the subscription.
     """
-    chosen = list(actions)
+    chosen = [action for action in actions if action.kind not in _OF_THE_DOOR]
     targets = {action.target.lower() for action in chosen}
     deleted = {action.target.lower() for action in chosen if action.kind.endswith(".delete")}
     above = {place for target in targets for place in _above(target)}

@@ -23,7 +23,7 @@ STEP = Step(
     effect=Effect.READ,
     description=(
         "Goes through everything the attacker's sessions wrote or asked for: automation, logic apps, functions, scripts and agents on machines, "
-        "custom roles, policy exemptions, event subscriptions, delegations, network openings, keys and download links; reads what is still there."
+        "custom roles, policy exemptions, event subscriptions, delegations, network openings and download links; reads what is still there."
     ),
     permissions=tuple(sorted({f"{way.type}/read" for way in WAYS.values()} | {"Microsoft.Compute/disks/read"})),
     guidance=("S48", "S56"),

@@ -45,6 +45,8 @@ READING_POSTS = re.compile(
     r"|.*/v1\.0/directoryobjects/getbyids",
     re.IGNORECASE,
 )
+# They read what a deed in the log points to, and this world's attacker did nothing of the kind.
+ASKS_ABOUT_DEEDS_ALONE = {"investigate.vaults"}
 _WORLD: list[World] = []
 _FACTS: dict[str, Any] = {}  # by step; reading steps of both playbooks are the same code over the same world
 
@@ -137,7 +139,8 @@ async def test_a_step_in_a_dry_run_reaches_azure_with_reads_alone(dry: DryRun, p
     asked = len(dry.world.requests)
     if loaded.collect is not None and step not in _FACTS:
         _FACTS[step] = await loaded.collect(dry.connection.eyes, case)
-        assert len(dry.world.requests) > asked, "the step asked nothing: nothing was tried beside it"
+        asks = step not in ASKS_ABOUT_DEEDS_ALONE
+        assert not asks or len(dry.world.requests) > asked, "the step asked nothing: nothing was tried beside it"
     if loaded.plan is not None:
         await own_actions(dry, loaded, case)
     for door in (raw_requests, channels, hands, operations, redirects):

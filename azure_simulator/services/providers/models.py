@@ -80,6 +80,7 @@ _TYPES: dict[str, tuple[str, ...]] = {
     "Microsoft.ContainerService": ("managedClusters", "managedClusters/agentPools"),
     "Microsoft.CostManagement": ("alerts", "query", "scheduledActions", "views"),
     "Microsoft.DBforPostgreSQL": ("flexibleServers",),
+    "Microsoft.DocumentDB": ("databaseAccounts",),
     "Microsoft.EventGrid": ("eventSubscriptions",),
     "Microsoft.Insights": (
         "actionGroups",
@@ -90,7 +91,7 @@ _TYPES: dict[str, tuple[str, ...]] = {
         "eventtypes",
         "metricAlerts",
     ),
-    "Microsoft.KeyVault": ("vaults",),
+    "Microsoft.KeyVault": ("deletedVaults", "locations", "locations/deletedVaults", "vaults", "vaults/accessPolicies"),
     "Microsoft.MachineLearningServices": ("workspaces", "workspaces/computes"),
     "Microsoft.Logic": ("workflows",),
     "Microsoft.ManagedIdentity": ("userAssignedIdentities", "userAssignedIdentities/federatedIdentityCredentials"),

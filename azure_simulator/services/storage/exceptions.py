@@ -35,6 +35,15 @@ class AccountHasLeasedBlobsError(ArmError):
         )
 
 
+class KeyNameInvalidError(ArmError):
+    """400: a key that an account does not have, or a body without what it needs."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            400, "InvalidValuesForRequestParameters", "Values for request parameters are invalid: keyName."
+        )
+
+
 class BlobError(Exception):
     """A refusal of the blob service; `data_plane` answers it in XML."""
 

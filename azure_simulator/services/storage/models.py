@@ -11,6 +11,7 @@ from azure_simulator.world import Document, World, public
 
 ACCOUNT = "Microsoft.Storage/storageAccounts"
 BLOB_SERVICE = "Microsoft.Storage/storageAccounts/blobServices"
+KEY_NAMES = ("key1", "key2")
 
 
 def find_account(world: World, name: str) -> Document | None:
@@ -27,8 +28,23 @@ def endpoint(world: World, account: Document) -> str:
 def shown(world: World, account: Document) -> Document:
     """The account as answered: its endpoint is this simulator's."""
     answer = public(account)
-    answer["properties"] = answer["properties"] | {"primaryEndpoints": {"blob": endpoint(world, account)}}
+    answer["properties"] = answer["properties"] | {
+        "primaryEndpoints": {"blob": endpoint(world, account)},
+        "keyCreationTime": key_times(account),
+    }
     return answer
+
+
+def key_times(account: Document) -> Document:
+    """When each key was made: with the account, or when it was regenerated."""
+    made = account["properties"].get("creationTime")
+    return dict.fromkeys(KEY_NAMES, made) | dict(account.get("_key_times") or {})
+
+
+def regenerate(world: World, account: Document, name: str) -> None:
+    """Make one key anew; signatures under the old one are refused from now on."""
+    keys(world, account)[KEY_NAMES.index(name)] = new_keys(world)[0]
+    account.setdefault("_key_times", {})[name] = stamp(world.clock.now())
 
 
 def new_keys(world: World) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import re
+from base64 import b64decode, b64encode
+from urllib.parse import urlencode
 
 from azure_simulator.clock import stamp
 from azure_simulator.http import Request, Response, page
@@ -21,6 +24,7 @@ from azure_simulator.services.storage.exceptions import (
     AccountHasLeasedBlobsError,
     AccountNameInvalidError,
     AccountNameTakenError,
+    KeyNameInvalidError,
 )
 from azure_simulator.services.storage.models import ACCOUNT, BLOB_SERVICE
 from azure_simulator.world import World
@@ -92,24 +96,50 @@ def delete_account(world: World, request: Request) -> Response:
 def list_keys(world: World, request: Request) -> Response:
     """The account's keys: secrets."""
     account = stored(world, request, ACCOUNT)
+    made = models.key_times(account)
     rows = [
-        {
-            "keyName": f"key{number}",
-            "value": key,
-            "permissions": "FULL",
-            "creationTime": account["properties"].get("creationTime"),
-        }
-        for number, key in enumerate(models.keys(world, account), start=1)
+        {"creationTime": made[name], "keyName": name, "value": key, "permissions": "FULL"}
+        for name, key in zip(models.KEY_NAMES, models.keys(world, account), strict=True)
     ]
     return Response(200, {"keys": rows})
 
 
 def regenerate_key(world: World, request: Request) -> Response:
-    """Replace one key; signatures under the old one are refused from now on."""
-    account = stored(world, request, ACCOUNT)
-    number = 1 if body_of(request).get("keyName") == "key2" else 0
-    models.keys(world, account)[number] = models.new_keys(world)[0]
+    """Replace one key and answer both: https://learn.microsoft.com/rest/api/storagerp/storage-accounts/regenerate-key"""
+    account, name = stored(world, request, ACCOUNT), str(body_of(request).get("keyName") or "").lower()
+    if name not in models.KEY_NAMES:
+        raise KeyNameInvalidError
+    models.regenerate(world, account, name)
     return list_keys(world, request)
+
+
+def list_account_sas(world: World, request: Request) -> Response:
+    """A link to the account, signed with one of its keys: https://learn.microsoft.com/rest/api/storagerp/storage-accounts/list-account-sas"""
+    return Response(200, {"accountSasToken": _sas(world, request, ("signedServices", "signedResourceTypes"))})
+
+
+def list_service_sas(world: World, request: Request) -> Response:
+    """A link to one container, file or table: https://learn.microsoft.com/rest/api/storagerp/storage-accounts/list-service-sas"""
+    return Response(200, {"serviceSasToken": _sas(world, request, ("canonicalizedResource",))})
+
+
+def _sas(world: World, request: Request, needed: tuple[str, ...]) -> str:
+    account, body = stored(world, request, ACCOUNT), body_of(request)
+    name = str(body.get("keyToSign") or "key1").lower()
+    if name not in models.KEY_NAMES or not all(body.get(each) for each in needed):
+        raise KeyNameInvalidError
+    key = models.keys(world, account)[models.KEY_NAMES.index(name)]
+    told = {
+        "sv": "2015-04-05",
+        "ss": body.get("signedServices"),
+        "srt": body.get("signedResourceTypes"),
+        "sr": body.get("signedResource"),
+        "sp": body.get("signedPermission"),
+        "se": body.get("signedExpiry"),
+    }
+    given = urlencode({name: value for name, value in told.items() if value})
+    signature = hmac.digest(b64decode(key), f"{account['name']}\n{given}".encode(), "sha256")
+    return f"{given}&{urlencode({'sig': b64encode(signature).decode()})}"
 
 
 def get_blob_service(world: World, request: Request) -> Response:

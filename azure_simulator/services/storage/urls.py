@@ -20,6 +20,8 @@ ROUTES: list[Route] = [
     route("DELETE", _ONE, responses.delete_account, f"{ACCOUNT}/delete"),
     route("POST", f"{_ONE}/listKeys", responses.list_keys, f"{ACCOUNT}/listKeys/action"),
     route("POST", f"{_ONE}/regenerateKey", responses.regenerate_key, f"{ACCOUNT}/regenerateKey/action"),
+    route("POST", f"{_ONE}/ListAccountSas", responses.list_account_sas, f"{ACCOUNT}/listAccountSas/action"),
+    route("POST", f"{_ONE}/ListServiceSas", responses.list_service_sas, f"{ACCOUNT}/listServiceSas/action"),
     route("GET", f"{_ONE}/blobServices/default", responses.get_blob_service, f"{BLOB_SERVICE}/read"),
     route("PUT", f"{_ONE}/blobServices/default", responses.put_blob_service, f"{BLOB_SERVICE}/write"),
     route("GET", "/blob/{account}", served(data_plane.account_level), kind="blob"),

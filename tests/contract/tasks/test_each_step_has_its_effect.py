@@ -47,6 +47,7 @@ OF_THEIR_OWN = frozenset(
         "contain.stop_clusters",
         "contain.stop_container_groups",
         "contain.stop_machine_learning",
+        "eradicate.close_vaults",
         "eradicate.delete_resources",
         "eradicate.delete_unattached_disks",
         "eradicate.delete_unmanaged_disks",

@@ -122,9 +122,12 @@ OF_HARDENING = {
     *("alert_place.make", "alert_place.remove", "usage_budget.set", "usage_budget.put_back"),
     *("defender_plan.turn_on", "defender_plan.put_back", "security_defaults.switch_on", "security_defaults.put_back"),
 }
-# Told apart beside the worlds that they need: test_platform_compute_on_the_simulator.py, test_footholds_on_the_simulator.py and
-# test_restored_removals_on_the_simulator.py.
-ELSEWHERE = {"batch_pool.stop_resize", "foothold.remove", "foothold.restore", "export.end", "taken.remove"}
+# Told apart beside the worlds that they need: test_platform_compute_on_the_simulator.py, test_footholds_on_the_simulator.py,
+# test_keys_and_vaults_on_the_simulator.py and test_restored_removals_on_the_simulator.py.
+ELSEWHERE = {
+    *("batch_pool.stop_resize", "foothold.remove", "foothold.restore", "export.end", "taken.remove"),
+    *("storage_key.regenerate", "vault_door.close", "vault_door.reopen"),
+}
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -179,6 +179,30 @@ def test_wrong_signatures_and_forbidden_keys_are_refused(cloud, account):
     assert code(signed(cloud, account, "GET", target)) == (403, "KeyBasedAuthenticationNotPermitted")
 
 
+def test_an_account_tells_when_each_key_was_made_and_an_unknown_key_is_refused(cloud, account):
+    path = "Microsoft.Storage/storageAccounts/contosovhds"
+    made = cloud.json("GET", path)["properties"]["keyCreationTime"]
+    cloud.wait(3600)
+    answer = cloud.json("POST", f"{path}/regenerateKey", {"keyName": "key2"})
+    now = cloud.json("GET", path)["properties"]["keyCreationTime"]
+    assert now["key1"] == made["key1"]
+    assert now["key2"] > made["key2"]
+    assert [row["creationTime"] for row in answer["keys"]] == [now["key1"], now["key2"]]
+    assert cloud.error("POST", f"{path}/regenerateKey", {"keyName": "key3"})[0] == 400
+    assert cloud.error("POST", f"{path}/regenerateKey", {})[0] == 400
+
+
+def test_links_are_signed_with_the_key_that_is_named(cloud, account):
+    path, link = "Microsoft.Storage/storageAccounts/contosovhds", {"signedServices": "b", "signedResourceTypes": "sco"}
+    first = cloud.json("POST", f"{path}/ListAccountSas", {**link, "keyToSign": "key1"})["accountSasToken"]
+    other = cloud.json("POST", f"{path}/ListAccountSas", {**link, "keyToSign": "key2"})["accountSasToken"]
+    assert first.partition("&sig=")[0] == other.partition("&sig=")[0]
+    assert first != other
+    cloud.json("POST", f"{path}/regenerateKey", {"keyName": "key1"})
+    assert cloud.json("POST", f"{path}/ListAccountSas", {**link, "keyToSign": "key1"})["accountSasToken"] != first
+    assert cloud.error("POST", f"{path}/ListServiceSas", {"keyToSign": "key1"})[0] == 400
+
+
 def test_a_regenerated_key_ends_the_old_ones_signatures(cloud, account):
     old = account["_keys"][0]
     cloud.json("POST", "Microsoft.Storage/storageAccounts/contosovhds/regenerateKey", {"keyName": "key1"})

@@ -33,6 +33,8 @@ def test_precision_and_recall_count_resources_not_actions() -> None:
         ("lock.remove", f"{machine_id(3)}/providers/Microsoft.Authorization/locks/keep", 0, 1),
         ("lock.remove", f"{machine_id(1)}/providers/Microsoft.Authorization/locks/keep", 0, 0),
         ("machine.stop", machine_id(1) + "0", 0, 0),
+        ("storage_key.regenerate", machine_id(3), 0, 0),
+        ("vault_door.close", machine_id(3), 0, 0),
         ("entitlement.cancel", "/v1/customers/c/subscriptions/s", 0, 2),
     ],
 )
