@@ -59,7 +59,12 @@ async def respond_to(engine: Engine, runtime: Runtime) -> str:
         return engine.state
     engine.begin_run()
     round_of_facts = 1
-    for stage in engine.playbook.stages:
+    waiting = list(engine.playbook.stages)
+    while waiting:
+        stage = engine.next_stage(waiting, round_of_facts)
+        if stage is not waiting[0]:
+            runtime.say(f"{stage.title}: goes before {waiting[0].title!r}, which asks people; this needs nobody.")
+        waiting.remove(stage)
         if engine.reads(stage) and not engine.has_looked(stage, round_of_facts):
             engine.set_state("investigating", stage.title)
             await _look(engine, runtime, stage, round_of_facts)

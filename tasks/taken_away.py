@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -118,11 +118,12 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def last_known(
-    kind: str, resource_id: str, events: Iterable[Any], deleted_at: str
+    kind: str, resource_id: str, events: Iterable[Any], deleted_at: str, theirs: Collection[str] = ()
 ) -> tuple[dict[str, Any] | None, str]:
     """What the log tells of a deleted thing: the deletion's own answer, else the newest write before it; and where that stands, for people.
 
-    `events` are those of the thing, in any order; `deleted_at` is the deletion's time as the log writes it.
+    `events` are those of the thing, in any order; `deleted_at` is the deletion's time as the log writes it. `theirs` are the ids of the attacker's
+    own writes of it: what they wrote is not what it was, so the newest write before of somebody else's counts, or nothing does.
     """
     rows = sorted(
         (row for row in events if doc.path(row, "resourceId").lower() == resource_id.lower()),
@@ -131,11 +132,17 @@ def last_known(
     )
     for row in rows:
         name, at = doc.text(row, "operationName").lower(), doc.text(row, "eventTimestamp")
-        if name == f"{kind}/delete" and (body := body_of(kind, doc.mapping(row, "properties", "responseBody"))):
+        if (
+            name == f"{kind}/delete"
+            and not theirs
+            and (body := body_of(kind, doc.mapping(row, "properties", "responseBody")))
+        ):
             return body, f"the deletion's own record of {at[:16].replace('T', ' ')}Z"
     for row in rows:
         name, at = doc.text(row, "operationName").lower(), doc.text(row, "eventTimestamp")
         if name != f"{kind}/write" or at > deleted_at or doc.text(row, "status").lower() == "failed":
+            continue
+        if doc.text(row, "eventDataId") in theirs or doc.path(row, "id") in theirs:
             continue
         for where in ("responseBody", "requestbody"):
             if body := body_of(kind, doc.mapping(row, "properties", where)):

@@ -93,6 +93,10 @@ class GateDesk:
             )
         return self.view(row.id)
 
+    def why_ask(self, incident: Incident, plan: Plan, gate: Gate, beforehand: Beforehand | None) -> str:
+        """Why people would be asked about a plan at a gate that was not opened yet, "" when it would go without them."""
+        return why_not_allowed(plan, gate, self._switched_on) or why_not_sure(plan, gate, incident, beforehand)
+
     def view(self, gate_id: str) -> GateView:
         """Return the gate as it stands.
 
@@ -302,7 +306,7 @@ class GateDesk:
     def _pre_authorise(
         self, tx: Connection, row: GateRow, incident: Incident, plan: Plan, beforehand: Beforehand | None
     ) -> None:
-        why = why_not_allowed(plan, row.gate, self._switched_on) or why_not_sure(plan, row.gate, incident, beforehand)
+        why = self.why_ask(incident, plan, row.gate, beforehand)
         data = {**place(row), "playbook": plan.playbook, "playbook_digest": plan.playbook_digest}
         if why or beforehand is None:
             self._audit.append(

@@ -15,7 +15,7 @@ import msgspec
 from firebreak import __version__
 from firebreak.approval import GateView, notices
 from firebreak.approval.pre_authorised import Beforehand
-from firebreak.engine import ending, partner, seals
+from firebreak.engine import ending, order, partner, seals
 from firebreak.engine.eyes import EyesOfRound
 from firebreak.engine.fresh import Fresh
 from firebreak.engine.overtaken import overtaken
@@ -262,6 +262,17 @@ class Engine:
 
     # Planning and asking ------------------------------------------------------------------------------------------------------
 
+    def next_stage(self, waiting: Sequence[Stage], number: int) -> Stage:
+        """Which of the stages that are still to come is next when the newest round is `number`."""
+        return order.next_stage(self, waiting, number) if self.incident.mode.may_write else waiting[0]
+
+    def why_ask(self, stage: Stage, number: int) -> str:
+        """Why people would be asked about the stage's first plan from round `number`, "" when it would go without them; nothing is kept."""
+        plan = self._made(stage, 1, number)
+        if not plan.actions:
+            return "There is nothing to do."
+        return self.room.desk.why_ask(self.incident, plan, self.gate_of(stage), self._vouched(number))
+
     def round_for(self, stage: Stage, attempt: int, number: int) -> int:  # noqa: ARG002 - a replay needs them
         """The round that a plan is made from when the newest is `number`."""
         return number
@@ -286,15 +297,7 @@ class Engine:
             if kept.actions or (kept.complete and not kept.errored):
                 return kept
             self._store.plans.set_aside(self.incident.id, kept)  # it could not see everything; perhaps it can now
-        case = self.case(number).with_said(self.said(stage, attempt))
-        plan = make_plan(case, stage=stage.id, steps=self.changes(stage), round=attempt, engine_version=__version__)
-        if self.incident.alert.is_test and plan.actions:
-            plan = msgspec.structs.replace(
-                plan,
-                applyable=False,
-                over_limits=(),
-                problems=(*plan.problems, "The alert is a test alert: nothing is carried out for it."),
-            )
+        plan = self._made(stage, attempt, number)
         self._store.plans.save(self.incident.id, plan)
         seals.seal(self.room, self.incident.id, f"plan-{stage.id}-{attempt}", plan.digest)
         self.remember(f"facts-of-{stage.id}-{attempt}", number)
@@ -306,6 +309,19 @@ class Engine:
             who="engine",
             data={"stage": stage.id, "round": attempt, "digest": plan.digest, "actions": len(plan.actions)},
         )
+        return plan
+
+    def _made(self, stage: Stage, attempt: int, number: int) -> Plan:
+        """The plan of a stage and attempt as the facts of round `number` give it; it is not kept."""
+        case = self.case(number).with_said(self.said(stage, attempt))
+        plan = make_plan(case, stage=stage.id, steps=self.changes(stage), round=attempt, engine_version=__version__)
+        if self.incident.alert.is_test and plan.actions:
+            plan = msgspec.structs.replace(
+                plan,
+                applyable=False,
+                over_limits=(),
+                problems=(*plan.problems, "The alert is a test alert: nothing is carried out for it."),
+            )
         return plan
 
     def refused(self, plan: Plan) -> GuardRailError:
@@ -358,9 +374,13 @@ class Engine:
 
     def _beforehand(self, plan: Plan, number: int) -> Beforehand | None:
         """What may go without people rests on values that nobody has written into the database: only this engine's own count."""
-        found = self.case(number).get(Attribution)
         made_here = seals.is_sealed(self.room, self.incident.id, f"plan-{plan.stage}-{plan.round}", plan.digest)
-        if found is None or not made_here:
+        return self._vouched(number) if made_here else None
+
+    def _vouched(self, number: int) -> Beforehand | None:
+        """The attribution of a round, when this engine made it."""
+        found = self.case(number).get(Attribution)
+        if found is None:
             return None
         sealed = seals.is_sealed(self.room, self.incident.id, f"attribution-{number}", found)
         return Beforehand(playbook=self.playbook, attribution=found) if sealed else None

@@ -224,6 +224,8 @@ def _in_words(kind: str, who: str, data: Mapping[str, Any], titles: Mapping[str,
             return f"Gate {said.get('gate')}: nobody was asked; playbook {said.get('playbook')} pre-authorises its {said.get('actions')} actions and the operator switched it on"
         case "gate.not_pre_authorised":
             return f"Gate {said.get('gate')} asks people although something is pre-authorised: {said.get('because')}"
+        case "stage.put_off":
+            return f"Stage {said.get('stage')} is put off until after {said.get('behind')}, which needs nobody as playbook and operator said beforehand"
         case "gate.reminded":
             return f"Gate {said.get('gate')} still waits; people are reminded"
         case "gate.escalated":

@@ -16,10 +16,12 @@ class PreAuthorised(msgspec.Struct, frozen=True, kw_only=True):
 
     A plan qualifies as a whole or not at all: only actions of `steps`, each reversible, within the limits, and on a target that
     attribution takes for the attacker's with at least `min_score` points. `firebreak.approval.pre_authorised` has the whole rule.
+    `goes_first`: a stage that so needs nobody does not wait for the stages right before it whose gates may be skipped; they are asked after it.
     """
 
     steps: tuple[str, ...]
     min_score: int = 80
+    goes_first: bool = False
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ def check(values: dict[str, Any], reading: Reading, steps: Mapping[str, Step] | 
         _steps_exist(stages, reading, steps)
         _changes_are_gated(stages, gates, reading, steps)
         _only_the_reversible_is_pre_authorised(stages, gates, reading, steps)
+        _what_goes_first_may(stages, gates, reading, steps)
         _order_is_kept(stages, reading, steps)
         _facts_come_first(stages, reading, steps)
         _parameters_are_known(values.get("parameters") or {}, reading, steps)
@@ -113,6 +114,39 @@ def _only_the_reversible_is_pre_authorised(
             elif step in steps and steps[step].effect is not Effect.REVERSIBLE:
                 message = f"{step} is {steps[step].effect.value}; only what can be taken back may go without people."
                 reading.problem(place, message, "Remove it.")
+
+
+def _what_goes_first_may(stages: Stages, gates: dict[str, Any], reading: Reading, steps: Mapping[str, Step]) -> None:
+    """A stage that may go first has stages to go before, looks at nothing, and has no step that must come after one of theirs."""
+    for name, gate in gates.items():
+        given = gate.get("pre_authorised") if isinstance(gate, dict) else None
+        if not isinstance(given, dict) or given.get("goes_first") is not True:
+            continue
+        place = reading.places.get(("gates", name, "pre_authorised", "goes_first"))
+        for index, (_, stage) in enumerate(stages):
+            if stage.get("gate") != name:
+                continue
+            passed = _passed(stages[:index], gates, steps)
+            own = [step for step in stage.get("steps") or [] if step in steps]
+            if not passed or any(steps[step].effect is Effect.READ for step in own):
+                why = "looks at something" if passed else "has no stage right before it whose gate may be skipped"
+                reading.problem(place, f"Stage {stage.get('id')!r} cannot go first: it {why}.", "Remove it.")
+            theirs = {step for one in passed for step in one.get("steps") or []}
+            for step in own:
+                for earlier in theirs.intersection(steps[step].comes_after):
+                    reading.problem(place, f"{step} must come after {earlier}, which it would go before.", "Remove it.")
+
+
+def _passed(before: Stages, gates: dict[str, Any], steps: Mapping[str, Step]) -> list[dict[str, Any]]:
+    """The stages right before a place whose gates may be skipped and which look at nothing."""
+    found: list[dict[str, Any]] = []
+    for _, stage in reversed(before):
+        gate = gates.get(str(stage.get("gate")))
+        reads = any(steps[name].effect is Effect.READ for name in stage.get("steps") or [] if name in steps)
+        if reads or not isinstance(gate, dict) or gate.get("optional") is not True:
+            break
+        found.append(stage)
+    return found
 
 
 def _named_steps(stages: Stages) -> Iterator[Placed]:

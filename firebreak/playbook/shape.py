@@ -35,6 +35,9 @@ PRE_AUTHORISED = Record(
             1000,
             doc="Points that attribution must give each target, and the attack, as the attacker's. 80 when not given.",
         ),
+        "goes_first": Flag(
+            doc="Whether the stage, when it needs nobody, goes before those right before it whose gates may be skipped."
+        ),
     },
     required=("steps",),
     doc="What may be done without asking anybody; has no effect until the operator switches it on for this playbook.",

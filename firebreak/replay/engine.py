@@ -6,7 +6,7 @@ known from there on. So every plan that was made then is a test of its own: the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from firebreak.engine import Engine
@@ -43,6 +43,11 @@ class ReplayEngine(Engine):
         if number in self.past.rounds:
             self._clock.turn_to(self.past.rounds[number].began_at)
         super().begin_round(number)
+
+    def next_stage(self, waiting: Sequence[Stage], number: int) -> Stage:  # noqa: ARG002
+        """As it was then: what was put off then is put off."""
+        behind = self.past.put_off.get(waiting[0].id)
+        return next((stage for stage in waiting[1:] if stage.id == behind), waiting[0])
 
     def round_for(self, stage: Stage, attempt: int, number: int) -> int:
         return max(number, self.past.facts_rounds.get(Point(stage.id, attempt), number))

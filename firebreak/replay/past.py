@@ -51,7 +51,7 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 @dataclass(frozen=True)
 class Past:
     """The course of a recorded incident. `rows` are the actions that were carried out or left out, as a journal has them, by point; `said` is
-    what people had confirmed when each plan was made.
+    what people had confirmed when each plan was made; `put_off` the stages that another one went before, with that one.
     """
 
     rounds: Mapping[int, RoundPart]
@@ -60,6 +60,7 @@ class Past:
     answers: Mapping[Point, Answered]
     rows: Mapping[Point, tuple[JournalRow, ...]]
     said: Mapping[Point, Mapping[str, str]] = field(default_factory=dict)
+    put_off: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def last_round(self) -> int:
@@ -110,6 +111,7 @@ def past_of(bundle: Bundle) -> Past:
             answers=_answers(records, bundle.incident.id, plans),
             rows=_rows(records, bundle.incident.id, plans),
             said=_said(records),
+            put_off={str(r.data["stage"]): str(r.data["behind"]) for r in records if r.kind == "stage.put_off"},
         )
     except (ValueError, TypeError, LookupError) as error:
         raise BundleError(

@@ -40,6 +40,7 @@ async def collect(eyes: Eyes, case: Case) -> Removals:
         Notes(),
         f"/subscriptions/{eyes.arm.subscription_id}/providers/Microsoft.Insights/eventtypes/management/values",
     )
+    written = _written_by_them(case)
     since = f"{eyes.now() - _REACH:%Y-%m-%dT%H:%M:%SZ}"
 
     async def read(operation: Operation) -> Removal:
@@ -49,7 +50,8 @@ async def collect(eyes: Eyes, case: Case) -> Removals:
         nothing: list[dict[str, Any]] = []
         query = {"$filter": f"eventTimestamp ge '{since}' and resourceUri eq '{quoted}'"}
         events = await notes.attempt(f"what the log tells of {shown}", eyes.arm.list(log, "2015-04-01", query), nothing)
-        body, source = last_known(kind, identity, events, f"{operation.at:%Y-%m-%dT%H:%M:%S}Z")
+        theirs = written.get(identity.lower(), ())
+        body, source = last_known(kind, identity, events, f"{operation.at:%Y-%m-%dT%H:%M:%S}Z", theirs)
         unread: dict[str, Any] = {}
         now = await notes.attempt(f"{kept.called} {shown}", eyes.arm.get(identity, kept.version), unread)
         return Removal(
@@ -63,6 +65,7 @@ async def collect(eyes: Eyes, case: Case) -> Removals:
             event_ids=operation.event_ids,
             document=body,
             source=source,
+            rewritten=bool(theirs),
             principal_id=doc.text(body, "properties", "principalId").lower() if kind == ASSIGNMENTS else "",
             stands=bool(now),
         )
@@ -80,6 +83,17 @@ def _deletions(case: Case) -> list[Operation]:
         if deletes and attribution.did(operation):
             newest[operation.resource_id.lower()] = operation
     return list(newest.values())
+
+
+def _written_by_them(case: Case) -> dict[str, set[str]]:
+    """The ids of the attacker's writes, by the thing they wrote."""
+    attribution, found = case[Attribution], dict[str, set[str]]()
+    for operation in case[ActivityFacts].operations:
+        kind = type_of(operation.resource_id)
+        writes = kind in KEPT and operation.name.lower() == f"{kind}/write" and operation.status != "failed"
+        if writes and attribution.did(operation):
+            found.setdefault(operation.resource_id.lower(), set()).update(operation.event_ids)
+    return found
 
 
 def assess(facts: Removals, case: Case) -> list[Finding]:  # noqa: ARG001 - the contract

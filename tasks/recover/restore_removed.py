@@ -50,6 +50,11 @@ def _keep(one: Removal, case: Case, judged: Judged) -> str:
         return "Test alert: nothing is given back."
     if one.stands:
         return f"The {one.called} is there again."
+    if one.document is None and one.rewritten:
+        return (
+            f"The attacker wrote the {one.called} themselves before they deleted it on {one.at:%Y-%m-%d %H:%M}Z, and the log tells of nobody's before: "
+            "ask whether it stood there at all."
+        )
     if one.document is None:
         return (
             f"The {one.called} was deleted by the attacker on {one.at:%Y-%m-%d %H:%M}Z, and the log does not tell what it held: ask whoever set it up, "

@@ -14,7 +14,7 @@ from azure_simulator import build
 from azure_simulator.world import World
 from firebreak.approval import GateDesk
 from firebreak.approval.pre_authorised import switch_name
-from firebreak.engine import Engine, EngineRoom, gather
+from firebreak.engine import Engine, EngineRoom, Question, gather
 from firebreak.model.mode import Mode
 from firebreak.report.markdown import report_markdown
 from flows.course import respond_to
@@ -27,14 +27,10 @@ STEPS = "contain.block_creation, contain.disable_autoscale, contain.deallocate_m
 
 
 def own_playbook(home: Path) -> None:
-    """The shipped playbook, which pre-authorises containment, and asks people about accounts only afterwards."""
+    """The shipped playbook, which pre-authorises containment and lets it go before the gate about accounts."""
     text = (Path(__file__).parents[2] / "playbooks" / "compromised-subscription.yaml").read_text()
-    key = f"expires_after: 4h\n    pre_authorised: {{steps: [{STEPS}], min_score: 75}}"
+    key = f"expires_after: 4h\n    pre_authorised: {{steps: [{STEPS}], min_score: 75, goes_first: true}}"
     (home / "playbooks").mkdir(parents=True)
-    before, _, rest = text.partition("  - id: close-doors\n")
-    doors, _, rest = rest.partition("  - id: contain\n")
-    contain, _, rest = rest.partition("  - id: evict\n")
-    text = f"{before}  - id: contain\n{contain}  - id: close-doors\n{doors}  - id: evict\n{rest}"
     (home / "playbooks" / "compromised-subscription.yaml").write_text(text.replace("expires_after: 4h", key, 1))
 
 
@@ -70,8 +66,12 @@ def run(room: EngineRoom, world: World, runtime: PeopleAnswer) -> str:
     return opened.incident.id
 
 
-def reject(_question: object) -> str:
+def reject(_question: Question) -> str:
     return "reject"
+
+
+def skip_or_reject(question: Question) -> str:
+    return "skip" if question.view.optional else "reject"
 
 
 def test_containment_goes_without_people_and_what_cannot_be_undone_asks_them(tmp_path: Path) -> None:
@@ -100,9 +100,10 @@ def test_facts_that_somebody_wrote_into_the_database_leave_nobody_out(tmp_path: 
     own_playbook(tmp_path)
     with engine_room_of(world, tmp_path) as opened:
         room = switched_on(opened)
-        runtime = Intruder(room, People(world), reject)
+        runtime = Intruder(room, People(world), skip_or_reject)
         incident = run(room, world, runtime)
         because = [r.data["because"] for r in room.audit.records(incident) if r.kind == "gate.not_pre_authorised"]
-    assert runtime.asked[0].view.stage == "contain"
+    # The playbook's order, and at the machines' gate people as well.
+    assert [question.view.stage for question in runtime.asked] == ["close-doors", "contain"]
     assert "not made by this engine" in because[0]
     assert writes(world) == []

@@ -257,6 +257,32 @@ async def test_a_role_of_the_thief_and_a_colleagues_own_deletion_stay_deleted(es
     assert estate.ids["own lock"] not in {one.id for one in case[Removals].items}
 
 
+async def test_what_the_attacker_wrote_is_never_given_back(estate: Estate) -> None:
+    """A policy that they weakened first comes back as it was before them; a custom role of their own does not come back at all."""
+    world, base = estate.world, next(iter(estate.world.subscriptions))
+    bent, own = (
+        f"{estate.ids['policy']}-2",
+        f"{base}/providers/Microsoft.Authorization/roleDefinitions/{world.chance.guid()}",
+    )
+    model = estate.before["policy"]
+    estate.make("bent", bent, {"properties": model["properties"]})
+    estate.before["bent"] = estate.document("bent") or {}
+    wide = {"listOfAllowedLocations": {"value": ["westeurope", "eastus", "southindia"]}}
+    estate.call(estate.thief, "PUT", bent, {"properties": {**model["properties"], "parameters": wide}})
+    permissions = [{"actions": ["*"], "notActions": []}]
+    role = {"roleName": "Helper", "type": "CustomRole", "assignableScopes": [base], "permissions": permissions}
+    estate.call(estate.thief, "PUT", own, {"properties": role})
+    for target in (bent, own):
+        estate.call(estate.thief, "DELETE", target)
+    world.requests.clear()
+    async with simulated(world, mode=Mode.LIVE) as connection:
+        plan = plan_of(await estate.case(connection))
+        assert "themselves" in next(row.reason for row in plan.no_ops if row.target == own)
+        await carry_out(plan, connection, world)
+    assert estate.document("bent") == estate.before["bent"]
+    assert own not in world.role_definitions
+
+
 async def test_what_the_log_does_not_tell_is_asked_of_people(estate: Estate) -> None:
     estate.call(estate.thief, "DELETE", estate.ids["old"])
     async with simulated(estate.world, mode=Mode.DRY_RUN) as connection:

@@ -145,6 +145,7 @@ def test_the_digest_follows_the_content_and_not_the_layout() -> None:
         ("expires_after: 90m", "pre_authorised: {steps: [contain.stop], min_score: 60}", "p.yaml:20:103: 'min_score' must be from 70 to 1000, not 60."),
         ("expires_after: 90m", "pre_authorised: {steps: [notify.tell]}", "p.yaml:20:77: No stage with gate 'stopping' has the step 'notify.tell'. Known here: contain.block, contain.stop."),
         ("confirm: true", "confirm: true, pre_authorised: {steps: [eradicate.remove]}", "p.yaml:21:118: eradicate.remove is irreversible; only what can be taken back may go without people. Remove it."),
+        ("expires_after: 90m", "pre_authorised: {steps: [contain.stop], goes_first: true}", "p.yaml:20:104: Stage 'stop' cannot go first: it has no stage right before it whose gate may be skipped. Remove it."),
         ("confirm: true", "confirm: yes", "p.yaml:21:87: 'confirm' must be true or false, not text 'yes'."),
         ("title: Stop\n", "title: ''\n", "p.yaml:11:12: 'title' is empty."),
         ("protected_tags: [keep]", "protected_tags: [!!python/name:os.system keep]", "p.yaml:24:20: 'protected_tags' must be text, not a value tagged python/name:os.system 'keep'. Put it in quotes."),
@@ -208,3 +209,22 @@ def test_a_file_that_is_not_there_is_told(tmp_path: object) -> None:
 
 def test_without_steps_only_the_file_itself_is_checked() -> None:
     assert load_playbook(changed("[investigate.inventory]", "[investigate.unheard_of]").encode()).id == "drill"
+
+
+def _after(stage: str, *, optional: str = "true") -> str:
+    """The good playbook, whose stage `stop` may go first, with another stage and its gate before it."""
+    gate = f"  doors: {{title: Close?, approvers: [lead], optional: {optional}}}\n"
+    text = changed(
+        "  - id: stop\n", f"  - id: doors\n    title: Doors\n    gate: doors\n    steps: {stage}\n  - id: stop\n"
+    )
+    text = text.replace("steps: [investigate.inventory]", "steps: [investigate.inventory, investigate.access]")
+    text = text.replace("expires_after: 90m", "pre_authorised: {steps: [contain.stop], goes_first: true}")
+    return text.replace("  removing:", f"{gate}  removing:")
+
+
+def test_what_needs_nobody_may_go_before_gates_that_may_be_skipped_and_no_others() -> None:
+    assert problems(_after("[notify.tell]")) == []
+    late = "contain.stop must come after contain.block, which it would go before."
+    assert any(late in one for one in problems(_after("[contain.block]")))
+    for wrong in (_after("[notify.tell]", optional="false"), _after("[investigate.access, notify.tell]")):
+        assert any("has no stage right before it whose gate may be skipped" in one for one in problems(wrong))
