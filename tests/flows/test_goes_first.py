@@ -42,7 +42,7 @@ def playbook(*, optional: bool = True, goes_first: bool = True, min_score: int =
     book: dict[str, Any] = json.loads(
         small_playbook("small", reads=("investigate.applications",), hunts=("investigate.intruders",))
     )
-    doors = {"id": "doors", "title": "Close the accounts", "gate": "doors", "steps": ["contain.disable_applications"]}
+    doors = {"id": "close-doors", "title": "Close the accounts", "gate": "doors", "steps": ["contain.disable_applications"]}
     book["stages"].insert(1, doors)
     # What the pre-authorisation names, and nothing else: a plan goes without people as a whole.
     book["stages"][2]["steps"].remove("contain.remove_access")
@@ -54,12 +54,12 @@ def playbook(*, optional: bool = True, goes_first: bool = True, min_score: int =
 
 @dataclass
 class Watching(PeopleAnswer):
-    """Notes what had been changed when people were first asked at each gate."""
+    """Notes what had been changed when people were first asked at each gate: machines stopped, applications closed."""
 
-    before: dict[str, list[str]] = field(default_factory=dict)
+    before: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     async def ask(self, question: Question) -> None:
-        self.before.setdefault(question.view.stage, sent(self.people.world))
+        self.before.setdefault(question.view.stage, (stops(self.people.world), closed(self.people.world)))
         await super().ask(question)
 
 
@@ -79,12 +79,14 @@ class Dying(Watching):
         await super().run(name, work)
 
 
-def sent(world: World) -> list[str]:
-    """The last word of each changing request so far; for one to the directory the method."""
-    return [
-        f"graph {row.method}" if row.service == "graph" else row.url.split("?")[0].rsplit("/", 1)[-1]
-        for row in writes(world)
-    ]
+def stops(world: World) -> int:
+    """How many machines and scale sets Azure was asked to deallocate so far."""
+    return sum("eallocate" in row.url.split("?")[0].rsplit("/", 1)[-1] for row in writes(world))
+
+
+def closed(world: World) -> int:
+    """How many accounts and applications are switched off in the directory."""
+    return sum(not one.enabled for one in world.principals.values())
 
 
 def opened(home: Path, room: EngineRoom, world: World, text: str, *, switched: bool = True) -> tuple[EngineRoom, str]:
@@ -111,16 +113,17 @@ def put_off(room: EngineRoom, incident: str) -> list[Any]:
 
 def test_machines_stop_while_nobody_is_awake_and_accounts_are_asked_about_right_after(tmp_path: Path) -> None:
     world = thinned("service-principal-abuse", seed=7)
+    at_first = closed(world)
     with engine_room_of(world, tmp_path) as room:
         room, incident = opened(tmp_path, room, world, playbook())
         runtime = Watching(room, People(world))
         assert carried(room, incident, runtime) == "done"
-        assert put_off(room, incident) == [("doors", "contain")]
+        assert put_off(room, incident) == [("close-doors", "contain")]
         bundle = write_bundle(contents_of(room.store, room.evidence, room.audit, incident), tmp_path / "b.zip")
-    assert list(runtime.before) == ["doors"]  # nobody was asked about the machines
-    assert "graph PATCH" not in runtime.before["doors"]
-    assert sum("eallocate" in word for word in runtime.before["doors"]) > 0
-    assert "graph PATCH" in sent(world)
+    assert list(runtime.before) == ["close-doors"]  # nobody was asked about the machines
+    stopped, were_closed = runtime.before["close-doors"]
+    assert stopped > 0
+    assert (were_closed, closed(world)) == (at_first, at_first + 1)
     assert score(world)["rogue_running"] == []
     assert any("goes before 'Close the accounts'" in text for text in runtime.said)
     # A replay goes the same way, whatever is switched on where it runs.
@@ -128,7 +131,7 @@ def test_machines_stop_while_nobody_is_awake_and_accounts_are_asked_about_right_
         one = result_of(bundle.name, staged, Policy.RECORDED, asyncio.run(replay(staged, lambda _: None)))
         order = [point.stage for point in one.plans]
     assert not one.is_changed
-    assert order.index("contain") < order.index("doors")
+    assert order.index("contain") < order.index("close-doors")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +152,7 @@ def test_people_are_asked_in_the_playbooks_order_when_one_yes_is_missing(
         runtime = Watching(room, People(world), lambda _: "reject")
         assert carried(room, incident, runtime) == "stopped"
         assert put_off(room, incident) == []
-    assert list(runtime.before) == ["doors"]
+    assert list(runtime.before) == ["close-doors"]
     assert writes(world) == []
 
 
@@ -163,6 +166,6 @@ def test_a_run_that_died_in_the_middle_goes_on_in_the_same_order(tmp_path: Path)
         assert writes(world) == []
         runtime = Watching(room, People(world))
         assert carried(room, incident, runtime) == "done"
-        assert put_off(room, incident) == [("doors", "contain")]
-    assert list(runtime.before) == ["doors"]
+        assert put_off(room, incident) == [("close-doors", "contain")]
+    assert list(runtime.before) == ["close-doors"]
     assert score(world)["rogue_running"] == []
