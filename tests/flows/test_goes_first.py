@@ -42,7 +42,12 @@ def playbook(*, optional: bool = True, goes_first: bool = True, min_score: int =
     book: dict[str, Any] = json.loads(
         small_playbook("small", reads=("investigate.applications",), hunts=("investigate.intruders",))
     )
-    doors = {"id": "close-doors", "title": "Close the accounts", "gate": "doors", "steps": ["contain.disable_applications"]}
+    doors = {
+        "id": "close-doors",
+        "title": "Close the accounts",
+        "gate": "doors",
+        "steps": ["contain.disable_applications"],
+    }
     book["stages"].insert(1, doors)
     # What the pre-authorisation names, and nothing else: a plan goes without people as a whole.
     book["stages"][2]["steps"].remove("contain.remove_access")
