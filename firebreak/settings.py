@@ -385,6 +385,20 @@ class HardeningSettings(_Section):
     emails: tuple[Annotated[str, Field(pattern=_ADDRESS)], ...] = ()
 
 
+class HandOverSettings(_Section):
+    """Where new secrets of applications are handed over, so that nobody sees one: `vault` is the address of a Key Vault of the customer's."""
+
+    vault: str = ""
+
+    @field_validator("vault")
+    @classmethod
+    def _plain_https(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme != "https" or not parts.hostname or parts.username or parts.query or parts.fragment):
+            raise ValueError("must be the https:// address of a vault, such as https://NAME.vault.azure.net")
+        return value.rstrip("/")
+
+
 class AftercareSettings(_Section):
     """How subscriptions are watched after an incident has ended. `days` 0: never; `every_hours` 0: only when asked."""
 
@@ -467,6 +481,7 @@ class Settings(BaseSettings):
     poll: PollSettings = PollSettings()
     notify: NotifySettings = NotifySettings()
     hardening: HardeningSettings = HardeningSettings()
+    hand_over: HandOverSettings = HandOverSettings()
     aftercare: AftercareSettings = AftercareSettings()
 
     @field_validator("home", "approvers_file")
@@ -574,6 +589,7 @@ class Settings(BaseSettings):
             "protection": self.protection.model_dump(mode="json"),
             **({"known_good": [entry.model_dump(mode="json") for entry in self.known_good]} if self.known_good else {}),
             **({"hardening": self.hardening.model_dump(mode="json")} if self.hardening.emails else {}),
+            **({"hand_over": self.hand_over.model_dump(mode="json")} if self.hand_over.vault else {}),
         }
 
     @classmethod
@@ -599,6 +615,7 @@ class Settings(BaseSettings):
             "protection": _known(shape.get("protection"), ProtectionSettings),
             "known_good": [_known(entry, KnownGoodSettings) for entry in shape.get("known_good") or ()],
             "hardening": _known(shape.get("hardening"), HardeningSettings),
+            "hand_over": _known(shape.get("hand_over"), HandOverSettings),
         }
         try:
             return _Alone(**values)

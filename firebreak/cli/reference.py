@@ -58,6 +58,8 @@ MEANINGS = {
     "contact.language": "Language of the answer, such as en-US.",
     "hardening": "What the playbook `harden-subscription` sets up.",
     "hardening.emails": "Addresses that are told of alerts, budgets and security notices. A list. Empty: Azure mails the subscription's Owners where it can.",
+    "hand_over": "Where new secrets of applications whose own secret leaked are handed over.",
+    "hand_over.vault": "Address of a Key Vault of the customer's that no attacker can read, such as https://NAME.vault.azure.net. Firebreak's identity needs the role Key Vault Secrets Officer there. Empty: people make the new secrets.",
     "aftercare": "How subscriptions are watched after an incident has ended: [after closure](../guide/aftercare.md).",
     "aftercare.days": "How many days after its end an incident's subscription is watched. 0: never.",
     "aftercare.every_hours": "How often the runner of `firebreak up` looks. 0: only when `firebreak watch` is called.",

@@ -24,6 +24,7 @@ from firebreak.clients.blobs import BlobRead, BlobWrite, StorageHosts
 from firebreak.clients.channel import Channel, Signing
 from firebreak.clients.credentials import Credentials
 from firebreak.clients.graph import GraphRead, GraphWrite, is_partners
+from firebreak.clients.hand_over import HandOver, VaultHosts, VaultRead
 from firebreak.clients.management import Management
 from firebreak.clients.partner_center import PartnerCenterRead, PartnerCenterWrite
 from firebreak.clients.policies.exchange import Call, Policy
@@ -60,6 +61,7 @@ class CloudEyes:
     partner_center: PartnerCenterRead
     blobs: BlobRead
     prices: Prices
+    vaults: VaultRead
     clock: Callable[[], datetime]
     own_ids: Callable[[], Awaitable[tuple[str, ...]]]
 
@@ -83,6 +85,7 @@ class CloudHands:
     graph: GraphWrite
     partner_center: PartnerCenterWrite
     blobs: BlobWrite
+    secrets: HandOver
 
     def fenced(self, may_send: MaySend) -> CloudHands:
         """Hands whose every write awaits `may_send` right before it leaves."""
@@ -91,6 +94,7 @@ class CloudHands:
             graph=self.graph.fenced(may_send),
             partner_center=self.partner_center.fenced(may_send),
             blobs=self.blobs.fenced(may_send),
+            secrets=self.secrets.fenced(may_send),
         )
 
 
@@ -215,6 +219,10 @@ async def connect(
         async def storage_token(_: Call) -> str:
             return await (await credentials.for_tenant(settings.credential.tenant_id)).bearer(_STORAGE_SCOPE)
 
+        async def vault_token(_: Call) -> str:
+            source = await credentials.for_tenant(settings.credential.tenant_id)
+            return await source.bearer(f"https://{cloud.vault_suffix}/.default")
+
         arm_scope = f"{cloud.audience}/.default"
         guard = ModeGuard(
             mode, base=cloud.resource_manager, read_posts=ARM_READ_POSTS, origins=(cloud.resource_manager,)
@@ -258,6 +266,13 @@ async def connect(
         # A cloud that is not one of Microsoft's (the embedded one, a test double) serves storage beside Resource Manager.
         own = () if cloud.is_known_authority else (cloud.resource_manager,)
         hosts = StorageHosts(cloud.storage_suffixes, own)
+        vault_hosts = VaultHosts(cloud.vault_suffix, own)
+        vault = channel(ModeGuard(mode), ("x-ms-client-request-id", ""), Signing(vault_token))
+        vaults = VaultRead(vault, vault_hosts, max_pages=operations.max_pages)
+        directory = GraphRead(
+            graph, cloud.graph, max_pages=operations.max_pages, patience=operations.graph_read_seconds
+        )
+        changes = GraphWrite(graph, cloud.graph)
 
         async def own_ids() -> tuple[str, ...]:
             await (await credentials.for_tenant(settings.credential.tenant_id)).bearer(arm_scope)
@@ -272,20 +287,20 @@ async def connect(
             mode=mode,
             eyes=CloudEyes(
                 arm=ArmRead(management, scope, max_pages=operations.max_pages),
-                graph=GraphRead(
-                    graph, cloud.graph, max_pages=operations.max_pages, patience=operations.graph_read_seconds
-                ),
+                graph=directory,
                 partner_center=PartnerCenterRead(partner, cloud.partner_center, max_pages=operations.max_pages),
                 blobs=BlobRead(storage, hosts, max_pages=operations.max_pages),
                 prices=Prices(price_list, cloud.prices, currency=operations.currency, cache=prices),
+                vaults=vaults,
                 clock=clock,
                 own_ids=own_ids,
             ),
             hands=CloudHands(
                 arm=ArmWrite(management, scope),
-                graph=GraphWrite(graph, cloud.graph),
+                graph=changes,
                 partner_center=PartnerCenterWrite(partner, cloud.partner_center),
                 blobs=BlobWrite(storage, hosts),
+                secrets=HandOver(directory, changes, graph, cloud.graph, vault, vaults, vault_hosts),
             ),
             management=management,
             credentials=credentials,

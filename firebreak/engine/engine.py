@@ -205,6 +205,8 @@ class Engine:
         if emails := self.room.settings.hardening.emails:
             for step in ("harden.alert_rules", "harden.security_contact", "harden.spending_alerts"):
                 installation[step] = {"emails": list(emails)}
+        if vault := self.room.settings.hand_over.vault:
+            installation["contain.renew_secrets"] = {"vault": vault}
         if self.room.settings.contact is not None:
             installation["notify.support_ticket"] = {
                 "contact": self.room.settings.contact.model_dump(exclude_none=True)

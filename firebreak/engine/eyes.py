@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from firebreak.model.clouds import ArmReader, BlobReader, Eyes, GraphReader, JsonReader, PriceReader
+from firebreak.model.clouds import ArmReader, BlobReader, Eyes, GraphReader, JsonReader, PriceReader, VaultReader
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class EyesOfRound:
     @property
     def prices(self) -> PriceReader:
         return self.eyes.prices
+
+    @property
+    def vaults(self) -> VaultReader:
+        return self.eyes.vaults
 
     def now(self) -> datetime:
         return self.began

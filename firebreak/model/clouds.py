@@ -6,10 +6,12 @@ Reading and writing are different types: a reading step is never handed somethin
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
+
+import msgspec
 
 from firebreak.model.step import Sent
 
@@ -114,6 +116,38 @@ class BlobWriter(Protocol):
     async def delete(self, url: str, etag: str) -> Sent: ...
 
 
+class VaultReader(Protocol):
+    """Key vaults, without values: which versions a secret has, with their tags and times."""
+
+    async def versions(self, vault: str, name: str) -> list[dict[str, Any]]: ...
+
+
+class Renewal(msgspec.Struct, frozen=True, kw_only=True):
+    """A new secret of an application, and the secret of a vault that it is handed over into.
+
+    `application` is its Graph path; `marker` names the secret there, so that one nobody was given is known by it; `ends_at` is ISO 8601.
+    """
+
+    application: str
+    marker: str
+    ends_at: str
+    vault: str
+    name: str
+    tags: dict[str, str] = {}
+
+
+class SecretMaker(Protocol):
+    """Makes secrets that nobody sees. Neither returns one, and no error names one."""
+
+    async def renew(self, wanted: Renewal, *, request_id: str) -> Sent:
+        """Make a secret and hand it over into the vault; what was made and not handed over before under the same marker goes first."""
+        ...
+
+    async def retire(self, holders: Sequence[str], key_id: str, *, request_id: str) -> Sent:
+        """Remove a secret from whichever of the objects holds it."""
+        ...
+
+
 class PriceReader(Protocol):
     async def machine_per_hour(self, region: str, size: str, *, spot: bool, windows: bool) -> Decimal | None:
         """Retail price per hour in `currency`, None when not listed."""
@@ -143,6 +177,9 @@ class Eyes(Protocol):
     @property
     def prices(self) -> PriceReader: ...
 
+    @property
+    def vaults(self) -> VaultReader: ...
+
     def now(self) -> datetime: ...
 
     async def own_principal_ids(self) -> tuple[str, ...]:
@@ -164,6 +201,9 @@ class Hands(Protocol):
 
     @property
     def blobs(self) -> BlobWriter: ...
+
+    @property
+    def secrets(self) -> SecretMaker: ...
 
     def fenced(self, may_send: MaySend) -> Hands:
         """Return hands that await `may_send` before each request that writes, its repetitions included: after every wait for throttling

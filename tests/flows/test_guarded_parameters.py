@@ -72,6 +72,7 @@ NOT_A_THRESHOLD: Mapping[str, str] = {
     "resource_types": "what is denied",
     "severity": "of a ticket",
     "snapshot_sku": "storage of snapshots",
+    "vault": "where new secrets are handed over",
     "whatever_verdict": "asks for actions",
     "young_days": "how many people an answer to Microsoft takes",
 }

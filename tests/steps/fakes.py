@@ -101,7 +101,7 @@ class PriceList:
 
 
 class FakeEyes:
-    """`Eyes` over answers from a case file: arm, graph, partner_center, blobs, prices, own."""
+    """`Eyes` over answers from a case file: arm, graph, partner_center, blobs, prices, vaults, own."""
 
     def __init__(self, answers: Mapping[str, Any], *, now: datetime, subscription_id: str) -> None:
         self.arm: Any = Answers(answers.get("arm", {}), subscription_id)
@@ -109,6 +109,7 @@ class FakeEyes:
         self.partner_center: Any = Answers(answers.get("partner_center", {}))
         self.blobs: Any = Blobs(answers.get("blobs", {}))
         self.prices: Any = PriceList(answers.get("prices", {}))
+        self.vaults: Any = Answers(answers.get("vaults", {}))
         self._own = tuple(answers.get("own", ()))
         self._now = now
 

@@ -219,3 +219,29 @@ def remove_password(world: World, request: Request) -> Response:
     activity = "Remove service principal credentials"
     audits.note(world, request, activity, "ApplicationManagement", audits.target(principal))
     return Response(204)
+
+
+def add_application_password(world: World, request: Request) -> Response:
+    """POST /applications/{id}/addPassword {"passwordCredential"?}: 200 with the secret, told this once."""
+    application = _found_application(world, request)
+    given = body_of(request).get("passwordCredential")
+    made = credentials.add_password(world, application["id"], application["appId"], given)
+    target = audits.other(application["id"], application["displayName"], "Application")
+    activity = "Update application – Certificates and secrets management"
+    audits.note(world, request, activity, "ApplicationManagement", target)
+    return Response(
+        200, {"@odata.context": f"{world.base_url}/graph/v1.0/$metadata#microsoft.graph.passwordCredential"} | made
+    )
+
+
+def add_password(world: World, request: Request) -> Response:
+    """POST /servicePrincipals/{id}/addPassword {"passwordCredential"?}: 200 with the secret, told this once."""
+    principal = _service_principal(world, request)
+    made = credentials.add_password(
+        world, principal.object_id, principal.app_id, body_of(request).get("passwordCredential")
+    )
+    activity = "Add service principal credentials"
+    audits.note(world, request, activity, "ApplicationManagement", audits.target(principal))
+    return Response(
+        200, {"@odata.context": f"{world.base_url}/graph/v1.0/$metadata#microsoft.graph.passwordCredential"} | made
+    )

@@ -6,10 +6,14 @@ which is never answered; removing the row takes it from every service principal 
 
 from __future__ import annotations
 
+from base64 import b64encode
+from datetime import timedelta
 from typing import Any
 
+from azure_simulator.clock import stamp
 from azure_simulator.services.graph.exceptions import GraphBadRequestError
 from azure_simulator.services.graph.store import table
+from azure_simulator.services.storage.models import moment
 from azure_simulator.world import Document, Principal, World, public
 
 PASSWORD, KEY = "passwordCredentials", "keyCredentials"
@@ -52,6 +56,46 @@ def remove_password(world: World, owner: str, app_id: str, key_id: str, principa
             principal.secrets.remove(secret)
             return
     raise GraphBadRequestError(f"No password credential found with keyId '{key_id}'.")
+
+
+def add_password(world: World, owner: str, app_id: str, given: Any) -> Document:
+    """Make a client secret that signs in from now on; what is answered holds it, and never again.
+
+    https://learn.microsoft.com/graph/api/application-addpassword
+
+    Raises:
+        GraphBadRequestError: no object, or times that are none.
+    """
+    wanted = {} if given is None else given
+    if not isinstance(wanted, dict):
+        raise GraphBadRequestError("'passwordCredential' must be an object.")
+    now = world.clock.now()
+    try:
+        ends = str(wanted.get("endDateTime") or "") or stamp(now + timedelta(days=730))
+        if moment(ends) <= now:
+            raise GraphBadRequestError("The end date of the credential lies in the past.")
+    except ValueError:
+        raise GraphBadRequestError(
+            "Cannot convert the literal of 'endDateTime' to the expected type 'Edm.DateTimeOffset'."
+        ) from None
+    key_id = world.chance.guid()
+    secret = f"{world.chance.getrandbits(24):06x}~" + b64encode(
+        world.chance.getrandbits(192).to_bytes(24, "big")
+    ).decode().replace("/", "_").replace("+", ".")
+    table(world, "credentials")[key_id] = {
+        "keyId": key_id,
+        "displayName": wanted.get("displayName"),
+        "hint": secret[:3],
+        "startDateTime": str(wanted.get("startDateTime") or stamp(now)),
+        "endDateTime": ends,
+        "_owner": owner,
+        "_kind": PASSWORD,
+        "_secret": secret,
+    }
+    for principal in world.principals.values():
+        if principal.app_id == app_id:
+            principal.secrets.append(secret)
+    return _public(table(world, "credentials")[key_id]) | {"secretText": secret}
 
 
 def keep_keys(world: World, owner: str, wanted: Any) -> None:

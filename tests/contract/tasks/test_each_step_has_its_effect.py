@@ -42,6 +42,7 @@ NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 OF_THEIR_OWN = frozenset(
     {
         "contain.remove_eligible_access",
+        "contain.renew_secrets",
         "contain.stop_apps",
         "contain.stop_batch_pools",
         "contain.stop_clusters",

@@ -115,6 +115,7 @@ OF_THE_DIRECTORY = {
     *("consent.remove", "consent.restore", "contact.put_back", "contact.restore", "method.remove", "method.restore"),
     *("directory_role.remove", "directory_role.restore", "eligible_role.remove", "eligible_role.restore"),
     *("eligible_access.remove", "eligible_access.restore"),  # of Azure, and told by who may take up which role where
+    *("app_secret.renew", "app_secret.retire"),
     *("right.remove", "right.restore", "access_policy.restore", "issuer.remove", "issuer.restore"),
 }
 # What hardening sets up is told from what somebody changed since: test_hardening_on_the_simulator.py.
