@@ -83,7 +83,7 @@ def judge_actors(
             if all(judged[key].cls is before[key].cls for key in works):
                 break
         # There are only so many runs, so this ends too.
-        if not (more := _further_runs(judged, ties) - apart):
+        if not (more := _further_runs(judged, ties, history) - apart):
             return Actors(sessions=judged, brought_in=_brought_in(judged, history, access, mine))
         apart |= more
 
@@ -136,13 +136,18 @@ def _works(activity: ActivityFacts, history: History, apart: Collection[Run]) ->
     return dict(sorted(works.items()))
 
 
-def _further_runs(judged: Mapping[SessionKey, Judged], ties: Ties) -> set[Run]:
-    """Runs within a pipeline's usual work that wrote into what an attacker's session had made: another job of the same run, or its heir."""
+def _further_runs(judged: Mapping[SessionKey, Judged], ties: Ties, history: History) -> set[Run]:
+    """Runs within a pipeline's usual work that belong to an attacker's run: another job of it or its heir, which wrote into what it had made;
+    its forerunner or follower, which within the hour did nothing but what the pipeline never did before.
+    """
     found = set()
     for key, one in judged.items():
         if one.work.familiarity is Familiarity.USUAL and one.cls is not Class.ATTACKER:
             for token, run in runs_of(one.work.session, one.work.operations).items():
-                if ties.wrote_into_theirs(key, run):
+                if ties.wrote_into_theirs(key, run) or (
+                    all(history.never_did(one.work.session.caller, operation.name) for operation in run)
+                    and ties.near_an_attackers_run(key, run)
+                ):
                     found.add((*session_key(run[0]), token))
     return found
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from firebreak.analysis.documents import shown
 from firebreak.analysis.evidence import Clue, Judged, Kind, Weights, clue
-from firebreak.analysis.history import History
+from firebreak.analysis.history import Familiarity, History
 from firebreak.analysis.ruleset import rules_of
 from firebreak.model.facts import AccessFacts, ActivityFacts, Class, Operation
 
@@ -82,7 +82,7 @@ class Ties:
         if one.work.is_familiar:
             return found
         if one.work.token or self._history.is_roaming_service(key[0]):
-            return [*found, *self._wrote(key, one, Kind.TIE, self._weights.same_hand)]
+            return [*found, *self._wrote(key, one, Kind.TIE, self._weights.same_hand), *self._beside_a_run(key, one)]
         others = {k: other for k, other in self._attackers.items() if k != key}
         # A run of a pipeline that is judged apart worked from the pipeline's own address.
         abroad = {k: other for k, other in others.items() if not k[3]}
@@ -93,6 +93,19 @@ class Ties:
         if same or place:
             found += self._wrote(key, one, Kind.BEHAVIOUR, self._weights.wrote_into_theirs)
         return found
+
+    def near_an_attackers_run(self, key: SessionKey, operations: Iterable[Operation]) -> list[Operation]:
+        """The operations that an identity did within an hour of another run of its own that is taken for an attacker's."""
+        times = [
+            operation.at
+            for k, other in self._attackers.items()
+            if k[3] and k[:3] == key[:3] and k != key
+            for operation in other.work.operations
+        ]
+        if not times:
+            return []
+        begun, ended = min(times) - _AROUND, max(times) + _AROUND
+        return [operation for operation in operations if begun <= operation.at <= ended]
 
     def wrote_into_theirs(self, key: SessionKey, operations: Iterable[Operation]) -> list[Operation]:
         """The operations that made or changed something below what another attacker's session had made."""
@@ -154,10 +167,30 @@ class Ties:
         ended = max(operation.at for other in same for operation in other.work.operations) + _AROUND
         during = [operation for operation in one.work.operations if begun <= operation.at <= ended]
         text = "The same identity is used by an attacker from another address"
-        if during:
+        if during and self._lacks_its_second_factor(one):
+            # Its holder may be on the road at that hour, but would sign in as ever. This needs no deed that asks for an explanation.
+            text = f"{text} at the same time, and here too without the second factor that its holder always has."
+            yield clue(Kind.TIE, self._weights.same_time, text, during)
+        elif during:
             yield clue(Kind.IDENTITY, self._weights.same_time, f"{text} at the same time.", during)
         else:
             yield clue(Kind.IDENTITY, self._weights.stolen_elsewhere, f"{text}, at another time.")
+
+    def _lacks_its_second_factor(self, one: Judged) -> bool:
+        """Whether a session at an address that its caller never used has no token with a second factor, and its caller otherwise has."""
+        caller, done = one.work.session.caller, one.work.operations
+        return (
+            one.work.familiarity is Familiarity.NEW_ADDRESS
+            and self._history.knows_well(caller)
+            and self._history.usually_mfa(caller)
+            and all(operation.mfa is False for operation in done)
+        )
+
+    def _beside_a_run(self, key: SessionKey, one: Judged) -> Iterable[Clue]:
+        near = self.near_an_attackers_run(key, one.work.operations) if one.work.token else []
+        if near:
+            text = "Another run of the same identity, within the hour, is taken for an attacker's."
+            yield clue(Kind.IDENTITY, self._weights.same_time, text, near)
 
     def _gave(self, one: Judged) -> Iterable[Clue]:
         given = [
