@@ -29,7 +29,7 @@ def make_plan(
 ) -> Plan:
     """Return the plan of one stage. Steps without a `plan` function are passed over.
 
-    A step whose facts are missing leaves the plan incomplete; a step that breaks its contract leaves it errored: to be read, never
+    A step whose facts are missing leaves the plan incomplete, also where it never came to read them; a step that breaks its contract leaves it errored: to be read, never
     carried out. What guard rails forbid becomes a no-op with the reason.
     """
     draft = Draft(case, [loaded.step.id for loaded in steps])
@@ -44,6 +44,12 @@ def make_plan(
             draft.broken(f"{loaded.step.id} could not plan: {error.message}")
         else:
             draft.propose(loaded.step, proposals)
+            for kind in loaded.step.needs:
+                if case.get(kind) is None:
+                    # The step could do without, for these targets; what it would have seen there nobody knows.
+                    draft.incomplete(
+                        f"{loaded.step.id}: {kind.__name__} of incident {case.incident.id} was not collected."
+                    )
     return draft.plan(stage=stage, round=round, engine_version=engine_version)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import msgspec
 
 from firebreak.analysis.documents import shown
 from firebreak.analysis.first_party import first_party
 from firebreak.analysis.history import Familiarity
-from firebreak.analysis.operations import NO_TIME, OperationLike
+from firebreak.analysis.operations import NO_TIME, OperationLike, is_creation
 from firebreak.analysis.sizes import MANY_CORES
 from firebreak.model.canonical import digest_of
 from firebreak.model.facts import Session
@@ -30,7 +31,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     quota_before_creation_days: int = 7
 
 
-class Conduct(msgspec.Struct, frozen=True):
+class Conduct(msgspec.Struct, frozen=True, dict=True):
     """A session with its operations of the window and how well it is known."""
 
     session: Session
@@ -40,6 +41,11 @@ class Conduct(msgspec.Struct, frozen=True):
     @property
     def is_familiar(self) -> bool:
         return self.familiarity in (Familiarity.USUAL, Familiarity.IN_CHARACTER)
+
+    @cached_property
+    def made(self) -> list[OperationLike]:
+        """The operations that may have made something."""
+        return [operation for operation in self.operations if is_creation(operation)]
 
     @property
     def by_microsoft(self) -> str:

@@ -68,15 +68,24 @@ def find(
 def by_rules(work: Conduct, rules: RuleSet | None) -> Iterable[Finding]:
     grouped: dict[str, tuple[Rule, list[OperationLike]]] = {}
     seen_by: dict[str, set[str]] = defaultdict(set)
+    lists: dict[
+        tuple[str, ...] | None, list[list[OperationLike]]
+    ] = {}  # where operations go, by the rules they fall under
     for operation in work.operations:
-        met = rules_of(operation, rules)
-        if not met:
-            continue
-        own = [rule for rule in met if not rule.public]
-        public = [rule for rule in met if rule.public]
-        for rule in own or public:
-            grouped.setdefault(rule.id, (rule, []))[1].append(operation)
-            seen_by[rule.id].update(other.title for other in public if other is not rule)
+        matched = operation.matched
+        mine = lists.get(matched)
+        if mine is None:
+            met = rules_of(operation, rules)
+            own = [rule for rule in met if not rule.public]
+            public = [rule for rule in met if rule.public]
+            mine = []
+            for rule in own or public:
+                mine.append(grouped.setdefault(rule.id, (rule, []))[1])
+                seen_by[rule.id].update(other.title for other in public if other is not rule)
+            if matched is not None:
+                lists[matched] = mine
+        for together in mine:
+            together.append(operation)
     for rule, operations in grouped.values():
         reasons = [rule.description] if rule.description else []
         severity, title = rule.severity, rule.title

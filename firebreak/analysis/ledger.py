@@ -166,7 +166,8 @@ class Ledger:
         """The facts of its bodies, those of earlier events first."""
         found: dict[str, Any] = {}
         for number in reversed(self.events_of(operation)):
-            found.update(self.sayings[self._saying[number]].facts)
+            if said := self._saying[number]:
+                found.update(self.sayings[said].facts)
         found.pop("region", None)
         return found
 
@@ -369,11 +370,21 @@ def _created(parts: Sequence[Kind]) -> bool | None:
 
 
 def _repeated(hashes: Sequence[int]) -> set[int]:
-    """Those that come more than once. They are compared in parts, since a set of all takes much room."""
+    """Those that come more than once."""
     found: set[int] = set()
-    parts = 1 + len(hashes) // _AT_ONCE
-    for part in range(parts):
-        mine = hashes if parts == 1 else [one for one in hashes if one % parts == part]
-        if len(set(mine)) < len(mine):
-            found.update(one for one, times in Counter(mine).items() if times > 1)
+    for part in in_parts(hashes):
+        if len(set(part)) < len(part):
+            found.update(one for one, times in Counter(part).items() if times > 1)
     return found
+
+
+def in_parts(hashes: Sequence[int]) -> list[array[int]]:
+    """The same numbers in parts, equal ones in one part: to compare those of a part takes little room, a set of all takes much."""
+    count = 1 + len(hashes) // _AT_ONCE
+    parts: list[array[int]] = [
+        array("q" if isinstance(hashes, array) and hashes.typecode == "q" else "Q") for _ in range(count)
+    ]
+    add = [part.append for part in parts]
+    for one in hashes:
+        add[one % count](one)
+    return parts

@@ -21,7 +21,7 @@ from firebreak.analysis.skim import Seen
 from firebreak.analysis.uncollected import uncollected
 from firebreak.errors import ContentError
 
-PIECE = 1 << 17  # what is made of it stays within a processor's cache
+PIECE = 1 << 18  # what is made of it stays within a processor's cache
 _LONGEST_EVENT = 64 << 20
 _TRIES = 40
 _CLOSE = ord("]")
@@ -206,11 +206,15 @@ class _Elements:
         """Take in the elements before `end`; False when they are none, so that the cut was wrong."""
         kept = buffer[end]
         buffer[end] = _CLOSE
-        try:
-            with memoryview(buffer) as whole, whole[: end + 1] as piece:
-                return self._taken(piece)
-        finally:
-            buffer[end] = kept
+        whole = memoryview(buffer)
+        piece = whole[: end + 1]
+        # Not by `with`: after an unexpected error its traceback still holds what was read of the piece, and a piece that is in use cannot
+        # be let go. That refusal would be told in place of the error.
+        found = self._taken(piece)
+        piece.release()
+        whole.release()
+        buffer[end] = kept
+        return found
 
     def _taken(self, piece: memoryview) -> bool:
         try:

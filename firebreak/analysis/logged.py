@@ -16,11 +16,10 @@ from typing import Any, overload
 import msgspec
 
 from firebreak.analysis.interned import Deed, Who, first_said
-from firebreak.analysis.ledger import Ledger
+from firebreak.analysis.ledger import Ledger, in_parts
 from firebreak.model.facts import Operation
 
 _DAY = 86_400
-_AT_ONCE = 125_000  # operations whose correlation is looked for at once
 
 
 class Logged(msgspec.Struct, frozen=True, gc=False):
@@ -180,7 +179,8 @@ class LoggedOperations(Sequence[Logged]):
         ordered = array("I")
         gone = self.ledger.gone()
         for day in sorted(days):
-            mine = sorted((number for number in days.pop(day) if number not in gone), key=at)
+            whole = days.pop(day)
+            mine = sorted((number for number in whole if number not in gone) if gone else whole, key=at)
             if len(set(map(at, mine))) < len(mine):
                 mine.sort(key=lambda number: (at(number), self.id_of(number)))
             ordered.extend(mine)
@@ -197,12 +197,10 @@ class LoggedOperations(Sequence[Logged]):
             return actors
         halves = ledger.correlations.halves()
         # Few correlations have more than one operation. They are looked for some at a time: all at once would take much room.
-        parts = 1 + len(self.order) // _AT_ONCE
         filled = actors[:]
-        for part in range(parts):
-            mine = [half for half in map(halves.__getitem__, self.order) if half % parts == part]
-            if len(set(mine)) < len(mine):
-                self._fill(filled, lacking, {half for half, times in Counter(mine).items() if times > 1}, halves)
+        for part in in_parts(array("Q", map(halves.__getitem__, self.order))):
+            if len(set(part)) < len(part):
+                self._fill(filled, lacking, {half for half, times in Counter(part).items() if times > 1}, halves)
         return filled
 
     def _fill(self, filled: array[int], lacking: Sequence[int], often: Collection[int], halves: Sequence[int]) -> None:

@@ -21,12 +21,13 @@ Sessions = Mapping[tuple[str, str, str], Sequence[OperationLike]]
 
 
 def identity(work: Conduct, history: History, limits: Thresholds) -> Iterable[Finding]:
-    made = [operation for operation in work.operations if is_creation(operation)]
+    if work.is_familiar:
+        return
     caller = shown(work.session.caller)
-    severity = Severity.HIGH if densest(operation.at for operation in made) >= limits.burst else Severity.MEDIUM
     thin = [] if history.knows_well(work.session.caller) else [_thin(work, history)]
-    if thin:
-        severity = Severity.LOW
+    severity = Severity.LOW
+    if not thin:
+        severity = Severity.HIGH if densest(one.at for one in work.made) >= limits.burst else Severity.MEDIUM
     if work.familiarity is Familiarity.NEW_CALLER:
         text = f"{caller} did nothing in this log before {history.window_start:%Y-%m-%d %H:%M}Z."
         yield finding(
@@ -44,7 +45,7 @@ def identity(work: Conduct, history: History, limits: Thresholds) -> Iterable[Fi
         title = "A known caller at a new address"
         yield finding("new-address", title, severity, work, work.operations, reasons, ("T1078.004",))
     bare = [operation for operation in work.operations if operation.mfa is False]
-    if bare and not work.is_familiar and not thin and history.usually_mfa(work.session.caller):
+    if bare and not thin and history.usually_mfa(work.session.caller):
         text = f"{caller} signs in with multi-factor authentication otherwise; {len(bare)} operations came without."
         title = "No multi-factor authentication where it is usual"
         yield finding("no-mfa", title, Severity.MEDIUM, work, bare, [text], ("T1078.004",))
@@ -55,7 +56,7 @@ def _thin(work: Conduct, history: History) -> str:
 
 
 def creations(work: Conduct, history: History, limits: Thresholds) -> Iterable[Finding]:
-    made = [operation for operation in work.operations if is_creation(operation)]
+    made = work.made
     if not made:
         return
     most = densest(operation.at for operation in made)
@@ -216,8 +217,7 @@ def new_kinds(work: Conduct, history: History) -> Iterable[Finding]:
     """The first resources of a kind that costs, in a subscription whose past is known."""
     if not history.has_any or not history.kinds or work.is_familiar:
         return
-    made = [operation for operation in work.operations if is_creation(operation)]
-    fresh = [operation for operation in made if kind_of(operation.name) not in history.kinds]
+    fresh = [operation for operation in work.made if kind_of(operation.name) not in history.kinds]
     if fresh:
         kinds = sorted({kind_of(operation.name) for operation in fresh})
         text = f"Not made here before: {listed(kinds, most=8)}."

@@ -62,6 +62,7 @@ class RuleSet:
         self.problems = tuple(problems)
         self._by_name: dict[str, Candidates] = {}
         self._by_ids: dict[tuple[str, ...], tuple[Rule, ...]] = {}
+        self._families: dict[tuple[str, ...], frozenset[str]] = {}
 
     def candidates(self, name: str) -> Candidates:
         """The rules worth asking for an operation's name, in any case."""
@@ -118,6 +119,15 @@ class RuleSet:
                 self._by_ids[key] = found
         return found
 
+    def families(self, ids: tuple[str, ...]) -> frozenset[str]:
+        """The families of the rules of some ids."""
+        found = self._families.get(ids)
+        if found is None:
+            found = frozenset(rule.family for rule in self.of(ids))
+            if len(self._families) < _MOST_NAMES:
+                self._families[ids] = found
+        return found
+
     def coverage(self) -> dict[str, Any]:
         """How many rules there are, and those that cannot match an activity log since they speak of other logs."""
         elsewhere = [rule for rule in self.rules.values() if not speaks_of_activity(rule)]
@@ -160,7 +170,10 @@ def rules_of(operation: OperationLike, rules: RuleSet | None = None) -> tuple[Ru
 
 def is_of(family: str, operation: OperationLike, rules: RuleSet | None = None) -> bool:
     """Whether an operation falls under a rule of that family."""
-    return operation.matched != () and any(rule.family == family for rule in rules_of(operation, rules))
+    matched = operation.matched
+    if matched is None:
+        return any(rule.family == family for rule in rules_of(operation, rules))
+    return bool(matched) and family in (rules or shipped_rules()).families(matched)
 
 
 @lru_cache(maxsize=1)

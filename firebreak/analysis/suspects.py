@@ -109,11 +109,12 @@ def suspects(activity: ActivityLike, findings: Sequence[Finding]) -> list[Suspec
 
 
 def _owners(groups: dict[tuple[str, str], _Group], findings: Sequence[Finding]) -> dict[str, tuple[str, str]]:
-    """Whose the events are that findings tell of. The actors of findings come first: where all events were told the rest need not be looked at."""
+    """Whose the events are that findings tell of. Who findings name comes first: where all events were told the rest need not be looked at."""
     told = {event for finding in findings for event in finding.event_ids}
     actors = {finding.actor.lower() for finding in findings}
+    named = {(finding.actor.lower(), finding.address) for finding in findings}
     owner: dict[str, tuple[str, str]] = {}
-    for key in sorted(groups, key=lambda key: key[0] not in actors):
+    for key in sorted(groups, key=lambda key: (key not in named, key[0] not in actors)):
         for one in groups[key].operations:
             if len(owner) == len(told):
                 return owner

@@ -112,6 +112,18 @@ def test_missing_facts_leave_the_plan_incomplete_but_the_rest_applyable() -> Non
     assert "DiskFacts" in plan.problems[0]
 
 
+def test_a_step_that_never_came_to_read_what_it_needs_leaves_the_plan_incomplete_too() -> None:
+    """It may have proposed what other facts tell; what the missing ones would have told is still not in the plan."""
+    needy = Step(id="contain.stop", title="", effect=Effect.REVERSIBLE, description="", needs=(Inventory, DiskFacts))
+    for proposed in ([], [make_action(1)]):
+        found = LoadedStep(step=needy, plan=lambda _case, proposed=proposed: proposed)
+        plan = plan_of(found)
+        assert (plan.complete, plan.applyable, plan.errored) == (False, bool(proposed), False)
+        assert [problem.split()[:2] for problem in plan.problems] == [["contain.stop:", "DiskFacts"]]
+        plan = plan_of(found, case=make_case(*FACTS, DiskFacts()))
+        assert (plan.complete, plan.problems) == (True, ())
+
+
 def test_unread_locks_and_inventory_are_said() -> None:
     plan = plan_of(planning_step([make_action(1)]), case=make_case())
     assert not plan.complete

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -214,3 +215,16 @@ def test_the_review_finds_the_attack_of_the_benchmark_and_says_what_it_missed(tm
     activity, findings = reviewed(log)
     assert missed(findings, suspects(activity, findings)) == []
     assert "not named: person17@contoso.example from 185.220.101.4" in missed([], [])
+
+
+def test_an_error_amid_a_long_log_is_told_as_what_it_is() -> None:
+    """What was read of the piece still hangs on the error then; the piece cannot be let go, and that is not what is told."""
+
+    class Broken(LogReview):
+        def skim(self, page: Sequence[Seen]) -> Sequence[int]:
+            super().skim(page)
+            raise ZeroDivisionError("the real cause")
+
+    text = json.dumps({"value": list(events(300, attack=False))}).encode()
+    with pytest.raises(ZeroDivisionError, match="the real cause"):
+        review_file(io.BytesIO(text), "log.json", Broken(strict=False))
