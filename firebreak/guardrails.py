@@ -28,7 +28,7 @@ from firebreak.model.facts import (
     SubscriptionFacts,
 )
 from firebreak.model.identity import Administrator, Administrators
-from firebreak.model.ids import ResourceId, is_plain_segment
+from firebreak.model.ids import ResourceId, is_assignment_above, is_plain_segment
 from firebreak.model.intrusion import GLOBAL_ADMINISTRATOR, Intrusion
 from firebreak.model.partner import PartnerCustomers
 from firebreak.model.plan import ENDS_RELATIONSHIP, GIVES_BACK_TO, UNDOES, Action, Plan
@@ -47,8 +47,8 @@ _ASSIGNMENTS: Final = "microsoft.authorization/roleassignments"
 
 
 def is_arm(target: str) -> bool:
-    """Whether a target is an Azure resource and not a path of Partner Center or Graph."""
-    return not target.startswith(OTHER_SYSTEMS)
+    """Whether a target is an Azure resource, and neither a path of Partner Center or Graph nor a role assignment above the subscription."""
+    return not target.startswith(OTHER_SYSTEMS) and not is_assignment_above(target)
 
 
 def check_action(action: Action, incident: Incident) -> None:
@@ -91,6 +91,8 @@ def check_scope(target: str, incident: Incident) -> None:
 
 def why_protected(action: Action, case: Case) -> str:
     """Say in a sentence why the action's target must not be touched, or return "" when nothing protects it."""
+    if is_assignment_above(action.target):
+        return _by_role_above(action, case)
     if not is_arm(action.target):
         if "delegatedadmin" in action.target.lower():
             return _by_relationship(action, case)
@@ -241,7 +243,9 @@ def protected_since(actions: Iterable[Action], now: Case) -> dict[str, str]:
     there = {one.id.lower() for one in access.role_assignments} if access else set()
     refused = {}
     for action in chosen:
-        gone = is_arm(action.target) and ResourceId.parse(action.target).type == _ASSIGNMENTS
+        gone = is_assignment_above(action.target) or (
+            is_arm(action.target) and ResourceId.parse(action.target).type == _ASSIGNMENTS
+        )
         if gone and action.target.lower() not in there:
             continue  # somebody else took it away: the look says so
         if reason := why_protected(action, now):
@@ -327,6 +331,22 @@ def _by_role(action: Action, target: ResourceId, case: Case) -> str:
     assignment = next((one for one in known if one.id.lower() == target.key), None)
     if assignment is None:
         if _verb(action) in _ADDING:
+            return _by_principal(action, case)
+        return "It is not among the role assignments that were read, so nobody knows whose access it is."
+    if assignment.principal_type.lower() == "foreigngroup":
+        return "It is the partner's own delegated access (ForeignGroup)."
+    return _principal(assignment.principal_id, case)
+
+
+def _by_role_above(action: Action, case: Case) -> str:
+    """A role assignment at a management group: only what was read as holding here may go, and only as a role assignment comes and goes."""
+    if action.kind not in ("access.remove", "access.restore"):
+        return "It is above the subscription, where nothing but role assignments is taken away."
+    access = case.get(AccessFacts)
+    known = access.role_assignments if access else ()
+    assignment = next((one for one in known if one.id.lower() == action.target.lower()), None)
+    if assignment is None:
+        if action.kind == "access.restore":
             return _by_principal(action, case)
         return "It is not among the role assignments that were read, so nobody knows whose access it is."
     if assignment.principal_type.lower() == "foreigngroup":

@@ -134,6 +134,13 @@ WAYS: Final[Mapping[str, Way]] = {
             lost="The address that it called is not told in full.",
         ),
         Way(
+            type="Microsoft.EventGrid/systemTopics/eventSubscriptions",
+            version="2025-02-15",
+            called="event subscription",
+            means="It tells an address elsewhere what happens here, or starts code.",
+            lost="The address that it called is not told in full.",
+        ),
+        Way(
             type="Microsoft.ManagedIdentity/userAssignedIdentities",
             version="2023-01-31",
             called="managed identity",
@@ -151,6 +158,32 @@ WAYS: Final[Mapping[str, Way]] = {
             version="2022-10-01",
             called="delegation to another tenant",
             means="People of another tenant manage this subscription (Azure Lighthouse).",
+        ),
+        Way(
+            type="Microsoft.ManagedServices/registrationDefinitions",
+            version="2022-10-01",
+            called="offer of a delegation",
+            means="With it this subscription is delegated to people of another tenant (Azure Lighthouse).",
+        ),
+        Way(
+            type="Microsoft.Storage/storageAccounts/localUsers",
+            version="2024-01-01",
+            called="local user of a storage account",
+            means="It signs in to the account's files by SFTP with a password or key of its own, without an account in the directory.",
+            lost="Its password and keys are told once, when they are made.",
+        ),
+        Way(
+            type="Microsoft.ContainerRegistry/registries/tokens",
+            version="2023-07-01",
+            called="registry token",
+            means="It signs in to the registry with a password of its own.",
+            lost="Its passwords are told once, when they are made.",
+        ),
+        Way(
+            type="Microsoft.Sql/servers/firewallRules",
+            version="2021-11-01",
+            called="database firewall rule",
+            means="It lets an address elsewhere reach the databases.",
         ),
         Way(
             type="Microsoft.Network/networkSecurityGroups/securityRules",
@@ -178,6 +211,21 @@ LEFT_TO_PEOPLE: Final[Mapping[str, tuple[str, str, str]]] = {
         "run command",
         "Code ran on an instance as its administrator.",
         "Reimage the instance.",
+    ),
+    "microsoft.batch/batchaccounts/pools/write": (
+        "Batch pool",
+        "Its start task runs on every node as an administrator, and with the pool's identity.",
+        "Compare its start task and identity with what they should be, reimage its nodes, and look for jobs in the account: those were not looked at.",
+    ),
+    "microsoft.network/networksecuritygroups/write": (
+        "network security group",
+        "All its rules were written at once: any of them may open a way.",
+        "Compare its rules with what they should be.",
+    ),
+    "microsoft.network/virtualnetworks/write": (
+        "network",
+        "Its subnets and peerings were written at once.",
+        "Compare its peerings, subnets and their security groups with what they should be.",
     ),
 }
 EXPORTS: Final[Mapping[str, str]] = {

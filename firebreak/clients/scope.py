@@ -12,12 +12,12 @@ from typing import Any
 
 from firebreak.clients.policies.redaction import shown
 from firebreak.errors import ScopeError
-from firebreak.model.ids import ResourceId, guid
+from firebreak.model.ids import ResourceId, guid, is_assignment_above
 
 _PLAIN = re.compile(r"[^/\\?#%\x00-\x1f\x7f]+")
 
 _POLICY = r"/providers/microsoft\.authorization/policy(set)?definitions/[^/]+(/versions/[^/]+)?"
-# Reads above the subscription; nothing is ever written there.
+# Reads above the subscription; nothing is ever written there but role assignments of management groups (`is_assignment_above`).
 _ABOVE = re.compile(
     "|".join(
         (
@@ -53,11 +53,13 @@ class Scope:
         return self.writable(path)
 
     def writable(self, path: str) -> str:
-        """Return `path` when it is at or below the subscription.
+        """Return `path` when it is at or below the subscription, or a role assignment at a management group, which holds in it as well.
 
         Raises:
             ScopeError: another subscription, above it, or not a plain path.
         """
+        if _is_plain(path) and is_assignment_above(path):
+            return path
         resource = ResourceId.parse(path)
         if resource.subscription != self.subscription_id:
             raise ScopeError(

@@ -37,6 +37,17 @@ def guid(text: str, what: str = "id") -> str:
     return lowered
 
 
+_ABOVE = re.compile(
+    r"/providers/microsoft\.management/managementgroups/[a-z0-9][a-z0-9_().-]{0,88}[a-z0-9_()-]?/providers/microsoft\.authorization/roleassignments/"
+    + _GUID.pattern
+)
+
+
+def is_assignment_above(text: str) -> bool:
+    """Whether an id is of a role assignment at a management group: the one thing above the subscription that may be changed."""
+    return _ABOVE.fullmatch(text.lower()) is not None
+
+
 def folded(text: str) -> str:
     """Return `text` so that whatever a person could take for the same is the same: full-width and other look-alike forms, the Kelvin sign,
     the Turkish i, any case. For protecting by name: coarser than Azure's comparison, so it protects too much rather than too little.

@@ -16,7 +16,8 @@ from firebreak.model.facts import (
     RoleAssignment,
     SubscriptionFacts,
 )
-from firebreak.model.plan import Action, NoOp, action_id
+from firebreak.model.ids import is_assignment_above
+from firebreak.model.plan import NEEDS_TWO, Action, NoOp, action_id
 from firebreak.model.step import FREE, Effect, Sent, Step, Target
 from tasks.arm import AUTHORIZATION, absent, known, look_at, moment, text_at, value_at
 from tasks.directory import is_deleted
@@ -24,6 +25,9 @@ from tasks.judged import Judged, id_of_this_time
 from tasks.words import name_of, plain
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+# Built-in roles that take role assignments away: Owner, User Access Administrator, Role Based Access Control Administrator.
+_GIVERS = {OWNER, "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "f58310d9-a9f6-439a-9e8d-f62e7b41a168"}
+_BEYOND = "It stands at a management group: the role is lost in every subscription below it, not in this one alone."
 REMOVE = "access.remove"
 RESTORE = "access.restore"
 THERE = "there"
@@ -106,15 +110,31 @@ def _consider(assignment: RoleAssignment, case: Case, judged: Judged) -> tuple[t
         return reasons, "Firebreak's own identity: never removed."
     if judged.is_protected_principal(assignment.principal_id):
         return reasons, f"{name} is a protected principal."
-    if not _inside(assignment, case):
-        scope = assignment.scope or "/"
-        return (
-            reasons,
-            f"Granted above this subscription (at {plain(scope)}): an administrator of the tenant must remove it.",
-        )
+    if not _inside(assignment, case) and (above := _why_above(assignment, case)):
+        return reasons, above
     # By the assignment's own id, which lies where it holds: a protected thing somewhere below its scope is not touched, or the attacker would keep
     # a role on the whole subscription by one tag on one machine.
-    return reasons, judged.protection(assignment.id)
+    return reasons, "" if is_assignment_above(assignment.id) else judged.protection(assignment.id)
+
+
+def _why_above(assignment: RoleAssignment, case: Case) -> str:
+    """Why a role above the subscription is not taken away; "" when it is at a management group where Firebreak may."""
+    where = f"Granted above this subscription (at {plain(assignment.scope or '/')})"
+    if not is_assignment_above(assignment.id):
+        return f"{where}: an administrator of the tenant must remove it."
+    facts = case.get(SubscriptionFacts)
+    own = {one.lower() for one in (*facts.own_principal_ids, *facts.member_of)} if facts is not None else set()
+    may = any(
+        one.principal_id.lower() in own
+        and one.role_definition_id.rsplit("/", 1)[-1].lower() in _GIVERS
+        and one.scope.lower().rstrip("/") in ("", assignment.scope.lower().rstrip("/"))
+        for one in case[AccessFacts].role_assignments
+    )
+    return (
+        ""
+        if may
+        else f"{where}, where Firebreak may take no roles away: an administrator of the tenant must remove it."
+    )
 
 
 def _why(assignment: RoleAssignment, case: Case, judged: Judged) -> tuple[str, ...]:
@@ -179,7 +199,7 @@ def _last_owner(
 
 
 def _remove(assignment: RoleAssignment, reasons: tuple[str, ...], judged: Judged) -> Action:
-    who = judged.principal_name(assignment.principal_id)
+    who, above = judged.principal_name(assignment.principal_id), is_assignment_above(assignment.id)
     return Action(
         id=id_of_this_time(judged.case, STEP.id, REMOVE, assignment.id),
         step=STEP.id,
@@ -187,7 +207,12 @@ def _remove(assignment: RoleAssignment, reasons: tuple[str, ...], judged: Judged
         target=assignment.id,
         title=f"Remove {plain(assignment.role_name or 'a role')} from {who} ({assignment.principal_type}) on {_where(assignment)}",
         effect=Effect.REVERSIBLE,
-        reasons=(*reasons, "Takes up to ten minutes to bite; tokens already issued live up to an hour or more."),
+        reasons=(
+            *reasons,
+            *((_BEYOND,) if above else ()),
+            "Takes up to ten minutes to bite; tokens already issued live up to an hour or more.",
+        ),
+        params={NEEDS_TWO: True} if above else {},
         fingerprint=known(
             {
                 "principalId": assignment.principal_id.lower(),
@@ -256,6 +281,7 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | None:
             effect=Effect.REVERSIBLE,
             reasons=("It was not there before it was given back.",),
             fingerprint=_identity(action.params["document"]),
+            params={NEEDS_TWO: True} if is_assignment_above(action.target) else {},
         )
     if action.kind != REMOVE or not isinstance(properties, dict):
         return None
@@ -268,7 +294,8 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | None:
         effect=Effect.REVERSIBLE,
         reasons=("Restores the role assignment as it was before.",),
         fingerprint=FREE | {"principal": THERE},
-        params={"document": {"properties": {k: properties[k] for k in _KEPT if properties.get(k) is not None}}},
+        params=({NEEDS_TWO: True} if is_assignment_above(action.target) else {})
+        | {"document": {"properties": {k: properties[k] for k in _KEPT if properties.get(k) is not None}}},
     )
 
 

