@@ -172,6 +172,11 @@ DATA: Final[Mapping[str, tuple[str, Callable[[Dossier], Rows]]]] = MappingProxyT
 )
 
 
+def _answers_an_alert(dossier: Dossier) -> bool:
+    """Whether this is a response: a check of the partner or of what protects a subscription has no alert to be judged or answered."""
+    return not dossier.incident.alert.is_about_partner and not dossier.checks
+
+
 def _has_unused_gpu(dossier: Dossier) -> bool:
     return dossier.quota is not None and any(row.gpu or row.hpc for row in open_quota(dossier.quota.usages, ()))
 
@@ -179,19 +184,27 @@ def _has_unused_gpu(dossier: Dossier) -> bool:
 # name -> (when, in words; whether it is so)
 OCCASIONS: Final[Mapping[str, tuple[str, Callable[[Dossier], bool]]]] = MappingProxyType(
     {
-        "always": ("in every incident", lambda d: not d.incident.alert.is_about_partner),
+        "always": ("in every incident with an alert", _answers_an_alert),
         "ended": (
-            "when the response has ended",
-            lambda d: d.state in ("done", "stopped", "failed") and not d.incident.alert.is_about_partner,
+            "when the response to an alert has ended",
+            lambda d: d.state in ("done", "stopped", "failed") and _answers_an_alert(d),
+        ),
+        "customer": (
+            "in every incident, and when it was checked what protects the subscription",
+            lambda d: not d.incident.alert.is_about_partner,
+        ),
+        "at_risk": (
+            "when Identity Protection counts an account at risk",
+            lambda d: any(found.step == "investigate.identity_risk" for found in d.findings),
         ),
         "fraud": ("when the proposed verdict is fraud", lambda d: d.verdict == "fraud"),
         "not_by_webhook": (
             "when the alert did not come by Partner Center's webhook",
-            lambda d: not d.incident.came_by_webhook and not d.incident.alert.is_about_partner,
+            lambda d: not d.incident.came_by_webhook and _answers_an_alert(d),
         ),
         "not_listed": (
             "when Microsoft's list of alerts could not be read or does not have the alert",
-            lambda d: (d.alerts is None or d.alerts.this_alert is None) and not d.incident.alert.is_about_partner,
+            lambda d: (d.alerts is None or d.alerts.this_alert is None) and _answers_an_alert(d),
         ),
         "partner": ("in a check of the partner's own tenant", lambda d: d.incident.alert.is_about_partner),
         "federated": (

@@ -49,7 +49,7 @@ STEP = Step(
         "runs. 'ignore' is never proposed; a person may say it, and for a young alert two have to approve it."
     ),
     graph_permissions=("PartnerSecurity.ReadWrite.All",),
-    guidance=("S23", "S29", "S30"),
+    guidance=("S17", "S23", "S29", "S30"),
     needs=(Attribution,),
     parameters={"young_days": "Days for which the answer 'ignore' needs two people (default 30)."},
 )

@@ -1,179 +1,190 @@
-"""A mutation test made from a table: carried out without one step, a stage no longer does to the embedded Azure what that step is there for.
+"""A mutation test made from a table: what is missing of the embedded Azure's records, findings and checks when a step is taken out.
 
-`tests/data/effects_of_steps.yaml` names for each changing step a world, a stage and a request.
+`tests/data/effects_of_steps.yaml` names for every step what only it does, and for every row of the guidance that is automatic or gated the step
+that is seen doing it. Here each course is gone through once and what each step did is kept apart; the slow half takes each step out and goes again.
 """
 
 from __future__ import annotations
 
-import copy
+import ast
 import re
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from ruamel.yaml import YAML
 
-from azure_simulator.scenarios import build_world
-from azure_simulator.world import LoggedRequest, World
-from firebreak.clients import Connection
-from firebreak.errors import RejectedError
-from firebreak.model.case import Case
-from firebreak.model.mode import Mode
-from firebreak.model.playbook import Playbook
+from firebreak.errors import PlaybookError
+from firebreak.model.check import checks_in
 from firebreak.model.step import Effect
-from firebreak.planning import make_plan, waves
+from firebreak.playbook import find_playbooks, load_playbook
+from tasks.guidance import guidance_rows
 from tasks.registry import load_steps
-from tests.contract.tasks.changing_steps import STEPS, shipped
-from tests.flows.room_in_process import is_write
-from tests.steps.investigation import alert_of, incident_for
-from tests.support.inprocess import simulated
+from tests.contract.tasks.changing_steps import STEPS
+from tests.support.courses import COURSES, go_through, playbook_of
+from tests.support.shares import Trial
 
 pytestmark = pytest.mark.timeout(900)
 
-TABLE: dict[str, dict[str, str]] = YAML(typ="safe").load(
-    (Path(__file__).parents[2] / "data" / "effects_of_steps.yaml").read_text()
-)
-PLAYBOOKS = ("identity-containment", "platform-compute", "compromised-subscription")
-NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
-# Tried by tests of their own, not by being left out: what they do takes a refusal, a setting, a wish, or an estate of its own.
-OF_THEIR_OWN = frozenset(
-    {
-        "contain.remove_eligible_access",
-        "contain.renew_secrets",
-        "contain.stop_apps",
-        "contain.stop_batch_pools",
-        "contain.stop_clusters",
-        "contain.stop_container_groups",
-        "contain.stop_machine_learning",
-        "eradicate.close_vaults",
-        "eradicate.delete_resources",
-        "eradicate.delete_unattached_disks",
-        "eradicate.delete_unmanaged_disks",
-        "eradicate.remove_footholds",
-        "harden.reduce_quota",
-        "notify.alert_verdict",
-        "notify.quota_ticket",
-        "notify.support_ticket",
-        "recover.lift_block",
-        "recover.reactivate_entitlement",
-        "recover.restore_removed",
-    }
-)
+TOP = Path(__file__).parents[3]
+TABLE = YAML(typ="safe").load((TOP / "tests/data/effects_of_steps.yaml").read_text())
+WAYS = ("shows", "asks", "tells")
 
 
-def _world(scenario: str) -> World:
-    return build_world(scenario, seed=7, now=NOW)
+class Effected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where an effect is seen, and how it looks; `test` tries it otherwise. `together`: other steps make this request as well, about other things; `stage`: what
+    a later stage does again does not count."""
+
+    course: str = ""
+    test: str = ""
+    shows: str = ""
+    asks: str = ""
+    tells: str = ""
+    together: bool = False
+    stage: str = ""
+
+    def seen_in(self, trial: Trial, step: str) -> set[str]:
+        """What this step did, as far as it fits."""
+        if self.tells:
+            return {one for one in told_by(trial, step) if one.startswith(self.tells)}
+        changed = trial.changed_in[self.stage, step] if self.stage else trial.changed[step]
+        fits = re.compile(self.shows or self.asks, re.IGNORECASE | re.DOTALL)
+        return {row for row in (changed if self.shows else trial.asked[step]) if fits.match(row)}
 
 
-class Found:
-    """A world as it was found, and the facts of each reading step of a playbook."""
+class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who does a row of the guidance."""
 
-    def __init__(self, world: World, playbook: Playbook) -> None:
-        self.world, self.playbook = world, playbook
-        self.facts: dict[type[Any], Any] = {}
+    step: str = ""
+    test: str = ""
+    shows: str = ""
+    asks: str = ""
+    tells: str = ""
+    together: bool = False
 
-    def case(self) -> Case:
-        incident = incident_for(alert_of(self.world), NOW)
-        return Case(incident=incident, playbook=self.playbook, now=NOW, facts=self.facts)
-
-    def copied(self) -> World:
-        """The world for one carrying out; rows that nothing changes are shared."""
-        rows = (self.world.events, self.world.costs, self.world.prices)
-        shared: dict[int, object] = {id(each): list(each) for each in rows}
-        return copy.deepcopy(self.world, shared)
-
-
-_FOUND: dict[tuple[str, str], Found] = {}
-
-
-async def found(scenario: str, name: str) -> Found:
-    """What the playbook's reading stage finds; asked of each world once."""
-    if (scenario, name) in _FOUND:
-        return _FOUND[scenario, name]
-    one = _FOUND[scenario, name] = Found(_world(scenario), shipped(name))
-    loaded = load_steps()
-    async with simulated(one.world, mode=Mode.DRY_RUN) as connection:
-        for step in one.playbook.stages[0].steps:
-            if STEPS[step].effect is not Effect.READ:
-                continue
-            collect, conclude = loaded[step].collect, loaded[step].conclude
-            made = await collect(connection.eyes, one.case()) if collect else conclude(one.case())  # type: ignore[misc]
-            one.facts[type(made)] = made
-    return one
+    @property
+    def effect(self) -> Effected:
+        own = EFFECTS[self.step]
+        if self.shows or self.asks or self.tells:
+            return Effected(
+                course=own.course,
+                shows=self.shows,
+                asks=self.asks,
+                tells=self.tells,
+                together=self.together,
+                stage=own.stage,
+            )
+        return own
 
 
-_DONE: dict[tuple[str, str, str, str], set[str]] = {}
+EFFECTS: dict[str, Effected] = msgspec.convert(TABLE["steps"], dict[str, Effected])
+ROWS: dict[str, Row] = msgspec.convert(TABLE["rows"], dict[str, Row])
 
 
-async def done(scenario: str, name: str, stage: str, *, without: str = "") -> set[str]:
-    """The changes that Azure accepted when the stage was carried out, as `METHOD path body`."""
-    key = (scenario, name, stage, without)
-    if key not in _DONE:
-        one = await found(scenario, name)
-        world = one.copied()
-        case = one.case()
-        steps = [load_steps()[step] for step in one.playbook.stage(stage).steps if step != without]
-        plan = make_plan(case, stage=stage, steps=steps, round=1, engine_version="test")
-        since = len(world.requests)
-        async with simulated(world, mode=Mode.LIVE) as connection:
-            await _carry_out(plan.actions, connection, world)
-        _DONE[key] = {_line(row) for row in world.requests[since:] if is_write(row) and row.status < 300}
-    return _DONE[key]
-
-
-async def _carry_out(actions: Iterable[Any], connection: Connection, world: World) -> None:
-    """Send what still fits; what Azure refuses because an earlier stage was left out is no effect."""
-    for wave in waves(actions):
-        loaded = load_steps()[wave[0].step]
-        assert loaded.look is not None
-        assert loaded.apply is not None
-        seen = await loaded.look(wave, connection.eyes)
-        for action in wave:
-            target = seen[action.id]
-            if target.already_so or any(target.fingerprint.get(k) != v for k, v in action.fingerprint.items()):
-                continue
-            try:
-                await loaded.apply(action, connection.hands)
-            except RejectedError:
-                continue
-        world.clock.advance(120)
-        world.settle()
-
-
-def _line(row: LoggedRequest) -> str:
-    return f"{row.method} {row.url.partition('?')[0]} {row.body}"
+def told_by(trial: Trial, step: str) -> set[str]:
+    """Ids of the findings and checks that this step's facts give."""
+    facts: Any = trial.facts.get(STEPS[step].produces)  # type: ignore[arg-type]
+    if facts is None:
+        return set()
+    loaded = load_steps()[step]
+    found = {one.id for one in loaded.assess(facts, trial.case())} if loaded.assess else set()
+    return found | {check.id for check in checks_in([facts])}
 
 
 @cache
-def changing() -> tuple[str, ...]:
-    """Every changing step of the playbooks that contain, evict and give back."""
-    named = {step for name in PLAYBOOKS for stage in shipped(name).stages for step in stage.steps}
-    return tuple(sorted(step for step in named if STEPS[step].effect is not Effect.READ))
+def taken() -> frozenset[str]:
+    """Every step that a shipped playbook takes."""
+    playbooks = find_playbooks(steps=STEPS).values()
+    return frozenset(step for one in playbooks for stage in one.stages for step in stage.steps)
 
 
-def test_every_changing_step_has_a_row_or_is_tried_elsewhere() -> None:
-    assert set(changing()) - OF_THEIR_OWN - set(TABLE) == set()
-    assert set(TABLE) & OF_THEIR_OWN == set()
-    for step, row in TABLE.items():
-        assert step in shipped(row["playbook"]).stage(row["stage"]).steps, step
+def test_every_step_has_a_row() -> None:
+    assert set(EFFECTS) == taken()
+    for step, effect in EFFECTS.items():
+        assert bool(effect.test) != bool(effect.course), step
+        if effect.test:
+            assert _is_a_test(effect.test), effect.test
+            continue
+        course = playbook_of(COURSES[effect.course])
+        assert step in {name for stage in course.stages for name in stage.steps}, step
+        assert sum(bool(getattr(effect, way)) for way in WAYS) == 1, step
+        assert bool(effect.shows) == (STEPS[step].effect is not Effect.READ), step
+
+
+def test_every_automatic_and_gated_row_of_the_guidance_is_seen_by_a_step_or_a_test() -> None:
+    rows = {row.id: row for row in guidance_rows()}
+    assert {one for one, row in rows.items() if row.mode in ("auto", "gate")} <= set(ROWS)
+    assert not {one for one, row in rows.items() if row.mode == "none"}
+    assert {one for one, row in rows.items() if one not in ROWS and row.asks is None} == set()
+    for name, row in ROWS.items():
+        assert bool(row.step) != bool(row.test), name
+        if row.step:
+            assert row.step in EFFECTS, name
+            assert name in STEPS[row.step].guidance, f"{row.step} does not claim {name}"
+            gated = rows[name].mode == "gate"
+            assert not gated or STEPS[row.step].effect is not Effect.READ, f"{name} is gated, {row.step} only reads"
+        else:
+            assert _is_a_test(row.test), row.test
+
+
+def _is_a_test(name: str) -> bool:
+    file, _, function = name.partition("::")
+    tree = ast.parse((TOP / file).read_text(encoding="utf-8"))
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return any(isinstance(node, kinds) and node.name == function for node in tree.body)
+
+
+@cache
+def comparable(effect: Effected) -> frozenset[str]:
+    """The steps that could do the same. What a changing step looks at again before it acts is no reading of its own."""
+    return frozenset(step for step in taken() if effect.shows or STEPS[step].effect is Effect.READ)
+
+
+async def _alone(step: str, effect: Effected) -> None:
+    """The step was seen doing it, and nobody else did the same: without the step it is missing."""
+    trial = await go_through(effect.course)
+    own = effect.seen_in(trial, step)
+    assert own, sorted(told_by(trial, step) or trial.changed[step] or trial.asked[step])[:20]
+    others = set().union(*(effect.seen_in(trial, other) for other in comparable(effect) - {step}))
+    assert effect.together or not own & others, own & others
+
+
+@pytest.mark.parametrize("step", sorted(step for step, effect in EFFECTS.items() if effect.course))
+async def test_only_this_step_does_what_it_is_there_for(step: str) -> None:
+    await _alone(step, EFFECTS[step])
+
+
+@pytest.mark.parametrize("row", sorted(name for name, row in ROWS.items() if row.step))
+async def test_a_row_of_the_guidance_is_seen_done_by_its_step(row: str) -> None:
+    await _alone(ROWS[row].step, ROWS[row].effect)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", sorted(TABLE))
+@pytest.mark.parametrize("step", sorted(step for step, effect in EFFECTS.items() if effect.course))
 async def test_without_the_step_its_effect_is_missing(step: str) -> None:
-    row = TABLE[step]
-    place = (row["scenario"], row["playbook"], row["stage"])
-    shows = re.compile(row["shows"], re.IGNORECASE | re.DOTALL)
-    with_it = {line for line in await done(*place) if shows.match(line)}
-    without = {line for line in await done(*place, without=step) if shows.match(line)}
-    assert with_it, sorted(line[:160] for line in await done(*place))
-    assert with_it - without
-    assert {_place(line) for line in without} < {_place(line) for line in with_it}
+    effect = EFFECTS[step]
+    if refused := _why_refused(step, effect.course):
+        assert f"needs what {step} finds out" in refused
+        return
+    with_it, without = await go_through(effect.course), await go_through(effect.course, without=step)
+    left = {_place(row) for one in comparable(effect) for row in effect.seen_in(without, one)}
+    assert {_place(row) for row in effect.seen_in(with_it, step)} - left
 
 
-def _place(line: str) -> str:
+def _place(row: str) -> str:
     """Method and path: bodies may hold what is drawn anew each time."""
-    return " ".join(line.split(" ")[:2])
+    return " ".join(row.split(" ")[:2])
+
+
+def _why_refused(step: str, course: str) -> str:
+    """What a playbook that leaves the step out is told when it is loaded; "" where it may be left out."""
+    text = (TOP / "playbooks" / f"{COURSES[course].playbook}.yaml").read_text(encoding="utf-8")
+    left = text.replace(f"      - {step}\n", "")
+    assert left != text, step
+    try:
+        load_playbook(left.encode(), steps=STEPS)
+    except PlaybookError as error:
+        return str(error) if "needs what" in str(error) else ""
+    return ""

@@ -79,7 +79,8 @@ def test_the_table_shows_each_step_in_its_rows() -> None:
     page = guidance_page(guidance_rows(), STEPS)
     row = next(line for line in page.splitlines() if line.startswith("| S62 |"))
     assert "`eradicate.delete_unattached_disks`" in row
-    assert "not yet" in next(line for line in page.splitlines() if line.startswith("| S45 |"))
+    assert "prepared, a person does it" in next(line for line in page.splitlines() if line.startswith("| S45 |"))
+    assert "not yet: by hand" not in page.partition("## What people are asked")[0].partition("| Id |")[2]
 
 
 def test_what_must_be_seen_or_decided_has_a_step_or_an_instruction_with_data_and_answers() -> None:
