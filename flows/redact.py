@@ -66,6 +66,8 @@ def redact(bundle: Bundle, key: bytes, steps: Mapping[str, LoadedStep], say: Cal
         wanted = redaction.plan(then.plans[point]) if point in then.plans else None
         if wanted is None or point not in now.plans or not same_but_for_sentences(wanted, now.plans[point]):
             differs.append(str(point))
+    for digest, plan in {**bundle.plans, **(accepted.plans if accepted else {})}.items():
+        redaction.follow(plan, chosen[digest])
     if then.concluded != now.concluded:
         differs.append("conclusions")
     if then.missing != now.missing:

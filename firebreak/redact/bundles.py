@@ -45,7 +45,7 @@ from firebreak.playbook import find_playbooks
 from firebreak.redact import public
 from firebreak.redact.documents import Documents
 from firebreak.redact.pseudonyms import Pseudonyms
-from firebreak.redact.records import Renamed, plan_with, records_with
+from firebreak.redact.records import Renamed, plan_with, records_with, same_actions
 
 _SNAPSHOT = "disk.snapshot"
 _SHORTEST_NAME = 4
@@ -81,6 +81,7 @@ class Redaction:
         self.files()  # collects
         self.texts.settled()
         self.names.settle(public.own_words())
+        self.texts.fix_hints()
         self._fix()
         self.unreadable = 0
         self._evidence = self._changed()
@@ -137,6 +138,13 @@ class Redaction:
         """A plan made from the bundle, over the pseudonyms."""
         ours = plan.playbook_digest == self.bundle.head.playbook.digest
         return plan_with(plan, self.texts, self.renamed, self._playbook().digest if ours else plan.playbook_digest)
+
+    def follow(self, old: Plan, adopted: Plan) -> None:
+        """Let what is said of a plan's actions follow into the plan that was made anew in its place."""
+        replaced = self.plan(old)
+        ids = same_actions(replaced, adopted) if replaced.digest != adopted.digest else {}
+        for action, new in zip(old.actions, replaced.actions, strict=True):
+            self.renamed.add(action.id, ids.get(new.id, new.id))
 
     def files(self, plans: Mapping[str, Plan] | None = None, *, same: bool | None = None) -> dict[str, bytes]:
         """Every file of the redacted bundle. `plans` by the digest in the original; `same`: whether replays agreed, when that was tried."""

@@ -43,6 +43,8 @@ class Documents(Texts):
             elif self._is_public_thing(value):
                 self._note_texts(value)
             for key, item in value.items():
+                if isinstance(item, str) and key in ("phoneNumber", "emailAddress"):
+                    self.contacts.add(item.strip())
                 if isinstance(item, str) and key.lower() in ("location", "armregionname", "primarylocation"):
                     self.regions.add(item.lower())
                 elif isinstance(item, dict | list):
@@ -62,6 +64,9 @@ class Documents(Texts):
             texts = [str(value.get(name) or "") for name in ("displayName", "appDisplayName", "appId")]
             roles = [role for role in value.get("appRoles") or () if isinstance(role, dict)]
             texts += [str(role.get(name) or "") for role in roles for name in ("id", "value", "displayName")]
+            scopes = [scope for scope in value.get("oauth2PermissionScopes") or () if isinstance(scope, dict)]
+            named = {str(one.get("value") or "").lower() for one in (*roles, *scopes)}
+            self.public_scopes |= {one for one in named if one}
         else:
             properties = value.get("properties")
             inner: dict[str, Any] = properties if isinstance(properties, dict) else value

@@ -31,6 +31,7 @@ class Pseudonyms:
         self._guids: dict[str, str] = {}
         self._phones: dict[str, str] = {}
         self._tokens: dict[str, str] = {}
+        self.hints: dict[str, str] = {}  # of numbers and addresses, as Firebreak shows them
         self._width = SHORTEST
         self._beginnings: set[str] = set()
         self.addresses = Addresses(key)
@@ -78,7 +79,9 @@ class Pseudonyms:
             self._phones[digits] = ""
             return text
         drawn = itertools.cycle(f"999{int.from_bytes(self._chance(f'phone {digits}'), 'big')}")
-        return "".join(next(drawn) if c.isdigit() else c for c in text)
+        new = "".join(next(drawn) if c.isdigit() else c for c in text)
+        self._tokens[new] = text
+        return new
 
     def fix(self, token: str, pseudonym: str) -> None:
         """Give one token this pseudonym: it is derived from other things, and is to be derived from theirs."""
@@ -114,8 +117,8 @@ class Pseudonyms:
         }
 
     def table(self) -> dict[str, str]:
-        """Pseudonym -> original, for whoever made the bundle; words in lower case, ids of tokens as they were met."""
-        found = {new: old for old, new in {**self._words, **self._guids}.items()} | self._tokens
+        """Pseudonym -> original, for whoever made the bundle; words in lower case, ids of tokens and telephone numbers as they were met."""
+        found = {new: old for old, new in {**self._words, **self._guids, **self.hints}.items()} | self._tokens
         return found | {self.addresses.of(old): old for old in self.addresses.originals()}
 
     def _beginning(self, word: str, taken: set[str]) -> str:

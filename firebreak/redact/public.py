@@ -73,6 +73,9 @@ KEPT_WORDS: Final = frozenset(
         "ext",
         "onmicrosoft",
         "smtp",
+        "openid",
+        "profile",
+        "email",
         "firebreak",
         "inc",
         "mc",
@@ -97,6 +100,10 @@ PLACES: Final = frozenset(
 TAKES_NAMES_AS_KEYS: Final = frozenset(
     {"tags", "parameters", "outputs", "variables", "labels", "annotations", "nodelabels"}
 )
+_SCOPE: Final = re.compile(
+    r"[a-z]+(?:\.[a-z]+)*\.(?:read|readwrite|readbasic|send|manage|accessasuser|fullcontrol|create|selected|invite|preview)(?:\.[a-z]+)*"
+)
+_FIELD: Final = re.compile(r"\b([A-Z][a-z]+(?:[A-Z][a-z]+)+)=")
 RESOURCE_TYPE: Final = re.compile(r"microsoft\.[a-z.]+(?:/[a-z0-9.*]+)*", re.IGNORECASE)
 
 
@@ -137,6 +144,18 @@ def own_guids() -> frozenset[str]:
     """Ids that are the same everywhere: built-in roles, policies, Microsoft's applications and rights."""
     found = {one.lower() for text in _texts() for one in GUID.findall(text)}
     return frozenset(one for one in found if len(set(one[:8])) > 1)  # 33333333-... is an example in a hint
+
+
+@cache
+def own_fields() -> frozenset[str]:
+    """What Firebreak reads as the name of a part of a text: `KeyIdentifier=...`."""
+    return frozenset(name.lower() for text in _texts() if len(text) <= _LONGEST for name in _FIELD.findall(text))
+
+
+@cache
+def own_scopes() -> frozenset[str]:
+    """Rights of Microsoft's interfaces that Firebreak knows by name: `mail.read`, `user_impersonation`; and those of OpenID Connect."""
+    return frozenset(text for text in own_texts() if _SCOPE.fullmatch(text)) | {"offline_access", "user_impersonation"}
 
 
 @cache

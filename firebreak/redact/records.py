@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from firebreak.audit import AuditRecord, chained
+from firebreak.model.canonical import canonical_bytes
 from firebreak.model.plan import Action, NoOp, Plan, action_id
 from firebreak.redact.documents import Documents
 
@@ -65,7 +67,7 @@ def plan_with(plan: Plan, texts: Documents, renamed: Renamed, playbook_digest: s
 def target(text: str, texts: Documents, renamed: Renamed) -> str:
     """What an action is about: an id of Resource Manager, or another system's path."""
     is_path = text.startswith("/") and not text.lower().startswith(("/subscriptions/", "/providers/"))
-    return renamed.text(texts.path(text) if is_path else texts.value("", "target", text))
+    return renamed.text(texts.known_path(text) if is_path else texts.value("", "target", text))
 
 
 def _action(action: Action, texts: Documents, renamed: Renamed) -> Action:
@@ -141,19 +143,43 @@ def same_but_for_sentences(one: Plan, other: Plan) -> bool:
     return bool(orders[0] == orders[1] and _shape(one) == _shape(other))
 
 
+def same_actions(one: Plan, other: Plan) -> dict[str, str]:
+    """The ids of the second plan's actions by those of the first: an id is made of names, and of more than its target."""
+    return {
+        mine.id: theirs.id
+        for (mine, _), (theirs, _) in zip(_in_order(one.actions), _in_order(other.actions), strict=True)
+    }
+
+
 def _shape(plan: Plan) -> Any:
-    bare = [
-        msgspec.structs.replace(
-            action,
-            title="",
-            reasons=("",) * len(action.reasons),
-            irreversible_because="",
-            after=tuple(sorted(action.after)),
-            params=_without_sentences(action.params),
-        )
-        for action in sorted(plan.actions, key=lambda a: a.id)
-    ]
-    return (bare, [(one.step, one.target) for one in plan.no_ops], plan.complete, plan.applyable, plan.errored)
+    ordered = _in_order(plan.actions)
+    places = {action.id: f"{place}" for place, (action, _) in enumerate(ordered)}
+    waits = [sorted(places.get(one, one) for one in action.after) for action, _ in ordered]
+    bare = [said for _, said in ordered]
+    return (bare, waits, [(one.step, one.target) for one in plan.no_ops], plan.complete, plan.applyable, plan.errored)
+
+
+def _in_order(actions: Iterable[Action]) -> list[tuple[Action, bytes]]:
+    """Actions with what they are without their ids and sentences, ordered by that."""
+    said = [(action, canonical_bytes(_bare(action))) for action in actions]
+    return sorted(said, key=lambda one: one[1])
+
+
+def _bare(action: Action) -> Action:
+    return msgspec.structs.replace(
+        action,
+        id="",
+        title="",
+        reasons=("",) * len(action.reasons),
+        irreversible_because="",
+        after=(),
+        fingerprint={name: _PRINTED.sub("", str(value)) for name, value in action.fingerprint.items()},
+        params=_without_sentences(action.params),
+    )
+
+
+# Digests of documents that hold names, and hints of numbers and addresses, of which two may look the same.
+_PRINTED = re.compile(r"\b[0-9a-z]{64}\b|\S{0,3}…\S*")
 
 
 def _without_sentences(value: Any) -> Any:

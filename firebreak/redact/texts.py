@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
+from firebreak.analysis.identity.administrators import hint_of
 from firebreak.redact import public
 from firebreak.redact.pseudonyms import Pseudonyms
 
@@ -23,6 +24,8 @@ _SCAN = re.compile(
     |(?P<time>\d{{4}}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)
     |(?P<arm>/?subscriptions/{_GUID}(?:/[^\s"'<>,;()]*)?|/providers/[A-Za-z]+\.[A-Za-z.]+/[^\s"'<>,;()]*)
     |(?P<mail>[^\s@"'<>(),;:]+@[^\s@"'<>(),;:]+\.[^\s@"'<>(),;:]+)
+    |(?P<scope>(?<![\w.@-])[A-Za-z]+(?:[._][A-Za-z]+)+(?![\w@-]|\.\w))
+    |(?P<field>(?<![^\W_])[A-Za-z]{{3,}}(?==))
     |(?P<guid>(?<![0-9A-Za-z]){_GUID}(?![0-9A-Za-z]))
     |(?P<address>(?<![\w.:])(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|[0-9A-Fa-f]{{0,4}}(?::[0-9A-Fa-f]{{0,4}}){{2,7}}(?:\d+(?:\.\d+){{3}})?)(?:/\d{{1,3}})?(?![\w:]))
     |(?P<phone>(?<!\w)\+\d[\d ()-]{{6,}}\d)
@@ -38,6 +41,8 @@ _COMPARED = re.compile(r"([\w/]+)\s+(?:eq|ne|ge|le|gt|lt)\s+$")
 _OPAQUE = frozenset({"$skiptoken", "skiptoken", "marker", "continuationtoken", "$deltatoken"})
 _TOKEN_KEYS = frozenset({"uti", "uniquetokenidentifier"})
 _MADE_HERE = "firebreak-inc-"
+_CUT = "…"
+_COLLECTION = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
 _LONGEST_NUMBER = 5
 
 Words = Callable[[str], str]
@@ -51,15 +56,27 @@ class Texts:
         self.regions: set[str] = set()
         self.public_texts: set[str] = set()
         self.public_guids: set[str] = set()
+        self.public_scopes: set[str] = set()
+        self.contacts: set[str] = (
+            set()
+        )  # telephone numbers and mail addresses, of which Firebreak shows no more than a hint
         self.bases: tuple[str, ...] = ()  # where the clouds are, by the settings of the run: nobody's secret
         self.strict: set[str] = set()  # whole names, as they stood where only a name can stand
         self._known: dict[tuple[str, str, str], str] = {}  # the same values come again and again
         self._strict_words: frozenset[str] | None = None
+        self._hint: re.Pattern[str] | None = None
         self._kept_words = public.KEPT_WORDS | public.indicator_words()
 
     def settled(self) -> None:
         """Everything was collected: what is said of names from here on is final."""
         self._strict_words = None
+        self._known.clear()
+
+    def fix_hints(self) -> None:
+        """A hint of somebody's number or address becomes the hint of its pseudonym; call it when the pseudonyms are settled."""
+        found = {hint_of(one): hint_of(self.text(one)) for one in sorted(self.contacts)}
+        self.names.hints = {old: new for old, new in found.items() if len(old) > 1 and old != new}
+        self._hint = re.compile("|".join(map(re.escape, self.names.hints))) if self.names.hints else None
         self._known.clear()
 
     # Words ------------------------------------------------------------------------------------------------------------------
@@ -105,6 +122,15 @@ class Texts:
         return text.lower() in public.KEPT_NAMES or text.lower() in self.regions
 
     def _scan(self, text: str, word: Words) -> str:
+        if self._hint is None or _CUT not in text:
+            return self._without_hints(text, word)
+        result, end = "", 0
+        for found in self._hint.finditer(text):
+            result += self._without_hints(text[end : found.start()], word) + self.names.hints[found.group()]
+            end = found.end()
+        return result + self._without_hints(text[end:], word)
+
+    def _without_hints(self, text: str, word: Words) -> str:
         def replaced(found: re.Match[str]) -> str:
             kind, part = str(found.lastgroup), found.group()
             if kind == "word":
@@ -115,7 +141,9 @@ class Texts:
                 return self.url(part)
             if kind == "arm":
                 return self.resource_id(part)
-            if kind == "time":
+            if kind == "time" or (kind == "scope" and self._is_scope(part)):
+                return part
+            if kind == "field" and part.lower() in public.own_fields():
                 return part
             if kind == "phone":
                 return self.names.phone(part)
@@ -125,6 +153,9 @@ class Texts:
             return public.WORD.sub(lambda one: inner(one.group()), part)
 
         return _SCAN.sub(replaced, text)
+
+    def _is_scope(self, text: str) -> bool:
+        return text.lower() in public.own_scopes() or text.lower() in self.public_scopes
 
     def guid(self, text: str) -> str:
         lowered = text.lower()
@@ -223,7 +254,7 @@ class Texts:
         inner = parts.path[len(urlsplit(base).path) :] if base else parts.path
         at = re.search(r"/(?:subscriptions|providers)/", inner, re.IGNORECASE)
         before, arm = (inner[: at.start()], inner[at.start() :]) if at else (inner, "")
-        path = self.path(before)
+        path = self.path(before) if not base else self.known_path(before)
         path += self.resource_id(arm, encoded=True) if arm else ""
         query = f"?{self._query(parts.query)}" if "?" in text else ""
         return head + path + query + (f"#{self.text(parts.fragment)}" if parts.fragment else "")
@@ -231,6 +262,10 @@ class Texts:
     def path(self, text: str) -> str:
         """A path of a service other than Resource Manager: what Firebreak asks for stays."""
         return "/".join(self._segment(part) for part in text.split("/"))
+
+    def known_path(self, text: str) -> str:
+        """A path below an address that the settings name: a collection there is called as the service calls it, and nobody is named in camel case."""
+        return "/".join(part if _COLLECTION.fullmatch(part) else self._segment(part) for part in text.split("/"))
 
     def _segment(self, part: str) -> str:
         plain = unquote(part)

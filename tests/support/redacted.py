@@ -54,6 +54,7 @@ def isomorphic(then: Mapping[Point, Plan], now: Mapping[Point, Plan], table: dic
 def plain(row: Any, turn: Callable[[str], str]) -> str:
     """One action or target left alone, as text; ids of actions and marks of snapshots are digests of names."""
     text = json.dumps(msgspec.to_builtins(row), sort_keys=True, ensure_ascii=False)
+    text = re.sub(r'"[0-9a-f]{64}"', '"DIGEST"', text)  # of a document that holds names
     return turn(re.sub(r"(:|firebreak-inc-[0-9a-f]{8}-)[0-9a-f]{10}\b", r"\1ID", text)).casefold()
 
 
@@ -65,6 +66,8 @@ def turned(text: str, back: dict[str, str]) -> str:
         old = {back[word][: len(new) - 1] for word in back if word.startswith(new[:-1])}
         return f"{old.pop()}…" if len(old) == 1 else new
 
+    for hint in (new for new in back if "…" in new):
+        text = text.replace(hint, back[hint])
     return TOKEN.sub(one, ACCESS_TOKEN.sub(lambda found: back.get(found.group().casefold(), found.group()), text))
 
 
@@ -89,7 +92,7 @@ def found_again(original: dict[str, bytes], redacted: dict[str, bytes], allowed:
 def public(name: str) -> bool:
     """What may be left: Microsoft's own names for rights, providers, machine extensions and the like, which somebody's things bear too."""
     return re.fullmatch(r"[a-z]+(\.[a-z]+)*\.all|microsoft\.[a-z/]+|standard[a-z0-9_ ]+family|[a-z]*(agent|driver)[a-z]*", name) is not None or name in (
-        "core directory", "customscript", "jobtitle", "kubernetes", "batch", "default", "cores", "lowprioritycores",
+        "apps", "system", "core directory", "customscript", "jobtitle", "kubernetes", "batch", "default", "cores", "lowprioritycores",
     )  # fmt: skip
 
 
