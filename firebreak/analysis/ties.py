@@ -88,7 +88,7 @@ class Ties:
         abroad = {k: other for k, other in others.items() if not k[3]}
         place = self._same_hand(key, abroad) or self._same_place(key, abroad)
         same = [other for k, other in others.items() if k[0] == key[0]]
-        found += [*place, *self._same_token(one, same), *self._stolen(one, same)]
+        found += [*place, *self._same_token(one, same), *self._stolen(one, same, abroad=bool(place))]
         found += self._gave(one)
         if same or place:
             found += self._wrote(key, one, Kind.BEHAVIOUR, self._weights.wrote_into_theirs)
@@ -160,14 +160,17 @@ class Ties:
         if used:
             yield clue(Kind.IDENTITY, self._weights.same_token, "It used the token of an attacker's session.", used)
 
-    def _stolen(self, one: Judged, same: list[Judged]) -> Iterable[Clue]:
+    def _stolen(self, one: Judged, same: list[Judged], *, abroad: bool) -> Iterable[Clue]:
         if not same:
             return
         begun = min(operation.at for other in same for operation in other.work.operations) - _AROUND
         ended = max(operation.at for other in same for operation in other.work.operations) + _AROUND
         during = [operation for operation in one.work.operations if begun <= operation.at <= ended]
         text = "The same identity is used by an attacker from another address"
-        if during and self._lacks_its_second_factor(one):
+        if during and abroad and one.work.familiarity is Familiarity.NEW_ADDRESS:
+            text = f"{text} at the same time, and this address, new for it, is an attacker's too."
+            yield clue(Kind.TIE, self._weights.same_time, text, during)
+        elif during and self._lacks_its_second_factor(one):
             # Its holder may be on the road at that hour, but would sign in as ever. This needs no deed that asks for an explanation.
             text = f"{text} at the same time, and here too without the second factor that its holder always has."
             yield clue(Kind.TIE, self._weights.same_time, text, during)
