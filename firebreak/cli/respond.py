@@ -35,7 +35,7 @@ def respond(
     local: bool = typer.Option(False, "--local", help="Carry it out in this process even if a Prefect server runs."),
     as_json: bool = Json,
 ) -> None:
-    """Start the playbook for an alert. The same alert twice is one incident.
+    """Start the playbook for an alert. The same alert twice is one incident, and one more for each other playbook that is named.
 
     With services running (firebreak up) the run is started in Prefect. Otherwise it is carried out here, up to the first gate; answer it with
     firebreak gates, then go on with firebreak respond --incident.
@@ -73,8 +73,14 @@ def _open(room: EngineRoom, file: Path | None, playbook: str, dry_run: bool, req
         raise AlertError(f"{file}: {error.strerror}.", hint="Name a file that holds the alert as JSON.") from error
     mode = Mode.DRY_RUN if dry_run else Mode.LIVE
     opened = room.open(raw, place=str(file), mode=mode, requested_by=requester(requested_by), playbook=playbook)
+    if opened.beside:
+        say(
+            f"The alert's own incident is {opened.beside}; {opened.incident.id} is a further one, under {opened.incident.playbook}."
+        )
     if not opened.is_new:
-        say(f"This alert already has the incident {opened.incident.id} ({opened.state}).")
+        say(
+            f"This alert already has the incident {opened.incident.id} ({opened.state}), under {opened.incident.playbook}."
+        )
     return opened.incident.id
 
 

@@ -6,7 +6,7 @@ Each (region, size) is asked for once per process and kept; "not listed" is kept
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +22,7 @@ _TIERS = (
 _LETTERS = {"premium": "P", "standardssd": "E", "standard": "S"}
 _PRODUCTS = {"P": "Premium SSD Managed Disks", "E": "Standard SSD Managed Disks", "S": "Standard HDD Managed Disks"}
 _MAX_PAGES = 20
+_MONTHLY = {"1/hour": 730, "1/month": 1}  # a month has 730 hours in Microsoft's own estimates
 
 
 class PriceCache:
@@ -71,6 +72,22 @@ class Prices:
             f"and skuName eq '{tier}' and priceType eq 'Consumption'"
         )
         return _lowest(row for row in rows if _is_disk(row, tier, _PRODUCTS[letter]))
+
+    async def defender_per_month(self, product: str, meter: str, regions: Collection[str]) -> Decimal | None:
+        """Return what one unit of a plan of Defender for Cloud costs a month, in the dearest of these regions.
+
+        Some meters are listed by region and some once for all ("Global"); a meter that is listed in neither way, or by another unit than hours or
+        months, has no price here.
+        """
+        rows = await self._rows(
+            f"serviceName eq 'Microsoft Defender for Cloud' and productName eq '{_text(product)}' and priceType eq 'Consumption'"
+        )
+        wanted = {region.lower() for region in regions}
+        listed = [row for row in rows if row.get("meterName") == meter]
+        here = [row for row in listed if str(row.get("armRegionName", "")).lower() in wanted]
+        everywhere = [row for row in listed if str(row.get("armRegionName", "")).lower() in ("", "global")]
+        prices = (_per_month(row) for row in here or everywhere)
+        return max((price for price in prices if price is not None), default=None)
 
     async def _rows(self, question: str) -> list[dict[str, Any]]:
         key = (self._base, self.currency, question)
@@ -123,6 +140,15 @@ def _is_disk(row: Mapping[str, Any], tier: str, product: str) -> bool:
         and str(row.get("productName", product)) == product
         and str(row.get("meterName", "")) in (f"{tier} Disk", f"{tier} Disks", tier, f"{tier.split()[0]} Disks")
     )
+
+
+def _per_month(row: Mapping[str, Any]) -> Decimal | None:
+    """The price of a row for a month, None when it is free (a trial) or its unit is neither an hour nor a month."""
+    times = _MONTHLY.get(str(row.get("unitOfMeasure", "")).lower().replace(" ", "/"))
+    price = row.get("retailPrice")
+    if times is None or isinstance(price, bool) or not isinstance(price, int | float | Decimal) or price <= 0:
+        return None
+    return (Decimal(str(price)) * times).quantize(Decimal("0.01"))
 
 
 def _lowest(rows: Any) -> Decimal | None:

@@ -41,12 +41,16 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Opened:
-    """An incident that an alert belongs to; `is_new` is False when the alert was seen before, or joined one that runs (`is_joined`)."""
+    """An incident that an alert belongs to; `is_new` is False when the alert was seen before, or joined one that runs (`is_joined`).
+
+    `beside` is the alert's own incident, when this is a further one under another playbook.
+    """
 
     incident: Incident
     is_new: bool
     state: str
     is_joined: bool = False
+    beside: str = ""
 
 
 class NoteStep(Protocol):
@@ -119,8 +123,9 @@ class EngineRoom:
     ) -> Opened:
         """Open the incident of an alert, or find the one it already has. The raw bytes are kept before anything is decided.
 
-        A live incident is opened once per alert. Each dry run is an incident of its own. `alert` is what a channel read out of the bytes
-        (default: they are parsed as an alert file). With `joins` an incident of the same subscription that still runs takes the alert in.
+        A live incident is opened once per alert, and once more for each other playbook that is named. Each dry run is an incident of its own.
+        `alert` is what a channel read out of the bytes (default: they are parsed as an alert file). With `joins` an incident of the same
+        subscription that still runs takes the alert in.
 
         Raises:
             AlertError, ContentError: the alert or the playbook cannot be used; nothing was opened.
@@ -130,18 +135,33 @@ class EngineRoom:
             alert = parse_alert(raw, place=place, now=self.clock(), default_tenant=self.settings.credential.tenant_id)
         hours = self.settings.intake.join_hours
         within = timedelta(hours=hours) if joins and hours else None
-        if mode is Mode.LIVE and (found := self._found(alert, kept, within, requested_by)):
+        found = self._found(alert, kept, within, requested_by) if mode is Mode.LIVE else None
+        if found is not None and (joins or playbook in ("", found.incident.playbook)):
             return found
         chosen = self.playbook(playbook) if playbook else choose_playbook(alert.type, self.playbooks())
         partner.check_fit(alert, chosen, self.settings)
+        # A playbook that no alert asks for never is the answer to one: what comes later is not to find it and stop there.
+        own = self.store.cases.incident_of(alert)
+        beside = not joins and (
+            not chosen.applies_to or bool(playbook and own and self.store.incidents.get(own).playbook != chosen.id)
+        )
         number = 1
         while True:
             incident = open_incident(
-                alert, playbook=chosen.id, mode=mode, now=self.clock(), requested_by=requested_by, number=number
+                alert,
+                playbook=chosen.id,
+                mode=mode,
+                now=self.clock(),
+                requested_by=requested_by,
+                number=number,
+                beside=beside,
             )
             with self.store.write() as tx:
                 if mode is Mode.LIVE:
-                    claimed = self.store.cases.claim(tx, incident, raw_alert_digest=kept, join_within=within)
+                    slot = chosen.id if beside else ""
+                    claimed = self.store.cases.claim(
+                        tx, incident, raw_alert_digest=kept, join_within=within, beside=slot
+                    )
                 else:
                     added = self.store.incidents.add(incident, raw_alert_digest=kept, tx=tx)
                     claimed = Claimed(incident.id, added, False)
@@ -150,9 +170,9 @@ class EngineRoom:
                 elif claimed.is_joined:
                     self._note_joined(tx, claimed.incident, alert, requested_by)
             if claimed.is_new:
-                return Opened(incident, True, "open")
+                return Opened(incident, True, "open", beside=own if beside else "")
             if mode is Mode.LIVE:
-                return self._opened(claimed)
+                return replace(self._opened(claimed), beside=own if beside else "")
             number += 1
 
     def _found(self, alert: Alert, kept: str, within: timedelta | None, requested_by: str) -> Opened | None:

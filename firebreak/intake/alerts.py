@@ -53,10 +53,14 @@ def parse_alert(raw: bytes, *, place: str, now: datetime, default_tenant: str = 
 
 
 def open_incident(
-    alert: Alert, *, playbook: str, mode: Mode, now: datetime, requested_by: str, number: int = 1
+    alert: Alert, *, playbook: str, mode: Mode, now: datetime, requested_by: str, number: int = 1, beside: bool = False
 ) -> Incident:
-    """Return the incident of an alert. The same alert always gives the same case; `number` tells dry runs of it apart."""
-    case = case_of(alert.customer_tenant_id, alert.subscription_id, alert.id)
+    """Return the incident of an alert. The same alert always gives the same case; `number` tells dry runs of it apart.
+
+    `beside`: not the alert's own incident but a further one under another playbook, with a case of its own.
+    """
+    identity = f"{alert.id}:{playbook}" if beside else alert.id
+    case = case_of(alert.customer_tenant_id, alert.subscription_id, identity)
     suffix = (
         "" if mode is Mode.LIVE else f"-{'dry' if mode is Mode.DRY_RUN else 'replay'}{number if number > 1 else ''}"
     )

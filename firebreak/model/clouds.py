@@ -6,7 +6,7 @@ Reading and writing are different types: a reading step is never handed somethin
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -154,6 +154,10 @@ class PriceReader(Protocol):
         ...
 
     async def disk_per_month(self, region: str, sku: str, size_gb: int) -> Decimal | None: ...
+
+    async def defender_per_month(self, product: str, meter: str, regions: Collection[str]) -> Decimal | None:
+        """Retail price of one unit of a plan of Defender for a month: the dearest of these regions, None when not listed."""
+        ...
 
     @property
     def currency(self) -> str: ...

@@ -57,12 +57,17 @@ class ScoreControl(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DefenderFacts(Checked, frozen=True, kw_only=True):
-    """Defender for Cloud: its plans, and its secure score in points. None: not read. `in_use` counts the resources each plan would watch."""
+    """Defender for Cloud: its plans, and its secure score in points. None: not read. `in_use` counts the resources each plan would watch.
+
+    `prices` are list prices of one unit a month by plan, in `currency`; a plan that is not among them has none that is known.
+    """
 
     plans: tuple[DefenderPlan, ...] | None = None
     score: tuple[Decimal, Decimal] | None = None
     controls: tuple[ScoreControl, ...] | None = None
     in_use: dict[str, int] = msgspec.field(default_factory=dict)
+    prices: dict[str, Decimal] = msgspec.field(default_factory=dict)
+    currency: str = "USD"
 
 
 class SignInRules(Checked, frozen=True, kw_only=True):

@@ -66,7 +66,7 @@ def plan(case: Case) -> list[Action | NoOp]:
                     title=f"Turn on Defender for {offer.title} (Free -> Standard{' ' + offer.sub_plan if offer.sub_plan else ''})",
                     effect=Effect.REVERSIBLE,
                     reasons=(
-                        price_of(name, count),
+                        price_of(name, count, facts.prices, facts.currency),
                         trial,
                         "Your agreement may have other prices: ask who pays before you approve.",
                     ),

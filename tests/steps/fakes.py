@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -90,6 +90,9 @@ class PriceList:
 
     async def disk_per_month(self, region: str, sku: str, size_gb: int) -> Decimal | None:
         return self._price(f"{region}/{sku}/{size_gb}")
+
+    async def defender_per_month(self, product: str, meter: str, regions: Collection[str]) -> Decimal | None:
+        return self._price(f"{product}/{meter}")
 
     def _price(self, key: str) -> Decimal | None:
         if key not in self._prices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from azure_simulator import odata
+from azure_simulator.services.prices import defender
 from azure_simulator.world import Document, World
 
 PER_USD = {
@@ -52,7 +53,7 @@ def items(world: World, filter_text: str, currency: str) -> list[Document]:
     """
     fits = odata.parse(filter_text, known=FIELDS, fold_case=False) if filter_text.strip() else None
     found = []
-    for item in world.prices:
+    for item in (*world.prices, *defender.rows()):
         if str(item.get("currencyCode", "USD")).upper() not in ("USD", currency):
             continue
         if fits is None or fits(item | {"priceType": item.get("type")}):

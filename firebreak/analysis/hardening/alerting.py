@@ -106,7 +106,7 @@ def checks_of(
                 hears=lambda rule, operation=operation: hears(
                     rule, subscription_id, category="Administrative", operation=operation
                 ),
-                advice="An alert rule on the activity log and a list of people: harden.alert_rules proposes both.",
+                advice="An alert rule on the activity log and a list of people: this run proposes both for approval.",
             )
         )
     found.append(
@@ -118,7 +118,7 @@ def checks_of(
             rules,
             notes,
             hears=lambda rule: all(hears(rule, subscription_id, category="ServiceHealth", kind=kind) for kind in _NEWS),
-            advice="An alert rule on Service Health (Microsoft's notices): harden.alert_rules proposes one.",
+            advice="An alert rule on Service Health (Microsoft's notices): this run proposes one for approval.",
         )
     )
     living = [group for group in groups or () if tells_somebody(group)]
@@ -133,7 +133,7 @@ def checks_of(
             if groups is None
             else f"{len(living)} of {len(groups)} action groups (lists of people whom Azure tells) are on and reach somebody.",
             evidence=[doc.text(group, "id") for group in living],
-            advice="Make an action group with people who read it at night: harden.alert_rules proposes one.",
+            advice="Make an action group with people who read it at night: this run proposes one for approval.",
         )
     )
     at = f"{scope}/providers/Microsoft.Security/securityContacts/default"
@@ -154,7 +154,7 @@ def checks_of(
             evidence=[f"{at}: {doc.text(doc.mapping(contact, 'properties'), 'emails') or 'no address'}"]
             if contact
             else [],
-            advice="Name an address that is read: harden.security_contact proposes it. Ask the owners to see that it arrives.",
+            advice="Name an address that is read: This run proposes it for approval. Ask the owners to see that it arrives.",
         )
     )
     return tuple(found)

@@ -55,7 +55,7 @@ def checks_of(
             if wide
             else f"No such family with {most_unused} vCPUs or more lies unused.",
             evidence=[f"{one.name} in {one.region}: 0 of {one.limit} vCPUs used" for one in wide],
-            advice="harden.reduce_quota proposes lower limits. Raising one again takes a request to Microsoft and some days.",
+            advice="This run proposes lower limits for approval. Raising one again takes a request to Microsoft and some days.",
         ),
         check(
             STEP,

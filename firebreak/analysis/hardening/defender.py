@@ -17,19 +17,19 @@ from firebreak.model.hardening import DefenderPlan, ScoreControl
 
 STEP: Final = "investigate.defender"
 PRICES: Final = "https://azure.microsoft.com/pricing/details/defender-for-cloud/"
-_COMPARE: Final = f"This figure is of 2025 and may be out of date: compare it with {PRICES}."
+_UNKNOWN: Final = f"Its price is not known: look at {PRICES} before you approve."
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan worth having: what it watches, in words; the types of resources it is billed for (none: the subscription once); list price.
+    """A plan worth having: what it watches, in words; the types of resources it is billed for (none: the subscription once).
 
-    `usd` is about Microsoft's list price in US dollars for one unit a month as of 2025; it was not compared with the price page, which is named
-    wherever the price is shown. `unit` is what is counted; where it is smaller than a resource, `exact` is False.
+    `meters` are the products and meters of Microsoft's price list that bill it; of several the dearest counts. `unit` is what is counted; where
+    it is smaller than a resource, `exact` is False.
     """
 
     title: str
     types: tuple[str, ...]
-    usd: Decimal
+    meters: tuple[tuple[str, str], ...]
     unit: str
     sub_plan: str = ""
     exact: bool = True
@@ -40,52 +40,58 @@ OFFERS: Final[Mapping[str, Offer]] = MappingProxyType(
         "VirtualMachines": Offer(
             title="servers",
             types=("microsoft.compute/virtualmachines",),
-            usd=Decimal("14.60"),
+            meters=(("Microsoft Defender for Servers", "Standard P2 Node"),),
             unit="running server",
             sub_plan="P2",
         ),
         "StorageAccounts": Offer(
             title="storage accounts",
             types=("microsoft.storage/storageaccounts",),
-            usd=Decimal("10.00"),
+            meters=(("Microsoft Defender for Storage", "Standard Node"),),
             unit="storage account, without scanning for malware",
             sub_plan="DefenderForStorageV2",
         ),
         "KeyVaults": Offer(
             title="key vaults",
             types=("microsoft.keyvault/vaults",),
-            usd=Decimal("0.25"),
+            meters=(("Microsoft Defender for Key Vault", "Per node Std Node"),),
             unit="vault",
             sub_plan="PerKeyVault",
         ),
         "Arm": Offer(
             title="what is done in the subscription (Resource Manager)",
             types=(),
-            usd=Decimal("5.04"),
+            meters=(("Microsoft Defender for Resource Manager", "Per node Std Node"),),
             unit="subscription",
             sub_plan="PerSubscription",
         ),
         "Containers": Offer(
             title="Kubernetes clusters",
             types=("microsoft.containerservice/managedclusters",),
-            usd=Decimal("6.87"),
+            meters=(("Microsoft Defender for Containers", "Standard vCore vCore Pack"),),
             unit="vCPU of the nodes",
             exact=False,
         ),
         "AppServices": Offer(
             title="App Service",
             types=("microsoft.web/serverfarms",),
-            usd=Decimal("14.60"),
+            meters=(("Microsoft Defender for App Service", "Standard Node"),),
             unit="instance of an App Service plan",
             exact=False,
         ),
         "SqlServers": Offer(
-            title="Azure SQL", types=("microsoft.sql/servers",), usd=Decimal("15.00"), unit="SQL instance"
+            title="Azure SQL",
+            types=("microsoft.sql/servers",),
+            meters=(("Microsoft Defender for SQL", "Standard Node"),),
+            unit="SQL instance",
         ),
         "OpenSourceRelationalDatabases": Offer(
             title="PostgreSQL and MySQL",
             types=("microsoft.dbforpostgresql/flexibleservers", "microsoft.dbformysql/flexibleservers"),
-            usd=Decimal("15.00"),
+            meters=(
+                ("Microsoft Defender for PostgreSQL", "Standard Node"),
+                ("Microsoft Defender for MySQL", "Standard Node"),
+            ),
             unit="instance",
         ),
     }
@@ -134,14 +140,21 @@ def in_use(types: Iterable[str]) -> dict[str, int]:
     return {name: count for name, count in counted.items() if count}
 
 
-def price_of(name: str, count: int) -> str:
-    """What a plan costs, in a sentence with the page it is from."""
-    offer = OFFERS[name]
-    if not offer.exact:
+def price_of(name: str, count: int, prices: Mapping[str, Decimal], currency: str) -> str:
+    """What a plan costs by Microsoft's price list as it was read, in a sentence; that it is not known, where the list has no such row or was not read."""
+    offer, price = OFFERS[name], prices.get(name)
+    if price is None:
         return (
-            f"List price about {offer.usd} USD a month for each {offer.unit}; {count} resources are watched. {_COMPARE}"
+            f"Billed for each {offer.unit}; {count} are watched. {_UNKNOWN}"
+            if offer.exact
+            else f"Billed for each {offer.unit}. {_UNKNOWN}"
         )
-    return f"List price about {offer.usd} USD a month for each {offer.unit}: about {offer.usd * count} USD a month for {count}. {_COMPARE}"
+    each = f"List price today {price} {currency} a month for each {offer.unit}"
+    return (
+        f"{each}: {price * count} {currency} a month for {count} ({PRICES})."
+        if offer.exact
+        else f"{each}; {count} resources are watched ({PRICES})."
+    )
 
 
 def checks_of(
@@ -150,9 +163,12 @@ def checks_of(
     score: tuple[Decimal, Decimal] | None,
     controls: Sequence[ScoreControl] | None,
     notes: Sequence[NotLookedAt],
+    *,
+    prices: Mapping[str, Decimal],
+    currency: str,
 ) -> tuple[Check, ...]:
     """The checks of rows S76 (a plan for each kind of thing that is there) and S85 (what the secure score finds wanting)."""
-    found = [_plan(name, plans, used, notes) for name in (OFFERS if used is None else used)]
+    found = [_plan(name, plans, used, notes, prices, currency) for name in (OFFERS if used is None else used)]
     if controls is None or score is None:
         reason = (
             why(notes, "the secure score")
@@ -193,7 +209,12 @@ def checks_of(
 
 
 def _plan(
-    name: str, plans: Sequence[DefenderPlan] | None, used: Mapping[str, int] | None, notes: Sequence[NotLookedAt]
+    name: str,
+    plans: Sequence[DefenderPlan] | None,
+    used: Mapping[str, int] | None,
+    notes: Sequence[NotLookedAt],
+    prices: Mapping[str, Decimal],
+    currency: str,
 ) -> Check:
     offer = OFFERS[name]
     plan = next((one for one in plans or () if one.name.lower() == name.lower()), None)
@@ -207,7 +228,10 @@ def _plan(
         holds, reason = True, "The plan is on."
     else:
         trial = f" A free trial is left ({plan.trial})." if plan.trial else ""
-        holds, reason = False, f"The plan is off; {used[name]} would be watched. {price_of(name, used[name])}{trial}"
+        holds, reason = (
+            False,
+            f"The plan is off; {used[name]} would be watched. {price_of(name, used[name], prices, currency)}{trial}",
+        )
     return check(
         STEP,
         "S76",
@@ -215,7 +239,7 @@ def _plan(
         f"Defender for Cloud watches {offer.title}",
         holds=holds,
         reason=reason,
-        advice="Turn the plan on: harden.defender_plans proposes it with its price. It is billed until it is turned off.",
+        advice="Turn the plan on: this run proposes it for approval, with its price. It is billed until it is turned off.",
     )
 
 

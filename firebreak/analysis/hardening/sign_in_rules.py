@@ -101,7 +101,7 @@ def checks_of(
             asks_everybody,
             notes,
             by_defaults=True,
-            advice="harden.require_second_factor proposes a policy that first only reports whom it would stop, or security defaults.",
+            advice="This run proposes for approval a policy that first only reports whom it would stop, or security defaults.",
         ),
         _policies(
             "S86",
@@ -194,7 +194,7 @@ def _risk(
         reason = "Not looked at: the tenant has no licence for it. Rules on risk need Entra ID P2."
         advice = "Decide whether to buy Entra ID P2, at least for administrators. Without it nobody judges risk."
         return check(STEP, "S87", name, title, holds=None, reason=reason, advice=advice)
-    advice = "harden.risk_policies proposes a policy that first only reports whom it would stop."
+    advice = "This run proposes for approval a policy that first only reports whom it would stop."
     return _policies("S87", name, title, protection, fits, notes, by_defaults=False, advice=advice)
 
 

@@ -107,7 +107,7 @@ def checks_of(
             if budgets is None
             else f"{len(warning)} of {len(budgets)} budgets of the subscription run now and tell somebody.",
             evidence=[f"{doc.text(b, 'id')}: {_amount(b)} a {_grain(b)}" for b in warning],
-            advice="A budget that mails the owners; it stops nothing. harden.spending_alerts proposes one from what an ordinary month costs.",
+            advice="A budget that mails the owners; it stops nothing. This run proposes one for approval, from what an ordinary month costs.",
         ),
         check(
             STEP,
@@ -119,7 +119,7 @@ def checks_of(
             if anomalies is None
             else f"{len(watching)} anomaly alerts (Cost Management's daily look for unusual cost) run now and mail somebody.",
             evidence=[doc.text(one, "id") for one in watching],
-            advice="An anomaly alert costs nothing. harden.spending_alerts proposes one where an address is set (FIREBREAK_HARDENING__EMAILS).",
+            advice="An anomaly alert costs nothing. This run proposes one for approval, where the operator of Firebreak has set whom to mail.",
         ),
         check(
             STEP,
@@ -133,7 +133,7 @@ def checks_of(
             if partner_budget
             else "Partner Center has no usage budget for the customer.",
             evidence=[partner_path] if partner_budget else [],
-            advice="Set one in Partner Center; it warns and stops nothing. harden.partner_budget proposes it.",
+            advice="Set one in Partner Center; it warns and stops nothing. This run proposes it for approval, where its amount is known.",
         ),
     )
 

@@ -19,6 +19,33 @@ def price(amount: float, **changes: object) -> dict[str, object]:
     return row | changes
 
 
+async def test_a_plan_of_defender_costs_what_its_own_meter_says_here() -> None:
+    def row(amount: object, region: str, **changes: object) -> dict[str, object]:
+        return price(0, armRegionName=region, meterName="Standard P2 Node", **changes) | {"retailPrice": amount}
+
+    rows = [
+        row(0.02, "westeurope"), row(0.025, "brazilsouth"), row(0.03, "US Gov"), row(0.01, "Global"), row(0, "westeurope"),
+        row(9, "westeurope") | {"meterName": "Standard P1 Node"}, row(5, "eastus", unitOfMeasure="10K"), row(True, "eastus"),
+        row(7, "japaneast", unitOfMeasure="1/Month"),
+    ]  # fmt: skip
+    service = TinyService().answer("GET", PRICES, {"Items": rows, "NextPageLink": None})
+    async with tiny(service) as connection:
+        prices = connection.eyes.prices
+        for regions, expected in (
+            (("westeurope",), "14.60"),
+            (("WestEurope", "brazilsouth"), "18.25"),
+            (("nowhere",), "7.30"),
+            (("japaneast",), "7.00"),
+            (("eastus",), None),
+        ):
+            found = await prices.defender_per_month("Microsoft Defender for Servers", "Standard P2 Node", regions)
+            assert found == (Decimal(expected) if expected else None), regions
+        assert (
+            await prices.defender_per_month("Microsoft Defender for Servers", "Standard P3 Node", ("eastus",)) is None
+        )
+    assert len(service.arrived) == 1
+
+
 async def test_the_price_of_a_machine_depends_on_spot_and_windows_and_is_asked_once() -> None:
     rows = [
         price(0.096), price(0.0), price(0.1), price(0.02, skuName="D2s v5 Spot"), price(0.03, meterName="D2s v5 Low Priority"),

@@ -77,3 +77,17 @@ def test_the_inbox_keeps_what_came(store_url: str) -> None:
         inbox.settle(first.id, DONE, incident="INC-1")
         assert inbox.counts() == {("a", DONE): 1, ("b", KEPT): 1}
         assert inbox.oldest_seconds() == 0
+
+
+def test_a_further_playbook_has_an_incident_of_its_own_that_takes_no_other_alert_in(store_url: str) -> None:
+    def under(store: Store, wanted: Incident, playbook: str) -> Claimed:
+        with store.write() as tx:
+            return store.cases.claim(tx, wanted, raw_alert_digest="00", join_within=None, beside=playbook)
+
+    with Store.open(store_url) as store, ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda n: under(store, incident(f"INC-{n}", "a"), "harden-subscription"), range(8)))
+        assert [one.is_new for one in found].count(True) == 1
+        assert len({one.incident for one in found}) == 1
+        # The alert itself still has none, and another alert does not end in a check of the subscription.
+        assert claim(store, incident("INC-own", "a")) == Claimed("INC-own", True, False)
+        assert claim(store, incident("INC-next", "b")) == Claimed("INC-own", False, True)
