@@ -119,7 +119,7 @@ def test_prices_need_no_sign_in_and_are_filtered(arm: Caller, world: World) -> N
         "Count",
     }
     assert [item["armSkuName"] for item in answer.body["Items"]] == ["Standard_D2s_v3", "Standard_D4s_v3"]
-    either = "(armSkuName eq 'Standard_D4s_v3' or armRegionName eq 'westeurope') and type eq 'Consumption'"
+    either = "serviceName eq 'Virtual Machines' and (armSkuName eq 'Standard_D4s_v3' or armRegionName eq 'westeurope')"
     assert arm("GET", f"{PRICES}?$filter={either}").body["Count"] == 2
     assert arm("GET", f"{PRICES}?$filter=contains(armSkuName, 'D4')").body["Count"] == 1
 
