@@ -25,6 +25,7 @@ Whose = Callable[[Action], Class]
 
 _CHANGED = (ActionState.DONE, ActionState.UNKNOWN)
 _DESTROYS = ("delete", "purge")
+_ARM = "/subscriptions/"
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,8 +130,10 @@ def inverse_plan(
         first = group[0]
         if found is None:
             left += noted
-        elif end := destroyed.get(first.action.target.lower()):
-            gone = f"Cannot be undone: it was deleted later in this incident. {end.action.irreversible_because}".strip()
+        elif end := _gone_with(first.action.target, destroyed):
+            own = end.action.target.lower() == first.action.target.lower()
+            what = "it was deleted later" if own else f"what it lay in ({end.action.target}) was deleted"
+            gone = f"Cannot be undone: {what} in this incident. {end.action.irreversible_because}".strip()
             left.append(NoOp(step=first.action.step, target=first.action.target, reason=gone))
         elif not backward.get(first.action.id) and _is_kept_from_attacker(first, whose, selection):
             reason = "The attacker's: it is not given back unless somebody asks for it (--include-attacker)."
@@ -200,8 +203,24 @@ def _destroyed(rows: Sequence[JournalRow], steps: Mapping[str, LoadedStep], case
     return {
         row.action.target.lower(): row
         for row in rows
-        if row.action.kind.rsplit(".", 1)[-1] in _DESTROYS and not isinstance(_undo(row, steps, case), Action)
+        if _destroys(row.action) and not isinstance(_undo(row, steps, case), Action)
     }
+
+
+def _destroys(action: Action) -> bool:
+    """Whether an action ends its target; what is removed of an application or an account is a part of it."""
+    verb = action.kind.rsplit(".", 1)[-1]
+    return verb in _DESTROYS or (verb == "remove" and action.target.lower().startswith(_ARM))
+
+
+def _gone_with(target: str, destroyed: Mapping[str, JournalRow]) -> JournalRow | None:
+    """The change that removed a target, or what it lay in, for good."""
+    key = target.lower()
+    while key:
+        if found := destroyed.get(key):
+            return found
+        key = key.rpartition("/")[0] if key.startswith(_ARM) else ""
+    return None
 
 
 def _is_kept_from_attacker(row: JournalRow, whose: Whose, selection: Selection) -> bool:

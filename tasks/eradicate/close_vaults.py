@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from firebreak.model.canonical import digest_of
@@ -41,7 +41,9 @@ def plan(case: Case) -> list[Action | NoOp]:
     for door in facts.doors:
         keep = _keep(door, case, judged)
         if keep:
-            planned.append(NoOp(step=STEP.id, target=door.vault_id, reason=f"{_name(door, judged)}: {keep}"))
+            planned.append(
+                NoOp(step=STEP.id, target=_place(door.vault_id, door.policy), reason=f"{_name(door, judged)}: {keep}")
+            )
             continue
         action = _close(door, case, judged, newest.get(door.vault_id.lower()))
         newest[door.vault_id.lower()] = action
@@ -60,6 +62,16 @@ def plan(case: Case) -> list[Action | NoOp]:
     return planned
 
 
+def _place(vault_id: str, policy: Mapping[str, Any]) -> str:
+    """An entry's own id, so that one entry is told from the next: the vault's and whose it is."""
+    through = f".{policy['applicationId']}" if policy.get("applicationId") else ""
+    return f"{vault_id}/accessPolicies/{policy['objectId']}{through}"
+
+
+def _vault(place: str) -> str:
+    return place.rpartition("/accessPolicies/")[0]
+
+
 def _keep(door: VaultDoor, case: Case, judged: Judged) -> str:
     if case.incident.alert.is_test:
         return "Test alert: nothing is changed."
@@ -76,7 +88,7 @@ def _name(door: VaultDoor, judged: Judged) -> str:
 
 
 def _close(door: VaultDoor, case: Case, judged: Judged, before: Action | None) -> Action:
-    key = f"{door.vault_id}#{door.principal_id}#{door.policy.get('applicationId', '')}"
+    place = _place(door.vault_id, door.policy)
     proof = f" (activity log {', '.join(plain(event, 40) for event in door.event_ids[:2])})" if door.event_ids else ""
     given = (
         f"Given by the attacker as {plain(door.caller, 80)}, {door.at:%Y-%m-%d %H:%M}Z{proof}."
@@ -94,10 +106,10 @@ def _close(door: VaultDoor, case: Case, judged: Judged, before: Action | None) -
         )
     )
     return Action(
-        id=id_of_this_time(case, STEP.id, CLOSE, key),
+        id=id_of_this_time(case, STEP.id, CLOSE, place),
         step=STEP.id,
         kind=CLOSE,
-        target=door.vault_id,
+        target=place,
         title=f"Take the access to the key vault {name_of(door.vault_id)} from {_name(door, judged)}",
         effect=Effect.REVERSIBLE,
         reasons=(given, f"It may: {plain(may, 400)}.", *more),
@@ -109,8 +121,8 @@ def _close(door: VaultDoor, case: Case, judged: Judged, before: Action | None) -
 
 
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:
-    documents = await read_all(eyes, (action.target for action in actions), VERSION)
-    return {action.id: _target(action, documents[action.target.lower()]) for action in actions}
+    documents = await read_all(eyes, (_vault(action.target) for action in actions), VERSION)
+    return {action.id: _target(action, documents[_vault(action.target).lower()]) for action in actions}
 
 
 def _target(action: Action, document: Document | None) -> Target:
@@ -140,7 +152,7 @@ def _target(action: Action, document: Document | None) -> Target:
 async def apply(action: Action, hands: Hands) -> Sent:
     verb = "remove" if action.kind == CLOSE else "add"
     body = {"properties": {"accessPolicies": [action.params["policy"]]}}
-    return await hands.arm.put(f"{action.target}/accessPolicies/{verb}", VERSION, body)
+    return await hands.arm.put(f"{_vault(action.target)}/accessPolicies/{verb}", VERSION, body)
 
 
 def undo(action: Action, prior: dict[str, Any]) -> Action | NoOp | None:
@@ -154,7 +166,7 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | NoOp | None:
     title = action.title.replace(words[0], words[1], 1)
     head, _, who = title.rpartition(words[2])
     return Action(
-        id=action_id(STEP.id, kind, f"{action.target}#{policy.get('objectId')}#{policy.get('applicationId', '')}"),
+        id=action_id(STEP.id, kind, action.target),
         step=STEP.id,
         kind=kind,
         target=action.target,
@@ -172,6 +184,6 @@ def whose(action: Action, case: Case) -> Class:
     found = case.get(Vaults)
     wanted = str(action.params.get("principal_id", ""))
     theirs = found is not None and any(
-        one.vault_id.lower() == action.target.lower() and one.principal_id == wanted for one in found.doors
+        one.vault_id.lower() == _vault(action.target).lower() and one.principal_id == wanted for one in found.doors
     )
     return Class.ATTACKER if theirs else Class.UNKNOWN

@@ -55,28 +55,22 @@ async def collect(eyes: Eyes, case: Case) -> Vaults:
     )
     deleted = await _deleted(eyes, notes, deeds)
     own = judged.own_identities()
-    doors: dict[tuple[str, str], VaultDoor] = {}
+    doors: dict[tuple[str, str, str], VaultDoor] = {}
     told: list[VaultDeed] = []
     for one in deeds:
         name, vault = one.name.lower(), holder_of(one.resource_id)
         document = documents.get(vault.lower())
         if name == _POLICIES:
-            named = await _named(eyes, notes, one)
-            found = [
-                VaultDoor(
-                    vault_id=vault,
-                    principal_id=str(entry["objectId"]).lower(),
-                    policy=entry,
-                    named=str(entry["objectId"]).lower() in named,
-                    **_who(one),
-                )
-                for entry in entries(document)
-                if str(entry["objectId"]).lower() in (named | set(own))
-            ]
-            doors |= {(one.vault_id.lower(), one.principal_id): one for one in found}
+            named, taking = await _named(eyes, notes, one)
+            given = set(own) if taking else named | set(own)
+            for entry in entries(document):
+                who = str(entry["objectId"]).lower()
+                if who in given:
+                    door = VaultDoor(vault_id=vault, principal_id=who, policy=entry, named=who in named, **_who(one))
+                    doors[vault.lower(), who, str(entry.get("applicationId", "")).lower()] = door
             standing = {str(entry["objectId"]).lower() for entry in entries(document)}
-            if document and (not named or named - standing):
-                told.append(_changed_policies(vault, one, sorted(named - standing)))
+            if document and (taking or not named or named - standing):
+                told.append(_changed_policies(vault, one, sorted(named if taking else named - standing)))
         elif made := _deed(one, name, vault, document, deleted):
             told.append(made)
     reachable = _reachable(case, judged, tuple(doors.values()))
@@ -167,8 +161,8 @@ async def _deleted(eyes: Eyes, notes: Notes, deeds: list[Operation]) -> dict[str
     return {doc.path(row, "properties", "vaultId").lower(): row for row in rows}
 
 
-async def _named(eyes: Eyes, notes: Notes, operation: Operation) -> set[str]:
-    """The identities that a request for access policies named, from its record in the log."""
+async def _named(eyes: Eyes, notes: Notes, operation: Operation) -> tuple[set[str], bool]:
+    """The identities that a request for access policies named, from its record in the log, and whether it took their access away."""
     log = f"/subscriptions/{eyes.arm.subscription_id}/providers/Microsoft.Insights/eventtypes/management/values"
     quoted, since = operation.resource_id.replace("'", "''"), eyes.now() - _REACH
     query = {"$filter": f"eventTimestamp ge '{since:%Y-%m-%dT%H:%M:%SZ}' and resourceUri eq '{quoted}'"}
@@ -176,12 +170,14 @@ async def _named(eyes: Eyes, notes: Notes, operation: Operation) -> set[str]:
     what = f"what the log tells of the access given in {doc.shown(operation.resource_id, 250)}"
     rows = await notes.attempt(what, eyes.arm.list(log, "2015-04-01", query), nothing)
     mine = [row for row in rows if doc.text(row, "eventDataId") in operation.event_ids]
-    return {
+    named = {
         doc.text(entry, "objectId").lower()
         for row in mine
         for entry in doc.items(doc.mapping(row, "properties", "requestbody"), "properties", "accessPolicies")
         if doc.text(entry, "objectId")
     }
+    places = [operation.resource_id, *(doc.text(row, "httpRequest", "uri").partition("?")[0] for row in mine)]
+    return named, any(place.lower().rstrip("/").endswith("/accesspolicies/remove") for place in places)
 
 
 def _who(operation: Operation) -> dict[str, Any]:
@@ -195,7 +191,7 @@ def _who(operation: Operation) -> dict[str, Any]:
 
 def _changed_policies(vault: str, operation: Operation, gone: list[str]) -> VaultDeed:
     what = (
-        f"The access of {', '.join(gone)} was written and is not there now."
+        f"The access of {', '.join(gone)} was written, and all or some of it is not there now."
         if gone
         else "Access policies were written, and the log does not tell whose."
     )

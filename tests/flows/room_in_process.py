@@ -123,10 +123,10 @@ class Ran:
 
 
 @contextmanager
-def engine_room_of(world: World, home: Path) -> Iterator[EngineRoom]:
-    """The engine room of a fresh home, connected to the world without sockets and living on its clock."""
+def engine_room_of(world: World, home: Path, **more: Any) -> Iterator[EngineRoom]:
+    """The engine room of a fresh home, connected to the world without sockets and living on its clock; `more` are settings of its own."""
     home.mkdir(parents=True, exist_ok=True)
-    settings = settings_for(world, home=home, approvers_file=People(world).write(home))
+    settings = settings_for(world, home=home, approvers_file=People(world).write(home), **more)
     acting = responder(world)
     transports = in_process(
         AsgiApp(world), credential=lambda tenant: SimulatedToken(world, acting, tenant or world.tenant_id)

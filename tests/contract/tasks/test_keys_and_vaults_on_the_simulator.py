@@ -226,3 +226,41 @@ async def test_what_else_happened_to_vaults_and_what_was_read_is_told_to_people(
     assert "make every secret" in told[estate.ids["kv-shop"]]
     (note,) = case[Vaults].not_looked_at
     assert "own log" in note.why
+
+
+async def test_whose_access_the_attacker_took_away_is_told_and_loses_nothing_more(estate: Estate) -> None:
+    wider = {"tenantId": estate.world.tenant_id, "objectId": COLLEAGUES, "permissions": {"secrets": ["get", "list"]}}
+    vault = estate.world.resources[estate.ids["kv-quiet"]]
+    vaults.change_policies(vault, "replace", [wider])
+    less = {**wider, "permissions": {"secrets": ["list"]}}
+    body = {"properties": {"accessPolicies": [less]}}
+    estate.make(estate.thief, "taken", f"{estate.ids['kv-quiet']}/accessPolicies/remove", body)
+    async with simulated(estate.world) as connection:
+        case = await looked(estate, connection)
+        plan = estate.plan(case)
+    assert COLLEAGUES not in {door.principal_id for door in case[Vaults].doors}
+    assert not [action for action in plan.actions if COLLEAGUES in action.target]
+    told = [one.reason for one in plan.no_ops if one.target == estate.ids["kv-quiet"]]
+    assert any(COLLEAGUES in reason and "is not there now" in reason for reason in told)
+
+
+async def test_two_entries_of_one_vault_are_two_things_and_each_comes_back(estate: Estate) -> None:
+    """Undo takes changes of one target for one another's: each entry has an id of its own."""
+    friend = "00000000-0000-4000-8000-00000000f00d"
+    entry = {"tenantId": estate.world.tenant_id, "objectId": friend, "permissions": {"secrets": ["get"]}}
+    estate.make(
+        estate.thief,
+        "second",
+        f"{estate.ids['kv-shop']}/accessPolicies/add",
+        {"properties": {"accessPolicies": [entry]}},
+    )
+    async with simulated(estate.world) as connection:
+        case = await looked(estate, connection)
+        plan = estate.plan(case)
+        closes = [action for action in plan.actions if action.kind == "vault_door.close"]
+        assert len({action.target for action in closes}) == 2
+        assert [action.after for action in closes] == [(), (closes[0].id,)]
+        done = await carry_out(msgspec.structs.replace(plan, actions=tuple(closes)), connection, estate.world)
+    assert {o.state for o in done.outcomes.values()} == {ActionState.DONE}
+    vault = estate.world.resources[estate.ids["kv-shop"]]
+    assert [one["objectId"] for one in vault["properties"]["accessPolicies"]] == [COLLEAGUES]

@@ -75,3 +75,23 @@ def test_what_cannot_be_undone_is_said() -> None:
 def test_guard_rails_hold_for_undo_too() -> None:
     case = make_case(*FACTS, playbook=make_playbook(protected_resources=("vm-1",)))
     assert inverse_plan(case, [row(make_action(1), 0)], STEPS, engine_version="test").actions == ()
+
+
+def test_what_lay_in_something_that_was_deleted_for_good_is_not_tried_but_said() -> None:
+    inside = make_action(1)
+    group = inside.target.partition("/providers/")[0]
+    ended = make_action(
+        2,
+        kind="group.delete",
+        target=group,
+        step="contain.final",
+        effect=Effect.IRREVERSIBLE,
+        irreversible_because="Its history goes with it.",
+    )
+    plan = inverse_plan(make_case(*FACTS), [row(inside, 0), row(ended, 1)], STEPS, engine_version="test")
+    assert plan.actions == ()
+    told = {one.target: one.reason for one in plan.no_ops}
+    assert (
+        told[inside.target]
+        == f"Cannot be undone: what it lay in ({group}) was deleted in this incident. Its history goes with it."
+    )
