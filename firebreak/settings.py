@@ -609,7 +609,11 @@ class Settings(BaseSettings):
                 for k, v in _known(shape.get("cloud"), CloudSettings).items()
                 if k not in ("ca_bundle", "partner_certificates")
             },
-            "credential": {name: shape[name] for name in ("tenant_id", "partner_tenant_id") if name in shape},
+            "credential": {name: shape[name] for name in ("tenant_id", "partner_tenant_id") if name in shape}
+            | _signed_in_by(shape),
+            "customers": [
+                {"tenant_id": tenant} for tenant in shape.get("customers") or () if tenant != shape.get("tenant_id")
+            ],
             "operations": _known(shape, OperationSettings),
             "contact": _known(shape["contact"], ContactSettings) if shape.get("contact") else None,
             "protection": _known(shape.get("protection"), ProtectionSettings),
@@ -668,6 +672,14 @@ class Settings(BaseSettings):
                 "The secret of the intake is shorter than 16 bytes.", hint="Set a longer FIREBREAK_INTAKE_KEY."
             )
         return secret
+
+
+def _signed_in_by(shape: Mapping[str, Any]) -> dict[str, Any]:
+    """The kind of credential that plans were made with. Nobody signs in with it again: what the kind needs beside is no secret of anybody's."""
+    if "credential_kind" not in shape:
+        return {}
+    names = ("client_id", "client_secret", "refresh_token", "certificate")
+    return {"kind": shape["credential_kind"], **dict.fromkeys(names, "not used in a replay")}
 
 
 class _Alone(Settings):

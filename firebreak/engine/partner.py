@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from firebreak.errors import ContentError, ScopeError, SettingsError
-from firebreak.model.alert import END_RELATIONSHIPS, PARTNER_TENANT, Alert
+from firebreak.model.alert import END_RELATIONSHIPS, PARTNER_TENANT, Alert, Incident
 from firebreak.model.ids import guid, is_plain_segment
 from firebreak.model.mode import Mode
 from firebreak.model.playbook import Playbook
@@ -89,6 +89,14 @@ def check_fit(alert: Alert, playbook: Playbook, settings: Settings) -> None:
             f"The alert names {alert.customer_tenant_id} as the partner's tenant, the settings name {partner_tenant(settings)}.",
             hint="Start the check with: firebreak posture",
         )
+
+
+def shape(incident: Incident, settings: Settings) -> dict[str, Any]:
+    """What a check of the partner depends on beside `that_shape_a_plan`: how it signs in, and whose customers are this installation's own."""
+    if not incident.alert.is_about_partner:
+        return {}
+    told = installation(settings)["contain.end_relationships"]
+    return {"credential_kind": told["credential_kind"], "customers": told["own_customers"]}
 
 
 def installation(settings: Settings) -> dict[str, dict[str, Any]]:

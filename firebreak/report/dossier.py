@@ -250,6 +250,7 @@ def run_json(dossier: Dossier) -> dict[str, Any]:
             {"id": f.id, "title": f.title, "severity": str(f.severity), "event_ids": list(f.event_ids)}
             for f in dossier.findings
         ],
+        "checks": [check_json(check) for check in dossier.checks],
         "cost": {
             "currency": dossier.currency,
             "per_hour_before": str(before.per_hour) if before else None,
@@ -263,6 +264,20 @@ def run_json(dossier: Dossier) -> dict[str, Any]:
         "messages": [one.as_json() for one in dossier.messages],
         "not_looked_at": [{"what": n.what, "why": n.why} for n in dossier.not_looked_at],
         "report": {kind: dossier.report_files.get(kind, "") for kind in ("html", "markdown", "json", "csv")},
+    }
+
+
+def check_json(check: Check) -> dict[str, Any]:
+    """One check for machines."""
+    return {
+        "id": check.id,
+        "guidance": check.row,
+        "step": check.step,
+        "title": check.title,
+        "status": str(check.status),
+        "reason": check.reason,
+        "evidence": list(check.evidence),
+        "advice": check.advice,
     }
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from firebreak.model.check import Check, CheckStatus, counts_of
 from firebreak.model.partner import PartnerScore
-from firebreak.report.dossier import Dossier, EvidenceRow, run_json
+from firebreak.report.dossier import Dossier, EvidenceRow, check_json, run_json
 from firebreak.report.hostile import markdown, plain
 from firebreak.report.kinds import kind_in_words
 
@@ -240,20 +240,6 @@ def posture_json(posture: Posture) -> dict[str, Any]:
             {"title": change.title, "before": str(change.before), "now": str(change.now)}
             for change in posture.since_last
         ],
-    }
-
-
-def check_json(check: Check) -> dict[str, Any]:
-    """One check for machines."""
-    return {
-        "id": check.id,
-        "guidance": check.row,
-        "step": check.step,
-        "title": check.title,
-        "status": str(check.status),
-        "reason": check.reason,
-        "evidence": list(check.evidence),
-        "advice": check.advice,
     }
 
 

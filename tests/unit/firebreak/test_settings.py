@@ -205,3 +205,16 @@ def test_a_shape_from_elsewhere_names_no_file_and_no_secret(tmp_path: Path) -> N
     assert (found.credential.client_secret, found.cloud.ca_bundle, found.secret_key) == (None, None, None)
     with pytest.raises(SettingsError, match="CURRENCY"):
         Settings.as_shaped({"currency": "doubloons"}, tmp_path)
+
+
+def test_a_check_of_the_partner_is_replayed_as_it_signed_in_without_its_secrets(tmp_path: Path) -> None:
+    """Whether a person's consent stands behind it decides what the plan may propose; nobody signs in with it again."""
+    own = "33333333-3333-4333-8333-333333333333"
+    shape = Settings.load(home=tmp_path).that_shape_a_plan()
+    again = Settings.as_shaped(
+        {**shape, "credential_kind": "secure_application_model", "customers": [own]} | {"tenant_id": own}, tmp_path
+    )
+    assert again.credential.kind == "secure_application_model"
+    assert again.customer_tenants == (own,)
+    assert again.credential.refresh_token is not None
+    assert again.credential.refresh_token.get_secret_value() == "not used in a replay"
