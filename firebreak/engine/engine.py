@@ -129,7 +129,9 @@ class Engine:
         """Fix the time of a round, once: everything in it is judged as of then. What the settings add to it is kept with it."""
         if not self.value(f"round-{number}"):
             own = self.room.settings.for_customer(self.incident.alert.customer_tenant_id)
-            self.remember(f"settings-{number}", own.that_shape_a_plan() | partner.shape(self.incident, self.room.settings))
+            self.remember(
+                f"settings-{number}", own.that_shape_a_plan() | partner.shape(self.incident, self.room.settings)
+            )
             self.remember(f"round-{number}", self.room.clock().isoformat())
 
     def has_looked(self, stage: Stage, number: int) -> bool:
