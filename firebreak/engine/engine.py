@@ -236,9 +236,14 @@ class Engine:
     def _facts(self, number: int) -> dict[type[Any], Any]:
         """The facts of a round, by their type."""
         found: dict[type[Any], Any] = {}
+        there = self._store.facts.steps_with(self.incident.id, number)
         for name, loaded in self.room.steps.items():
             kind = loaded.step.produces
-            if kind is not None and (kept := self._store.facts.load(self.incident.id, number, name, kind)) is not None:
+            if (
+                kind is not None
+                and name in there
+                and (kept := self._store.facts.load(self.incident.id, number, name, kind)) is not None
+            ):
                 found[kind] = kept
         return found
 

@@ -110,9 +110,10 @@ class ReplayEngine(Engine):
     def _facts(self, number: int) -> dict[type[Any], Any]:
         # Nobody else writes to the store of a replay, and facts are frozen: each is decoded once.
         known = self._known.setdefault(number, {})
+        there = self.room.store.facts.steps_with(self.incident.id, number)
         for name, loaded in self.room.steps.items():
             kind = loaded.step.produces
-            if kind is not None and kind not in known:
+            if kind is not None and name in there and kind not in known:
                 found = self.room.store.facts.load(self.incident.id, number, name, kind)
                 if found is not None:
                     known[kind] = found

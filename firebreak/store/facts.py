@@ -35,6 +35,13 @@ class FactsRepository:
             tx.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
             insert_once(tx, table, {**key, "body": _kept(facts), "saved_at": self._clock()})
 
+    def steps_with(self, incident: str, round: int) -> frozenset[str]:  # noqa: A002
+        """The steps whose facts of a round are kept: asking for each of the others costs as much as reading it."""
+        table = facts_table
+        wanted = select(table.c.step).where(table.c.incident == incident, table.c.round == round)
+        with reading(self._engine) as tx:
+            return frozenset(tx.execute(wanted).scalars())
+
     def load(self, incident: str, round: int, step: str, kind: type[F]) -> F | None:  # noqa: A002
         """Return what `save` was given, or None when nothing was saved.
 
