@@ -47,7 +47,8 @@ def plan_with(plan: Plan, texts: Documents, renamed: Renamed, playbook_digest: s
     protection = msgspec.convert(
         texts.document(msgspec.to_builtins(plan.protection), "protection"), type(plan.protection)
     )
-    actions = tuple(_action(action, texts, renamed) for action in plan.actions)
+    taken: set[str] = set()
+    actions = tuple(_action(action, texts, renamed, taken) for action in plan.actions)
     return msgspec.structs.replace(
         plan,
         case=renamed.text(plan.case),
@@ -70,9 +71,12 @@ def target(text: str, texts: Documents, renamed: Renamed) -> str:
     return renamed.text(texts.known_path(text) if is_path else texts.value("", "target", text))
 
 
-def _action(action: Action, texts: Documents, renamed: Renamed) -> Action:
+def _action(action: Action, texts: Documents, renamed: Renamed, taken: set[str]) -> Action:
     about = target(action.target, texts, renamed)
     name = action_id(action.step, action.kind, about)
+    if name in taken:  # two keys of one account: their ids are made of more than the target
+        name = action_id(action.step, action.kind, f"{about}#{len(taken)}")
+    taken.add(name)
     renamed.add(action.id, name)
     params = texts.document(action.params, "params")
     if about.endswith(f"/{action.params.get('name')}"):
