@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from azure_simulator.services.authorization import eligibility
 from azure_simulator.services.graph import methods
 from azure_simulator.services.graph.store import table
+from azure_simulator.services.storage import models as storage
 from azure_simulator.world import Document, World
 
 Check = Callable[[World], bool]
@@ -37,7 +38,7 @@ class Kept:
 
 
 def ways_ever(world: World) -> Iterator[Kept]:
-    """Sessions, secrets, passwords, methods, contact data, credentials, issuers, consents, rights, and what runs by itself."""
+    """Sessions, secrets, passwords, methods, contact data, credentials, issuers, consents, rights, keys, and what runs by itself."""
     addresses = {row["principal_id"]: row["addresses"][0] for row in world.truth["attackers"]}
     usual = next(iter(addresses.values()), "")
     for row in world.truth["attackers"]:
@@ -73,7 +74,25 @@ def ways_ever(world: World) -> Iterator[Kept]:
         who = str(world.table(eligibility.TABLE)[each]["properties"]["principalId"])
         check = _both(_is_eligible(each), _is_enabled(who))
         yield Kept("eligible azure role", who, each, check, who, addresses.get(who, usual), gives="takes up a role")
+    yield from _keys(world)
     yield from _at_work(world, usual)
+
+
+def _keys(world: World) -> Iterator[Kept]:
+    """Keys of the tenant's storage that the attacker was told: each works without an account until it is made anew."""
+    for identity in dict.fromkeys(world.truth.get("told_keys", ())):
+        account = world.resources.get(identity)
+        if account is not None:
+            held = tuple(storage.keys(world, account))
+            yield Kept("storage key", identity, identity, _opens(identity, held), gives="reads and changes all data")
+
+
+def _opens(identity: str, held: tuple[str, ...]) -> Check:
+    def check(world: World) -> bool:
+        account = world.resources.get(identity)
+        return account is not None and bool(set(held) & set(storage.keys(world, account)))
+
+    return check
 
 
 def _identity(world: World, row: Document) -> Iterator[Kept]:

@@ -27,6 +27,13 @@ NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 DAYS = 30
 
 
+def world_of(scenario: str, seed: int) -> World:
+    """The scenario; `throttled` is a stolen Owner's in a cloud that counts requests and refuses those beyond its limits."""
+    world = build("hijacked-owner" if scenario == "throttled" else scenario, seed=seed, now=NOW)
+    world.throttling = scenario == "throttled"
+    return world
+
+
 def respond(world: World, home: Path) -> Ran:
     (home / "playbooks").mkdir(parents=True)
     (home / "playbooks" / f"{NAME}.yaml").write_text(whole_response())
@@ -64,13 +71,15 @@ def do_what_was_asked(world: World, ran: Ran) -> list[str]:
         ("quiet-persistence", 7),
         ("quiet-persistence", 23),
         ("service-principal-abuse", 7),
+        ("throttled", 7),
     ],
 )
 def test_nothing_of_the_attackers_comes_back_in_thirty_days_and_everybody_works(
     scenario: str, seed: int, tmp_path: Path
 ) -> None:
-    world = build(scenario, seed=seed, now=NOW)
+    world = world_of(scenario, seed)
     ways = list(ways_ever(world))
+    assert ways
     assert all(way.is_open(world) for way in ways)
     ran = respond(world, tmp_path / "home")
     assert ran.state == "done", ran.dossier.note
@@ -86,3 +95,17 @@ def test_nothing_of_the_attackers_comes_back_in_thirty_days_and_everybody_works(
         assert lost in known, row
         assert lost in told, row
     assert score(world)["legitimate_stopped"] == []
+
+
+def test_a_false_alarm_costs_nobody_anything_for_thirty_days(tmp_path: Path) -> None:
+    """Nobody attacked: everything that people and pipelines do goes on, and nothing of theirs was changed."""
+    world = world_of("false-alarm", 7)
+    assert list(ways_ever(world)) == []
+    ran = respond(world, tmp_path / "home")
+    assert ran.state == "done", ran.dossier.note
+    assert [plan.stage for plan in ran.dossier.plans if plan.actions and plan.stage not in ("notify", "close")] == []
+    siege = besiege(world, [], days=DAYS)
+    assert siege.works > 0
+    assert (siege.hindered, siege.rogue_at_work, siege.given_back) == ([], [], [])
+    told = score(world)
+    assert (told["protected_touched"], told["legitimate_stopped"]) == ([], [])

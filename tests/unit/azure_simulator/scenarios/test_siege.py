@@ -8,6 +8,7 @@ import pytest
 
 from azure_simulator.kept import Kept, ways_ever
 from azure_simulator.services.graph.store import table
+from azure_simulator.services.storage import models as storage
 from azure_simulator.siege import Siege, besiege
 from azure_simulator.world import World
 
@@ -24,6 +25,7 @@ QUIET = {
     "right",
     "schedule",
     "logic app",
+    "storage key",
 }
 
 
@@ -60,6 +62,9 @@ def shut_everything(world: World) -> None:
         table(world, "users")[row["user"]].update(row["before"])
     for identity in world.truth["rogue"]:
         del world.resources[identity]
+    for account in dict.fromkeys(world.truth["told_keys"]):
+        for name in storage.KEY_NAMES:
+            storage.regenerate(world, world.resources[account], name)
     for grant in world.truth["rogue_grants"]:
         del world.role_assignments[grant]
     for removed in world.truth["removed"]:
@@ -80,7 +85,7 @@ def test_without_a_response_every_way_lets_the_attacker_in_and_something_runs(fr
 
 def test_the_kinds_of_ways_are_those_that_the_script_left(fresh: Fresh) -> None:
     assert {way.kind for way in ways_ever(fresh("quiet-persistence"))} == QUIET
-    assert {way.kind for way in ways_ever(fresh("service-principal-abuse"))} == {"secret", "credential"}
+    assert {way.kind for way in ways_ever(fresh("service-principal-abuse"))} == {"secret", "credential", "storage key"}
     assert list(ways_ever(fresh("false-alarm"))) == []
 
 
