@@ -5,15 +5,17 @@ The drawings are put into the page as they are: they escape for themselves, and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from firebreak.analysis.deeds import Deed, deeds, together
+from firebreak.analysis.documents import shown
 from firebreak.analysis.quota import asked_for, in_words
-from firebreak.model.facts import Class
-from firebreak.model.finding import Severity
+from firebreak.model.facts import Class, Judgement
+from firebreak.model.finding import Finding, Severity
 from firebreak.report.case_page import VERDICTS, top_drivers
 from firebreak.report.charts import data_uri, spend_chart
 from firebreak.report.dossier import Dossier, money, spend_in_words
@@ -55,6 +57,26 @@ def environment() -> Environment:
     return environment
 
 
+def _place(
+    reason: str, suspects: Sequence[Judgement], findings: Sequence[Finding], rogue: Sequence[Judgement]
+) -> tuple[str, str]:
+    """Where the page proves a reason of the verdict, as anchor and word: its finding, its session, what is the attacker's; else two empty texts."""
+    _, _, said = reason.partition(": ")
+    for number, one in enumerate(findings, 1):
+        who = f": {shown(one.actor, 80)}" if one.actor else ""
+        if said == f"{one.title}{who}{f' from {one.address}' if one.address else ''}.":
+            return f"f-{number}", "finding"
+    if said.endswith(" more such findings about identities.") and findings:
+        return "findings", "findings"
+    named = [(number, judged) for number, judged in enumerate(suspects, 1) if said.startswith(shown(judged.id))]
+    for number, judged in named:
+        if f" from {judged.address or 'an unknown address'} " in said and f"({judged.score} points)" in said:
+            return f"w-{number}", "why"
+    if named:
+        return f"w-{named[0][0]}", "why"
+    return ("theirs", "which") if rogue and " resources are theirs" in said else ("", "")
+
+
 def _seen(dossier: Dossier) -> dict[str, Any]:
     """Everything the template shows, by the names it uses."""
     found = dossier.attribution
@@ -68,6 +90,8 @@ def _seen(dossier: Dossier) -> dict[str, Any]:
     rogue = sorted(
         (j for j in judged if j.cls is Class.ATTACKER), key=lambda j: (-(prices.get(j.id.lower()) or 0), j.id)
     )
+    suspects = [j for j in found.actors if j.cls is not Class.LEGITIMATE] if found else []
+    findings = sorted(dossier.findings, key=lambda f: (_ORDER[f.severity], f.id))
     anchors = {deed.kind: f"deed-{deed.kind}" for deed in joined}
     items = {item.id for item in dossier.todo}
     steps = dict.fromkeys(row.step for row in dossier.evidence)
@@ -90,8 +114,9 @@ def _seen(dossier: Dossier) -> dict[str, Any]:
         "rogue": rogue,
         "rogue_kinds": kinds(rogue),
         "unsure": [j for j in judged if j.cls is Class.UNKNOWN],
-        "suspects": [j for j in found.actors if j.cls is not Class.LEGITIMATE] if found else [],
-        "findings": sorted(dossier.findings, key=lambda f: (_ORDER[f.severity], f.id)),
+        "suspects": suspects,
+        "reasons": [(text, _place(text, suspects, findings, rogue)) for text in found.verdict_reasons] if found else [],
+        "findings": findings,
         "prices": prices,
         "picture": data_uri(spend) if spend else "",
         "drivers": top_drivers(dossier.spend, 5) if dossier.spend else [],

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
 from firebreak.analysis.deeds import deeds
@@ -152,6 +153,33 @@ def test_every_link_of_the_report_leads_to_a_place_on_it(findings: int) -> None:
     assert all(link.startswith("#") for link in links)
     assert "<script" not in page
     assert "\u202e" not in page
+
+
+def test_a_reason_of_the_verdict_leads_to_its_proof() -> None:
+    case = dossier(3)
+    assert case.attribution
+    owner = Judgement(id="ann@c", cls=Class.UNKNOWN, score=5, address="192.0.2.1", reasons=())
+    thief = Judgement(id="ann@c", cls=Class.ATTACKER, score=75, address="203.0.113.7", reasons=())
+    guessed = msgspec.structs.replace(
+        case.findings[0], id="z", title="A password guessed", actor="ann@c", address="203.0.113.7"
+    )
+    reasons = (
+        "For: ann@c from 203.0.113.7 is taken for an attacker (75 points): it is new.",
+        "For: 2 resources are theirs.",
+        "For: A password guessed: ann@c from 203.0.113.7.",
+        "For: 3 more such findings about identities.",
+        "Against: ann@c: Multi-factor authentication as usual.",
+        "Against: nothing that was looked at speaks for the customer's own work.",
+        f"For: {EVIL}",
+    )
+    judged = msgspec.structs.replace(case.attribution, actors=(owner, thief), verdict_reasons=reasons)
+    page = report_html(msgspec.structs.replace(case, attribution=judged, findings=(*case.findings, guessed)))
+    part = page[page.index('<h2 id="verdict">') : page.index('<h2 id="todo">')]
+    places = [re.findall(r'href="#([^"]+)"', one) for one in re.findall(r"<li>.*?</li>", part)]
+    assert places[: len(reasons)] == [["w-2"], ["theirs"], ["f-4"], ["findings"], ["w-1"], [], []]
+    for place, words in (("w-2", "203.0.113.7"), ("f-4", "A password guessed")):
+        row = page[page.index(f'id="{place}"') :]
+        assert words in row[: row.index("</tr>")]
 
 
 def test_a_thousand_findings_are_folded_and_the_claims_name_their_events() -> None:
