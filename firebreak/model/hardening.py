@@ -38,7 +38,7 @@ class SpendingAlerts(Checked, frozen=True, kw_only=True):
 
 
 class DefenderPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One plan of Defender for Cloud. `trial` is what is left of the free trial as Azure writes it (P30D), "" when nothing is."""
+    """One plan of Defender for Cloud. `trial` is what is left of the free trial ("30 days"), "" when nothing is."""
 
     name: str
     tier: str

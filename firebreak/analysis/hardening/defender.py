@@ -106,9 +106,15 @@ def plan_of(document: Any) -> DefenderPlan:
         name=doc.text(document, "name"),
         tier=doc.text(properties, "pricingTier"),
         sub_plan=doc.text(properties, "subPlan"),
-        trial="" if left in ("PT0S", "P0D") else left,
+        trial="" if left in ("PT0S", "P0D") else _days(left),
         deprecated=doc.field(properties, "deprecated") is True,
     )
+
+
+def _days(left: str) -> str:
+    """A time as Azure writes it (P30D) in words; what is no number of days stays as it is."""
+    number = left.removeprefix("P").removesuffix("D")
+    return f"{number} days" if left == f"P{number}D" and number.isdigit() else left
 
 
 def control_of(document: Any) -> ScoreControl:

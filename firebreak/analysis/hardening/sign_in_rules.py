@@ -127,7 +127,7 @@ def checks_of(
             if emergency
             else "None is protected by name, and no group is excepted from every enforced policy: a wrong rule would shut everybody out.",
             evidence=[f"object id {one}" for one in emergency],
-            advice="Keep two accounts with long passwords and keys in a safe; name their object ids in FIREBREAK_PROTECTION__PRINCIPALS.",
+            advice="Keep two accounts with long passwords and keys in a safe; tell the operator of Firebreak their object ids, so that its rules leave them out.",
         ),
         _risk(
             protection,

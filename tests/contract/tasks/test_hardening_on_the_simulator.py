@@ -349,6 +349,9 @@ async def test_no_check_names_a_step_or_a_setting() -> None:
     world = bare_world(*P2)
     world.directory_rules = False
     async with simulated(world) as connection:
-        checks = checks_of(await looked(world, connection))
+        case = await looked(world, connection)
+        checks = checks_of(case)
+        reasons = [text for action in plan_of(case, "defender").actions for text in action.reasons]
+    assert any("free trial is left (30 days)" in text for text in reasons)
     inside = re.compile(r"\b(investigate|contain|eradicate|recover|harden|notify)\.[a-z_]+|FIREBREAK_")
     assert [one.id for one in checks.values() if inside.search(f"{one.title} {one.reason} {one.advice}")] == []
