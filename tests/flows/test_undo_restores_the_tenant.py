@@ -113,7 +113,7 @@ def take_all_back(room: EngineRoom, incident: str, world: World) -> tuple[str, l
     return asyncio.run(course()), runtime.asked
 
 
-@pytest.fixture(scope="module", params=["quiet-persistence", "identity-only"])
+@pytest.fixture(scope="module", params=["quiet-persistence"])
 def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     world, home = build(request.param, seed=7, now=NOW), tmp_path_factory.mktemp("undo")
     world.on_change.clear()  # an attacker who reacts would change the tenant beside the response
