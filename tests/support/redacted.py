@@ -66,8 +66,8 @@ def turned(text: str, back: dict[str, str]) -> str:
         old = {back[word][: len(new) - 1] for word in back if word.startswith(new[:-1])}
         return f"{old.pop()}…" if len(old) == 1 else new
 
-    for hint in (new for new in back if "…" in new):
-        text = text.replace(hint, back[hint])
+    for whole in (new for new in back if "…" in new or new.startswith("+")):  # hints, telephone numbers
+        text = text.replace(whole, back[whole])
     return TOKEN.sub(one, ACCESS_TOKEN.sub(lambda found: back.get(found.group().casefold(), found.group()), text))
 
 
