@@ -22,6 +22,10 @@ _XML = re.compile(r"<(?P<tag>[A-Za-z][\w-]*)(?P<attributes>[^<>]*)>(?P<text>[^<]
 _ATTRIBUTE = re.compile(r'="([^"]*)"')
 
 
+# Of sign-in methods and of accounts: what plans show no more of than a hint.
+_CONTACTS = frozenset({"phoneNumber", "emailAddress", "mobilePhone", "businessPhones", "otherMails"})
+
+
 class Documents(Texts):
     """`Texts` that know the documents of the cloud."""
 
@@ -43,8 +47,10 @@ class Documents(Texts):
             elif self._is_public_thing(value):
                 self._note_texts(value)
             for key, item in value.items():
-                if isinstance(item, str) and key in ("phoneNumber", "emailAddress"):
-                    self.contacts.add(item.strip())
+                if key in _CONTACTS:
+                    self.contacts |= {
+                        one.strip() for one in (item if isinstance(item, list) else [item]) if isinstance(one, str)
+                    }
                 if isinstance(item, str) and key.lower() in ("location", "armregionname", "primarylocation"):
                     self.regions.add(item.lower())
                 elif isinstance(item, dict | list):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import msgspec
+import pytest
 
 from firebreak.analysis.identity.administrators import hint_of
 from firebreak.model.step import Effect
@@ -14,6 +15,7 @@ from firebreak.redact.records import Renamed, plan_with, same_actions, same_but_
 from tests.unit.firebreak.execution.builders import make_action, make_case, make_small_plan
 
 KEY_ID = "53ca5af8-42c3-4fbe-952c-3f901cb6c843"
+NUMBER, MAIL = "+44 20 7946 0777", "yara@mail.example"
 
 
 def settled(*documents: object, bases: tuple[str, ...] = ()) -> Documents:
@@ -63,15 +65,22 @@ def test_a_collection_of_a_known_cloud_keeps_its_name() -> None:
     assert "someNewCollections" not in elsewhere
 
 
-def test_the_hint_of_a_number_becomes_the_hint_of_its_pseudonym() -> None:
-    number, mail = "+44 20 7946 0777", "yara@mail.example"
-    texts = settled({"phoneNumber": number, "emailAddress": mail})
-    for one in (number, mail):
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param({"phoneNumber": NUMBER, "emailAddress": MAIL}, id="sign-in methods"),
+        pytest.param({"mobilePhone": NUMBER, "otherMails": [MAIL]}, id="an account"),
+        pytest.param({"businessPhones": [NUMBER], "otherMails": [MAIL]}, id="an account at work"),
+    ],
+)
+def test_the_hint_of_a_number_becomes_the_hint_of_its_pseudonym(document: dict[str, object]) -> None:
+    texts = settled(document)
+    for one in (NUMBER, MAIL):
         new = texts.text(one)
         assert new != one
         assert texts.prose(f"Remove phone {hint_of(one)} of them.") == f"Remove phone {hint_of(new)} of them."
         assert texts.names.table()[hint_of(new)] == hint_of(one)
-    assert texts.names.table()[texts.text(number)] == number
+    assert texts.names.table()[texts.text(NUMBER)] == NUMBER
 
 
 def test_two_actions_on_one_target_stay_two_and_the_record_follows_each() -> None:
