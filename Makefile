@@ -20,7 +20,7 @@ demo: $(VENV)/.installed  ## contain a compromised subscription on the embedded 
 	@$(BIN)/firebreak demo $(ARGS)
 
 test: $(VENV)/.installed lint types imports  ## lint, types, import rules and all tests but the slow ones
-	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(VENV)/.installed  ## the tests that need minutes or a large installation
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -138,8 +138,13 @@ def test_the_score_is_that_of_the_ground_truth(live: tuple[Path, Ran], live_told
     truth = truth_in(bundle)
     rogue, rest = ({name.lower() for name in truth[kind]} for kind in ("rogue", "legitimate"))
     skipped = {gate.plan_digest for gate in ran.dossier.gates if gate.state != "approved"}
+    # New keys of an account that is the customer's leave the account as it is.
     acted = {
-        action.target.lower() for plan in ran.dossier.plans if plan.digest not in skipped for action in plan.actions
+        action.target.lower()
+        for plan in ran.dossier.plans
+        if plan.digest not in skipped
+        for action in plan.actions
+        if action.kind != "storage_key.regenerate"
     }
     assert rogue
     found = live_told["score"]

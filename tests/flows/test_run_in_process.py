@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,7 +67,11 @@ def exercise(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 # Writes that go to a call of the target's.
-CALLS = {"user.revoke_sessions": "/revokesigninsessions", "secret.": "/removepassword"}
+CALLS = {
+    "user.revoke_sessions": "/revokesigninsessions",
+    "secret.": "/removepassword",
+    "storage_key.regenerate": "/regeneratekey",
+}
 
 
 def place(url: str) -> str:
@@ -143,6 +148,10 @@ def test_each_write_is_sent_once(exercise: Exercise) -> None:
             sent["PATCH", place(action.target)] -= 1
         if action.kind == "user.revoke_sessions_again":
             sent["POST", place(action.target) + CALLS["user.revoke_sessions"]] -= 1
+    for where in {where for method, where in sent if method == "POST" and where.endswith("/regeneratekey")}:
+        told = [json.loads(row.body)["keyName"] for row in writes(exercise.world) if place(row.url) == where]
+        assert sorted(told) == ["key1", "key2"]  # an account has two, each made anew by a call of its own
+        del sent["POST", where]
     assert {request: times for request, times in sent.items() if times > 1} == {}
 
 
