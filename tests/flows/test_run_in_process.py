@@ -46,7 +46,10 @@ class Exercise:
         return [action for plan in self.live.dossier.plans if plan.digest in digests for action in plan.actions]
 
 
-@pytest.fixture(scope="module", params=[*ATTACKS, "false-alarm"])
+@pytest.fixture(
+    scope="module",
+    params=["crypto-mining", pytest.param("service-principal-abuse", marks=pytest.mark.slow), "false-alarm"],
+)
 def exercise(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exercise]:
     # In the false alarm of seed 8 the pipeline works from its own runners; from rented ones nobody could tell who it was.
     world = build(request.param, seed=8 if request.param == "false-alarm" else 7, now=NOW)
