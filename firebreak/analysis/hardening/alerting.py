@@ -154,7 +154,7 @@ def checks_of(
             evidence=[f"{at}: {doc.text(doc.mapping(contact, 'properties'), 'emails') or 'no address'}"]
             if contact
             else [],
-            advice="Name an address that is read: This run proposes it for approval. Ask the owners to see that it arrives.",
+            advice="Name an address that is read: this run proposes it for approval. Ask the owners to see that it arrives.",
         )
     )
     return tuple(found)
