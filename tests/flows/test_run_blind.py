@@ -14,6 +14,7 @@ from firebreak.errors import ResponseError
 from tests.flows.room_in_process import alert_bytes, engine_room_of, go_on, respond_in, writes
 
 
+@pytest.mark.slow  # two runs in one; single reads that fail are in the steps' cases
 @pytest.mark.timeout(420)
 def test_a_run_that_cannot_read_the_inventory_stops_and_a_later_run_reads_it(tmp_path: Path) -> None:
     world = build("service-principal-abuse", seed=7, now=datetime(2026, 11, 20, 3, tzinfo=UTC))
