@@ -113,6 +113,7 @@ def prefect(*words: str, environment: dict[str, str], folder: Path = TOP) -> str
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.flows
 @pytest.mark.timeout(600)
 def test_deployed_without_a_prompt_a_worker_elsewhere_carries_a_dry_run_out(

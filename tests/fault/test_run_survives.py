@@ -93,6 +93,7 @@ def test_an_answer_to_another_plan_is_asked_again_and_changes_nothing(stack: Sta
     assert stack.azure.writes() == []
 
 
+@pytest.mark.slow  # minutes; kills at every instant are in test_execution_kill9.py and test_torture.py
 def test_killing_everything_at_the_gate_loses_nothing(stack: Stack, incident: str) -> None:
     """Then it is answered, and the flow's process dies in the middle of the deallocations; the command line goes on with it."""
     view = stack.until_asked(incident, "contain")

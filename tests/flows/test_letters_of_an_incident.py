@@ -15,7 +15,7 @@ from tests.flows.room_in_process import alert_bytes, engine_room_of, respond_in
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("scenario", ["crypto-mining", "hostile-names"])
+@pytest.mark.parametrize("scenario", ["crypto-mining", pytest.param("hostile-names", marks=pytest.mark.slow)])
 def test_letters_tell_the_incident_as_it_is(scenario: str, tmp_path: Path) -> None:
     world = build(scenario, seed=7, now=NOW)
     with engine_room_of(world, tmp_path) as room:
