@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from firebreak.clients.addresses import address, following
-from firebreak.clients.failures import error_of, is_absent, unreadable
+from firebreak.clients.failures import error_of, is_absent, object_of, unreadable
 from firebreak.clients.management import Management
 from firebreak.clients.policies.exchange import Call, Reply, decode, encode, without_mark
 from firebreak.clients.policies.mode_guard import ARM_READ_POSTS, ModeGuard
@@ -59,7 +59,7 @@ class ArmRead:
         reply = await self._management.send(call)
         if is_absent(reply) or reply.status == 204:
             return None
-        return _object(call, reply)
+        return object_of(call, reply)
 
     async def pages(
         self, path: str, api_version: str, params: Mapping[str, str] | None = None
@@ -118,7 +118,7 @@ class ArmRead:
         reply = await self._management.send(call)
         if reply.status == 204:
             return None
-        document = _object(call, reply)
+        document = object_of(call, reply)
         if isinstance(document.get("properties"), dict):
             return await self._all_rows(call, document)
         return await self._all_data(call, document, body)
@@ -131,7 +131,7 @@ class ArmRead:
         link = properties.get("nextLink")
         while link:
             call = self._next(call, link, seen)
-            page = _object(call, await self._management.send(call)).get("properties")
+            page = object_of(call, await self._management.send(call)).get("properties")
             if not isinstance(page, dict) or not isinstance(page.get("rows"), builtins.list):
                 raise unreadable(call, "a page of a query without rows")
             rows += page["rows"]
@@ -150,7 +150,7 @@ class ArmRead:
             seen.add(token)
             call = self._repeat(call, call.url)
             call.content = encode({**body, "options": {**(body.get("options") or {}), "$skipToken": token}})
-            page = _object(call, await self._management.send(call))
+            page = object_of(call, await self._management.send(call))
             if not isinstance(page.get("data"), builtins.list):
                 raise unreadable(call, "a page of a query without data")
             data += page["data"]
@@ -223,7 +223,7 @@ class ArmWrite:
             return {"status": "InProgress"}
         if reply.status == 204 or (reply.status == 200 and not reply.content.strip()):
             return {"status": "Succeeded"}
-        document = _object(call, reply)
+        document = object_of(call, reply)
         status = document.get("status")
         if not isinstance(status, str):
             properties = document.get("properties")
@@ -268,15 +268,3 @@ class ArmWrite:
                 # The write had effect; only its link is bad. The caller reads the target instead.
                 link, note = "", exc.message
         return Sent(status=reply.status, request_id=reply.request_id, operation_url=link, note=note)
-
-
-def _object(call: Call, reply: Reply) -> dict[str, Any]:
-    if reply.status >= 300:
-        raise error_of(call, reply)
-    try:
-        document = reply.json()
-    except ValueError as exc:
-        raise unreadable(call, "no JSON") from exc
-    if not isinstance(document, dict):
-        raise unreadable(call, f"JSON of the wrong kind (status {reply.status})")
-    return document

@@ -149,6 +149,23 @@ def error_of(call: Call, reply: Reply) -> ResponseError:
     )
 
 
+def object_of(call: Call, reply: Reply) -> dict[str, Any]:
+    """Return the JSON object of a successful answer.
+
+    Raises:
+        ResponseError: no success, or no JSON object.
+    """
+    if reply.status >= 300:
+        raise error_of(call, reply)
+    try:
+        document = reply.json()
+    except ValueError as exc:
+        raise unreadable(call, "no JSON") from exc
+    if not isinstance(document, dict):
+        raise unreadable(call, f"JSON of the wrong kind (status {reply.status})")
+    return document
+
+
 def error_below(call: Call, exc: NotSentError | NoAnswerError) -> ResponseError:
     """Return the error for an exchange that got no answer."""
     asked = _asked(call)

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 from firebreak.clients.addresses import address, following
 from firebreak.clients.channel import Channel
-from firebreak.clients.failures import error_of, is_absent, unreadable
-from firebreak.clients.policies.exchange import Call, Reply, encode
+from firebreak.clients.failures import error_of, is_absent, object_of, unreadable
+from firebreak.clients.policies.exchange import Call, encode
 from firebreak.clients.policies.redaction import shown
 from firebreak.errors import ScopeError
 from firebreak.model.clouds import MaySend
@@ -49,7 +49,7 @@ class GraphRead:
         reply = await self._channel.send(call)
         if is_absent(reply) or reply.status == 204:
             return None
-        return _object(call, reply)
+        return object_of(call, reply)
 
     async def list(
         self, path: str, params: Mapping[str, str] | None = None, *, eventual: bool = False
@@ -71,7 +71,7 @@ class GraphRead:
             call = self._call(url)
             if eventual:
                 call.headers["ConsistencyLevel"] = "eventual"
-            document = _object(call, await self._channel.send(call))
+            document = object_of(call, await self._channel.send(call))
             value = document.get("value")
             if not isinstance(value, builtins.list) or not all(isinstance(item, dict) for item in value):
                 raise unreadable(call, 'a list without "value"')
@@ -96,7 +96,7 @@ class GraphRead:
             call = Call(
                 "POST", _url(self._base, "/v1.0/directoryObjects/getByIds", None), headers, content=body, is_read=True
             )
-            document = _object(call, await self._channel.send(call))
+            document = object_of(call, await self._channel.send(call))
             if not isinstance(document.get("value"), builtins.list):
                 raise unreadable(call, 'a list without "value"')
             found += document["value"]
@@ -144,15 +144,3 @@ def _url(base: str, path: str, params: Mapping[str, str] | None) -> str:
             f"{shown(path)!r} is not a plain Graph path.", hint="Use the form /v1.0/users; queries go into params."
         )
     return address(base, path, params or {})
-
-
-def _object(call: Call, reply: Reply) -> dict[str, Any]:
-    if reply.status >= 300:
-        raise error_of(call, reply)
-    try:
-        document = reply.json()
-    except ValueError as exc:
-        raise unreadable(call, "no JSON") from exc
-    if not isinstance(document, dict):
-        raise unreadable(call, "JSON of the wrong kind")
-    return document

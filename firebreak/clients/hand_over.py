@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from firebreak.clients.addresses import address, following, origin_of
 from firebreak.clients.channel import Channel
-from firebreak.clients.failures import error_of, is_absent, unreadable
+from firebreak.clients.failures import error_of, is_absent, object_of, unreadable
 from firebreak.clients.graph import GraphRead, GraphWrite
-from firebreak.clients.policies.exchange import Call, Reply, encode
+from firebreak.clients.policies.exchange import Call, encode
 from firebreak.clients.policies.redaction import know_secret, shown_url
 from firebreak.errors import AccessError, RejectedError, RemoteError, ScopeError, ThrottledError, UnreachableError
 from firebreak.model.clouds import MaySend, Renewal
@@ -77,7 +77,7 @@ class VaultRead:
             reply = await self._channel.send(call)
             if is_absent(reply):
                 return found
-            document = _object(call, reply)
+            document = object_of(call, reply)
             rows = document.get("value")
             if not isinstance(rows, builtins.list):
                 raise unreadable(call, 'a list without "value"')
@@ -182,23 +182,19 @@ class HandOver:
             may_send=self._may_send,
             records=False,
         )
-        reply = await self._graph_channel.send(call)
-        if reply.status >= 300:
-            raise error_of(call, reply)
-        document = reply.json()
+        document = object_of(call, await self._graph_channel.send(call))
         key_id, secret = str(document.get("keyId") or ""), document.get("secretText")
         if not key_id or not isinstance(secret, str) or not secret:
             raise unreadable(call, "no secret")
         return key_id, secret
 
     async def _put(self, place: str, wanted: Renewal, key_id: str, secret: str) -> Sent:
-        body: dict[str, Any] = {
+        body = {
             "value": secret,
             "contentType": "client secret",
             "tags": {**wanted.tags, "keyId": key_id},
+            "attributes": {"exp": int(datetime.fromisoformat(wanted.ends_at).timestamp())},
         }
-        if ends := datetime.fromisoformat(wanted.ends_at):
-            body["attributes"] = {"exp": int(ends.timestamp())}
         call = Call(
             "PUT",
             address(place, "", {"api-version": _VERSION}),
@@ -225,15 +221,3 @@ class HandOver:
 def _key_of(version: Mapping[str, Any]) -> str:
     tags = version.get("tags")
     return str(tags.get("keyId") or "") if isinstance(tags, Mapping) else ""
-
-
-def _object(call: Call, reply: Reply) -> dict[str, Any]:
-    if reply.status >= 300:
-        raise error_of(call, reply)
-    try:
-        document = reply.json()
-    except ValueError as exc:
-        raise unreadable(call, "no JSON") from exc
-    if not isinstance(document, dict):
-        raise unreadable(call, "JSON of the wrong kind")
-    return document

@@ -27,6 +27,7 @@ from tasks.words import plain
 
 RENEW, RETIRE = "app_secret.renew", "app_secret.retire"
 _LASTS = timedelta(days=180)
+_HANDED_OVER = "It has a new secret already, handed over in this incident, and none from before."
 _FIELDS = {"$select": "id,appId,passwordCredentials"}
 
 STEP = Step(
@@ -57,7 +58,7 @@ def plan(case: Case) -> list[Action | NoOp]:
         if intruder.kind == "user" or intruder.own or service is None or service.kind.lower() == "managedidentity":
             continue
         application = known.get(intruder.id)
-        old = _old(application, added)
+        old = _old(case, application, added)
         keep = _keep(case, intruder, application, vault, old)
         path = (
             f"/v1.0/applications/{application.object_id}" if application else f"/v1.0/servicePrincipals/{intruder.id}"
@@ -65,7 +66,10 @@ def plan(case: Case) -> list[Action | NoOp]:
         if keep or application is None:
             planned.append(NoOp(step=STEP.id, target=path, reason=f"{plain(intruder.name, 80)}: {keep}"))
             continue
-        planned += _renewed(case, intruder, application, vault, old)
+        if _is_handed_over(case, application):
+            planned += _retired(case, application, old) or [NoOp(step=STEP.id, target=path, reason=_HANDED_OVER)]
+        else:
+            planned += _renewed(case, intruder, application, vault, old)
         planned += [
             NoOp(step=STEP.id, target=path, reason=_certificate(one))
             for one in application.credentials
@@ -74,10 +78,21 @@ def plan(case: Case) -> list[Action | NoOp]:
     return planned
 
 
-def _old(application: Application | None, added: set[str]) -> list[Credential]:
+def _old(case: Case, application: Application | None, added: set[str]) -> list[Credential]:
     """The secrets from before; those that the attacker added are removed by their own step."""
     held = application.credentials if application else ()
-    return [one for one in held if one.kind == "secret" and one.id.lower() not in added]
+    secrets = [one for one in held if one.kind == "secret" and one.id.lower() not in added]
+    return sorted((one for one in secrets if one.name != _marker(case)), key=lambda one: one.id)
+
+
+def _marker(case: Case) -> str:
+    """The name of the secret that this incident makes."""
+    return f"firebreak {case.incident.case}"
+
+
+def _is_handed_over(case: Case, application: Application) -> bool:
+    done = newest_outcome(case, STEP.id, RENEW, f"/v1.0/applications/{application.object_id}")
+    return done is not None and done.state.is_good
 
 
 def _certificate(one: Credential) -> str:
@@ -108,9 +123,6 @@ def _keep(
         return f"No Key Vault is named to hand a new secret over into (FIREBREAK_HAND_OVER__VAULT). {by_hand}"
     if _is_open(case, vault):
         return f"The attacker may read the Key Vault that new secrets are handed over into: name another one. {by_hand}"
-    done = newest_outcome(case, STEP.id, RENEW, f"/v1.0/applications/{application.object_id}")
-    if done is not None and done.state.is_good:
-        return "It has a new secret already, handed over in this incident."
     return ""
 
 
@@ -145,11 +157,18 @@ def _renewed(
             "vault": vault,
             "name": secret,
             "ends_at": f"{case.now + _LASTS:%Y-%m-%d}T00:00:00Z",
-            "marker": f"firebreak {case.incident.case}",
+            "marker": _marker(case),
             "app_id": application.app_id,
         },
     )
-    retired = [
+    return [renew, *_retired(case, application, old, after=(renew.id,))]
+
+
+def _retired(
+    case: Case, application: Application, old: Sequence[Credential], after: tuple[str, ...] = ()
+) -> list[Action | NoOp]:
+    path, name = f"/v1.0/applications/{application.object_id}", plain(application.name, 60)
+    return [
         intrusion.action(
             STEP,
             case,
@@ -164,12 +183,11 @@ def _renewed(
             effect=Effect.IRREVERSIBLE,
             irreversible_because="A removed secret cannot come back.",
             fingerprint={"appId": application.app_id.lower()},
-            params={"principal_id": intruder.id, "key_id": one.id, "app_id": application.app_id},
-            after=(renew.id,),
+            params={"principal_id": application.principal_id, "key_id": one.id, "app_id": application.app_id},
+            after=after,
         )
-        for one in sorted(old, key=lambda one: one.id)
+        for one in old
     ]
-    return [renew, *retired]
 
 
 async def look(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:

@@ -34,6 +34,21 @@ VERSION = "2024-07-01"
 ADDRESS = "203.0.113.9"
 
 
+def operations_alert(world: World) -> Alert:
+    """The alert that such an investigation starts from: suspicious operations since an hour ago."""
+    return Alert(
+        id="a",
+        source="file",
+        type="ARM_SuspiciousOperations",
+        title="Operations",
+        severity="high",
+        subscription_id=subscription_of(world),
+        customer_tenant_id=world.tenant_id,
+        detected_at=NOW,
+        first_observed_at=NOW - timedelta(hours=1),
+    )
+
+
 @dataclass
 class Estate:
     """A colleague's estate, older than the log's window, and what a thief put into it an hour ago."""
@@ -65,17 +80,7 @@ class Estate:
                 msgspec.structs.replace(stage, id="eradicate", steps=tuple(changes)),
             ),
         )
-        alert = Alert(
-            id="a",
-            source="file",
-            type="ARM_SuspiciousOperations",
-            title="Operations",
-            severity="high",
-            subscription_id=subscription_of(self.world),
-            customer_tenant_id=self.world.tenant_id,
-            detected_at=NOW,
-            first_observed_at=NOW - timedelta(hours=1),
-        )
+        alert = operations_alert(self.world)
 
         def case() -> Case:
             now = connection.eyes.now()

@@ -23,6 +23,7 @@ from firebreak.planning import make_plan
 from tasks.contain import remove_eligible_access
 from tasks.registry import load_steps
 from tests.contract.tasks.changing_steps import carry_out
+from tests.contract.tasks.estate import operations_alert
 from tests.steps.investigation import incident_for, playbook_with
 from tests.support.inprocess import sent, simulated, subscription_of
 
@@ -69,17 +70,7 @@ class Estate:
             msgspec.structs.replace(playbook.stages[0], id="close-doors", steps=(STEP,)),
         )
         playbook = msgspec.structs.replace(playbook, stages=stages)
-        alert = Alert(
-            id="a",
-            source="file",
-            type="ARM_SuspiciousOperations",
-            title="Operations",
-            severity="high",
-            subscription_id=subscription_of(self.world),
-            customer_tenant_id=self.world.tenant_id,
-            detected_at=NOW,
-            first_observed_at=NOW - timedelta(hours=1),
-        )
+        alert = operations_alert(self.world)
         thief = Judgement(
             id=self.thief.upn,
             cls=Class.ATTACKER,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -17,20 +17,20 @@ from azure_simulator.services.key_vault import models as vaults
 from azure_simulator.world import Principal, World
 from firebreak.clients import Connection
 from firebreak.errors import AccessError, RemoteError, ResponseError, ScopeError
-from firebreak.model.alert import Alert
 from firebreak.model.case import Case
 from firebreak.model.facts import Attribution
 from firebreak.model.identity import Application, Applications, Credential
 from firebreak.model.intrusion import Intruder, Intrusion, Service
 from firebreak.model.keys import Vaults
 from firebreak.model.mode import Mode
-from firebreak.model.outcome import ActionState
+from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import Action, Plan
 from firebreak.planning import make_plan
 from tasks.registry import load_steps
 from tests.contract.tasks.changing_steps import carry_out
+from tests.contract.tasks.estate import operations_alert
 from tests.steps.investigation import incident_for, playbook_with
-from tests.support.inprocess import responder, simulated, subscription_of
+from tests.support.inprocess import responder, simulated
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 APP, OBJECT = "0000000a-0000-4000-8000-0000000000a1", "0000000b-0000-4000-8000-0000000000b1"
@@ -97,22 +97,14 @@ class Shop:
         self.vault = vaults.find_vault(world, "kv-hand-over") or {}
         self.address = vaults.uri(world, self.vault).rstrip("/")
 
-    def case(self, vault: str, *facts: object) -> Case:
+    def case(self, vault: str, *facts: object, outcomes: Mapping[str, Outcome] | None = None) -> Case:
         book = playbook_with({STEP: {"vault": vault}} if vault else {})
-        alert = Alert(
-            id="a",
-            source="file",
-            type="ARM_SuspiciousOperations",
-            title="x",
-            severity="high",
-            subscription_id=subscription_of(self.world),
-            customer_tenant_id=self.world.tenant_id,
-            detected_at=NOW,
-            first_observed_at=NOW,
-        )
+        alert = operations_alert(self.world)
         who = self.principal.object_id
         held = tuple(
-            Credential(id=key, kind="secret", name=name) for key, name in ((FIRST, "ci old-1"), (SECOND, "ci old-2"))
+            Credential(id=key, kind="secret", name=row["displayName"])
+            for key, row in table(self.world, "credentials").items()
+            if row["_owner"] == OBJECT
         )
         application = Application(app_id=APP, name="shop", principal_id=who, object_id=OBJECT, credentials=held)
         intrusion = Intrusion(
@@ -128,10 +120,16 @@ class Shop:
             intrusion,
             *facts,
         )
-        return Case(incident=incident_for(alert, NOW), playbook=book, now=NOW, facts={type(one): one for one in known})
+        return Case(
+            incident=incident_for(alert, NOW),
+            playbook=book,
+            now=NOW,
+            facts={type(one): one for one in known},
+            outcomes=outcomes or {},
+        )
 
-    def plan(self, vault: str = "same", *facts: object) -> Plan:
-        case = self.case(self.address if vault == "same" else vault, *facts)
+    def plan(self, vault: str = "same", *facts: object, outcomes: Mapping[str, Outcome] | None = None) -> Plan:
+        case = self.case(self.address if vault == "same" else vault, *facts, outcomes=outcomes)
         return make_plan(case, stage="evict", steps=[load_steps()[STEP]], round=1, engine_version="test")
 
     def renewal(self) -> Action:
@@ -246,6 +244,37 @@ async def test_an_answer_of_the_vault_that_was_lost_is_looked_up(shop: Shop, con
     await step.apply(action, connection.hands)
     assert shop.signs_in == ["old-1", "old-2", *shop.in_vault]
     assert len(shop.in_vault) == 1
+
+
+async def test_an_answer_that_cannot_be_read_is_an_error_and_the_secret_that_nobody_has_goes_with_the_next_try(
+    shop: Shop, connection: Connection
+) -> None:
+    action, step = shop.renewal(), load_steps()[STEP]
+    assert step.apply is not None
+    shop.world.faults.append(Fault(method="POST", url="/addPassword", kind="truncate_page", times=1))
+    with pytest.raises(ResponseError, match="no JSON"):
+        await step.apply(action, connection.hands)
+    assert len(shop.signs_in) == 3
+    assert shop.in_vault == []
+    await step.apply(action, connection.hands)
+    assert shop.signs_in == ["old-1", "old-2", *shop.in_vault]
+    assert len(shop.in_vault) == 1
+
+
+async def test_an_old_secret_that_stayed_is_proposed_again_and_no_second_new_one_is(
+    shop: Shop, connection: Connection
+) -> None:
+    whole = shop.plan()
+    first = await carry_out(msgspec.structs.replace(whole, actions=whole.actions[:2]), connection, shop.world)
+    assert shop.signs_in == ["old-2", *shop.in_vault]
+    plan = shop.plan(outcomes=first.outcomes)
+    assert [action.kind for action in plan.actions] == ["app_secret.retire"]
+    second = await carry_out(plan, connection, shop.world)
+    assert {one.state for one in second.outcomes.values()} == {ActionState.DONE}, second.outcomes
+    assert shop.signs_in == shop.in_vault
+    rest = shop.plan(outcomes={**first.outcomes, **second.outcomes})
+    assert rest.actions == ()
+    assert "none from before" in rest.no_ops[0].reason
 
 
 async def test_the_old_secrets_stay_when_the_new_one_was_not_handed_over(shop: Shop) -> None:

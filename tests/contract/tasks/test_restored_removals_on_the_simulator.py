@@ -16,7 +16,6 @@ from azure_simulator.services.authorization import builtin as roles
 from azure_simulator.world import Document, Principal, World
 from firebreak.clients import Connection
 from firebreak.execution.looking import why_stale
-from firebreak.model.alert import Alert
 from firebreak.model.case import Case
 from firebreak.model.facts import Attribution, Class, Judgement
 from firebreak.model.mode import Mode
@@ -27,8 +26,9 @@ from firebreak.planning import make_plan
 from tasks.recover import restore_removed
 from tasks.registry import load_steps
 from tests.contract.tasks.changing_steps import carry_out
+from tests.contract.tasks.estate import operations_alert
 from tests.steps.investigation import incident_for, playbook_with
-from tests.support.inprocess import sent, simulated, subscription_of
+from tests.support.inprocess import sent, simulated
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 READS = ("investigate.subscription", "investigate.access", "investigate.inventory", "investigate.activity_log")
@@ -92,17 +92,7 @@ class Estate:
                 msgspec.structs.replace(stage, id="give-back", steps=(STEP,)),
             ),
         )
-        alert = Alert(
-            id="a",
-            source="file",
-            type="ARM_SuspiciousOperations",
-            title="Operations",
-            severity="high",
-            subscription_id=subscription_of(self.world),
-            customer_tenant_id=self.world.tenant_id,
-            detected_at=NOW,
-            first_observed_at=NOW - timedelta(hours=1),
-        )
+        alert = operations_alert(self.world)
         facts[Attribution] = Attribution(
             actors=(
                 Judgement(
