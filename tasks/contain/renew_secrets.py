@@ -82,7 +82,7 @@ def _old(case: Case, application: Application | None, added: set[str]) -> list[C
     """The secrets from before; those that the attacker added are removed by their own step."""
     held = application.credentials if application else ()
     secrets = [one for one in held if one.kind == "secret" and one.id.lower() not in added]
-    return sorted((one for one in secrets if one.name != _marker(case)), key=lambda one: one.id)
+    return [one for one in secrets if one.name != _marker(case)]
 
 
 def _marker(case: Case) -> str:
@@ -186,7 +186,7 @@ def _retired(
             params={"principal_id": application.principal_id, "key_id": one.id, "app_id": application.app_id},
             after=after,
         )
-        for one in old
+        for one in sorted(old, key=lambda one: one.id)
     ]
 
 
