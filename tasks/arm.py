@@ -87,6 +87,14 @@ def covers(wanted: Any, found: Any) -> bool:
     return bool(wanted == found)
 
 
+def identities_of(document: Document) -> list[str]:
+    """Principals, in lower case, of the managed identities that end with a resource: its own, or what it is itself."""
+    own = [text_at(document, "identity", "principalId")]
+    if text_at(document, "type").lower() == "microsoft.managedidentity/userassignedidentities":
+        own.append(text_at(document, "properties", "principalId"))
+    return sorted({one.lower() for one in own} - {""})
+
+
 def is_provisioning(document: Document | None) -> bool:
     """Whether Azure is still changing the resource."""
     return text_at(document, "properties", "provisioningState").lower() in (

@@ -251,23 +251,35 @@ _NOT_CONTENT: Final = frozenset(
         "version",
     }
 )
+# What Azure sets anew when a thing is made, so that it tells apart the one that was there from the like of it.
+_MADE: Final = frozenset({"createdby", "createdon", "updatedby"})
 _SENT: Final = ("location", "tags", "sku", "kind", "identity", "plan")
 
 
 def restorable(document: Document) -> Document:
     """What to send to have the like again: the document without what Azure adds."""
-    properties = value_at(document, "properties")
-    kept = {key: value for key in _SENT if (value := value_at(document, key)) is not None}
-    return kept | {"properties": _told(properties if isinstance(properties, Mapping) else {})}
+    body = _without(document, _NOT_CONTENT | _MADE)
+    identity = body.get("identity")
+    return body | {"identity": _identity_of(identity)} if isinstance(identity, Mapping) else body
 
 
 def content_of(document: Document) -> str:
-    """A digest of what a thing is, the same as long as nobody changes it."""
-    return digest_of(_text(restorable(document)))
+    """A digest of what a thing is, the same as long as nobody changes it or makes it anew."""
+    return digest_of(_text(_without(document, _NOT_CONTENT)))
 
 
-def _told(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in properties.items() if key.lower() not in _NOT_CONTENT}
+def _identity_of(told: Mapping[str, Any]) -> Document:
+    """Which kind of identity and which managed ones; the ids of its principals are Azure's to give."""
+    attached = told.get("userAssignedIdentities")
+    kept: Document = {"type": told.get("type")}
+    return kept | {"userAssignedIdentities": {name: {} for name in attached}} if attached else kept
+
+
+def _without(document: Document, names: frozenset[str]) -> Document:
+    properties = value_at(document, "properties")
+    told = properties if isinstance(properties, Mapping) else {}
+    kept = {key: value for key in _SENT if (value := value_at(document, key)) is not None}
+    return kept | {"properties": {key: value for key, value in told.items() if key.lower() not in names}}
 
 
 def _text(value: Any) -> Any:

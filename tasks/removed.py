@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from firebreak.model.clouds import Eyes
 from firebreak.model.plan import Action
-from firebreak.model.step import Target
+from firebreak.model.step import PRINCIPALS, Target
 from tasks.arm import (
     COMPUTE,
     FEW,
     RESOURCES,
     Document,
     absent,
+    identities_of,
     items_at,
     known,
     look_at,
@@ -75,7 +76,14 @@ def _judge(action: Action, document: Document | None) -> Target:
         in_progress=provisioning == "deleting",
         state=provisioning or "present",
         fingerprint=known(fingerprint),
+        prior=_ends(document),
     )
+
+
+def _ends(document: Document) -> dict[str, list[str]]:
+    """What of a deleted thing an undo has to know: the identities that nobody is any more."""
+    found = identities_of(document)
+    return {PRINCIPALS: found} if found else {}
 
 
 def _disks_of(document: Document) -> set[str]:
@@ -106,6 +114,7 @@ async def _look_at_resources(actions: Sequence[Action], eyes: Eyes) -> dict[str,
             in_progress=state == "deleting",
             state=state or "present",
             fingerprint=known({"createdTime": moment(text_at(row, "createdTime"))}),
+            prior=_ends(now),
         )
     return found
 
@@ -140,6 +149,7 @@ async def _look_at_platform(actions: Sequence[Action], eyes: Eyes) -> dict[str, 
             in_progress=state == "deleting",
             state=state or "present",
             fingerprint=known({"created": created}),
+            prior=_ends(document),
         )
     return found
 

@@ -17,8 +17,8 @@ from firebreak.execution.journal import JournalRow
 from firebreak.model.case import Case
 from firebreak.model.facts import Class
 from firebreak.model.outcome import ActionState
-from firebreak.model.plan import GIVE_BACK, GIVES_BACK_TO, UNDO, UNDOES, Action, NoOp, Plan, action_id
-from firebreak.model.step import FREE, LoadedStep
+from firebreak.model.plan import GIVE_BACK, GIVES_BACK_TO, HOLDER, UNDO, UNDOES, Action, NoOp, Plan, action_id
+from firebreak.model.step import FREE, PRINCIPALS, LoadedStep
 from firebreak.planning import Draft
 
 Whose = Callable[[Action], Class]
@@ -123,6 +123,7 @@ def inverse_plan(
     backward = _backward(everything)
     chosen = [r for r in everything if stands.get(r.action.id) and _is_chosen(r, selection, backward)]
     destroyed = _destroyed([r for r in everything if stands.get(r.action.id)], steps, case)
+    nobody = _nobody([r for r in everything if stands.get(r.action.id)])
     undone: list[tuple[Sequence[JournalRow], Action]] = []
     left: list[NoOp] = [*_unfinished(everything, selection, backward)]
     for group in _by_target(chosen):
@@ -134,6 +135,10 @@ def inverse_plan(
             own = end.action.target.lower() == first.action.target.lower()
             what = "it was deleted later" if own else f"what it lay in ({end.action.target}) was deleted"
             gone = f"Cannot be undone: {what} in this incident. {end.action.irreversible_because}".strip()
+            left.append(NoOp(step=first.action.step, target=first.action.target, reason=gone))
+        elif ended := nobody.get(str(found.params.get(HOLDER, "")).lower()):
+            with_it = f"Cannot be undone: the identity that had it ended with {ended.target.rpartition('/')[2]}, which was deleted in this incident."
+            gone = f"{with_it} {ended.irreversible_because}".strip()
             left.append(NoOp(step=first.action.step, target=first.action.target, reason=gone))
         elif not backward.get(first.action.id) and _is_kept_from_attacker(first, whose, selection):
             reason = "The attacker's: it is not given back unless somebody asks for it (--include-attacker)."
@@ -205,6 +210,11 @@ def _destroyed(rows: Sequence[JournalRow], steps: Mapping[str, LoadedStep], case
         for row in rows
         if _destroys(row.action) and not isinstance(_undo(row, steps, case), Action)
     }
+
+
+def _nobody(rows: Sequence[JournalRow]) -> dict[str, Action]:
+    """Identities that ended with what a standing change removed, with that change. What is made again in its place has another identity."""
+    return {who: row.action for row in rows if _destroys(row.action) for who in row.prior.get(PRINCIPALS, ())}
 
 
 def _destroys(action: Action) -> bool:

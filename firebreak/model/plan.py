@@ -20,6 +20,8 @@ GIVES_BACK_TO: Final = (
     "gives_back_to"  # parameter of an undo's action: customer or attacker, "" when an undo itself is undone
 )
 
+HOLDER: Final = "principal_id"  # parameter of an action about something that a principal has: its id
+
 GIVE_BACK: Final = "taken.restore"  # kind of action that makes again what the attacker deleted
 
 NEEDS_TWO: Final = "needs_two"  # parameter of an action that two people must approve, though it is not irreversible

@@ -30,6 +30,8 @@ import msgspec
 
 # The fingerprint of an action that creates its target, as a `Target` that is absent tells it: nothing else may have taken the place.
 FREE: Final = {"place": "free"}
+# Key of the prior state of what is deleted: ids, in lower case, of the managed identities that end with it. One made anew has another id.
+PRINCIPALS: Final = "principals"
 
 
 class Effect(StrEnum):

@@ -17,7 +17,7 @@ from firebreak.model.facts import (
     SubscriptionFacts,
 )
 from firebreak.model.ids import is_assignment_above
-from firebreak.model.plan import NEEDS_TWO, Action, NoOp, action_id
+from firebreak.model.plan import HOLDER, NEEDS_TWO, Action, NoOp, action_id
 from firebreak.model.step import FREE, Effect, Sent, Step, Target
 from tasks.arm import AUTHORIZATION, absent, known, look_at, moment, text_at, value_at
 from tasks.directory import is_deleted
@@ -295,7 +295,10 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | None:
         reasons=("Restores the role assignment as it was before.",),
         fingerprint=FREE | {"principal": THERE},
         params=({NEEDS_TWO: True} if is_assignment_above(action.target) else {})
-        | {"document": {"properties": {k: properties[k] for k in _KEPT if properties.get(k) is not None}}},
+        | {
+            "document": {"properties": {k: properties[k] for k in _KEPT if properties.get(k) is not None}},
+            HOLDER: text_at(properties, "principalId").lower(),
+        },
     )
 
 

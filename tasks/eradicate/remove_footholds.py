@@ -10,13 +10,14 @@ from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import ActivityFacts, Attribution, Class
 from firebreak.model.footholds import Foothold, Footholds
 from firebreak.model.plan import Action, NoOp, action_id
-from firebreak.model.step import FREE, Effect, Sent, Step, Target
-from tasks.arm import absent, covers, known, read_all, text_at
+from firebreak.model.step import FREE, PRINCIPALS, Effect, Sent, Step, Target
+from tasks.arm import absent, covers, identities_of, known, read_all, text_at
 from tasks.footholds import EXPORT, WAYS, content_of, restorable
 from tasks.judged import Judged, id_of_this_time
 from tasks.words import name_of, plain
 
 REMOVE, RESTORE, END = "foothold.remove", "foothold.restore", "export.end"
+_AS_PUT_BACK = "as it was put back"
 _LINK = "A link that ended is not given out again."
 
 STEP = Step(
@@ -152,15 +153,28 @@ def _judge(action: Action, document: dict[str, Any] | None) -> Target:
             state=state or "unknown",
             fingerprint=known({"uniqueId": text_at(document, "properties", "uniqueId").lower()}),
         )
-    lost = WAYS[str(action.params["type"])].lost
     return Target(
         exists=True,
         already_so=False,
         in_progress=text_at(document, "properties", "provisioningState").lower() == "deleting",
         state="there",
-        fingerprint=known({"content": content_of(document)}),
-        prior={} if lost else {"document": restorable(document)},
+        fingerprint=known({"content": _content(action, document)}),
+        prior=_prior(action, document),
     )
+
+
+def _content(action: Action, document: dict[str, Any]) -> str:
+    """What stands there; of what an undo put back, whether it still is that: it was made anew, and Azure noted who did and when."""
+    put_back = action.params.get("document")
+    if put_back is None:
+        return content_of(document)
+    return _AS_PUT_BACK if covers(put_back, restorable(document)) else "changed by somebody since"
+
+
+def _prior(action: Action, document: dict[str, Any]) -> dict[str, Any]:
+    ended = identities_of(document)
+    prior: dict[str, Any] = {PRINCIPALS: ended} if ended else {}
+    return prior if WAYS[str(action.params["type"])].lost else prior | {"document": restorable(document)}
 
 
 async def apply(action: Action, hands: Hands) -> Sent:
@@ -183,6 +197,11 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | NoOp | None:
         )
     back = action.kind == REMOVE
     document = prior["document"] if back else action.params["document"]
+    reasons: tuple[str, ...] = (
+        "It stood there before; what it did, it does again." if back else "It was removed before.",
+    )
+    if back and prior.get(PRINCIPALS):
+        reasons += ("Its identity is a new one: the roles of the former do not come back.",)
     return Action(
         id=action_id(STEP.id, RESTORE if back else REMOVE, action.target),
         step=STEP.id,
@@ -190,10 +209,9 @@ def undo(action: Action, prior: dict[str, Any]) -> Action | NoOp | None:
         target=action.target,
         title=f"{'Put back' if back else 'Remove'} {way.called} {name_of(action.target)}",
         effect=Effect.REVERSIBLE,
-        reasons=("It stood there before; what it did, it does again." if back else "It was removed before.",),
-        fingerprint=dict(FREE) if back else {"content": content_of(document)},
-        params={"type": action.params["type"], "version": action.params["version"]}
-        | ({"document": document} if back else {}),
+        reasons=reasons,
+        fingerprint=dict(FREE) if back else {"content": _AS_PUT_BACK},
+        params={"type": action.params["type"], "version": action.params["version"], "document": document},
         region=action.region,
     )
 

@@ -48,6 +48,7 @@ _BY_ITSELF = frozenset(
             "createdTime",
             "_created",
             "timeCreated",
+            "_start",  # since when a role is held, or may be taken up: who gets it again has it from then on
         ),
     }
 )
@@ -113,7 +114,17 @@ def take_all_back(room: EngineRoom, incident: str, world: World) -> tuple[str, l
     return asyncio.run(course()), runtime.asked
 
 
-@pytest.fixture(scope="module", params=["quiet-persistence"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "crypto-mining",
+        "hijacked-owner",
+        "identity-only",
+        "insider-automation",
+        "quiet-persistence",
+        "service-principal-abuse",
+    ],
+)
 def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     world, home = build(request.param, seed=7, now=NOW), tmp_path_factory.mktemp("undo")
     world.on_change.clear()  # an attacker who reacts would change the tenant beside the response
@@ -148,7 +159,7 @@ class Named:
         return any(key == one or key.startswith(f"{one}/") for one in self.arm)
 
 
-def named_by(dossier: Dossier, before: State) -> Named:
+def named_by(dossier: Dossier) -> Named:
     given = [
         action
         for plan in dossier.plans
@@ -160,11 +171,6 @@ def named_by(dossier: Dossier, before: State) -> Named:
         one.target.lower() for plan in dossier.plans if plan.stage == UNDO for one in plan.no_ops
     }
     arm = {target for target in targets if target.startswith("/subscriptions/")}
-    # What is deleted with its roles, as its gate says: who it was, nobody is any more.
-    principals = {str(before["resources"].get(one, {}).get("properties", {}).get("principalId", "")) for one in arm} - {
-        ""
-    }
-    arm |= {key for key, row in before["role assignments"].items() if row["properties"]["principalId"] in principals}
     arm |= {str(action.params.get("snapshot", "")).lower() for plan in dossier.plans for action in plan.actions} - {""}
     arm |= {
         "/".join(one.split("/")[at] for at in (8, 12, 14)) for one in arm if "/blobservices/default/containers/" in one
@@ -176,7 +182,7 @@ def named_by(dossier: Dossier, before: State) -> Named:
 
 def not_named(story: Story) -> list[str]:
     """Every difference that no gate had named."""
-    named, found = named_by(story.dossier, story.before), list[str]()
+    named, found = named_by(story.dossier), list[str]()
     for table in sorted(story.before.keys() | story.after.keys()):
         rows, now = story.before.get(table, {}), story.after.get(table, {})
         gone = {key: rows[key] for key in rows.keys() - now.keys()}
@@ -197,10 +203,16 @@ def not_named(story: Story) -> list[str]:
 
 
 def _like(table: str, one: Any, other: Any) -> bool:
-    """Whether two rows say the same. A role that may be taken up is made again from now on, until the same end."""
-    if table == "graph.roleEligibilities":
-        return all(one.get(key) == other.get(key) for key in ("principalId", "roleDefinitionId", "directoryScopeId"))
+    """Whether two rows say the same. A role that may be taken up is made again by another request, until the same end."""
+    if table == "authorization.eligibility":
+        return _eligible(one["properties"]) == _eligible(other["properties"])
     return bool(_content(one) == _content(other))
+
+
+def _eligible(properties: dict[str, Any]) -> tuple[str, ...]:
+    role = str(properties["roleDefinitionId"]).rpartition("/")[2]
+    rest = ("scope", "principalId", "principalType", "status", "memberType", "endDateTime")
+    return (role.lower(), *(str(properties[key]).lower() for key in rest))
 
 
 def _content(row: Any) -> Any:
@@ -234,7 +246,7 @@ def _paths(one: Any, other: Any, at: str = "") -> Iterator[str]:
 
 
 def test_the_tenant_is_as_it_was_but_for_what_the_gates_had_named(story: Story) -> None:
-    assert story.state in ("done", "failed"), story.state
+    assert story.state == "done"
     assert not_named(story) == []
 
 

@@ -216,6 +216,60 @@ async def test_what_a_document_tells_in_full_is_put_back_by_an_undo_and_the_rest
         assert world.resources[estate.ids[name]]["properties"] == before[name], name
 
 
+async def test_a_custom_role_comes_back_and_goes_again_though_azure_notes_when_it_was_made(estate: Estate) -> None:
+    """A role made anew has a date of its own; that is no change of anybody's."""
+    world, undo = estate.world, load_steps()["eradicate.remove_footholds"].undo
+    assert undo is not None
+    subscription = next(iter(world.subscriptions))
+    path = f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{world.chance.guid()}"
+    rights = [{"actions": ["*/read"], "notActions": [], "dataActions": [], "notDataActions": []}]
+    role = {"roleName": "Reader Plus", "assignableScopes": [subscription], "permissions": rights}
+    estate.make(estate.thief, "role", path, {"properties": role})
+    before = copy.deepcopy(world.role_definitions[path]["properties"])
+    async with simulated(world) as connection:
+        plan = estate.plan(await looked(estate, connection))
+        mine = msgspec.structs.replace(plan, actions=tuple(a for a in plan.actions if a.target == path))
+        for turn, there in enumerate((False, True, False, True)):
+            world.clock.advance(3600)
+            done = await carry_out(mine, connection, world)
+            assert {o.state for o in done.outcomes.values()} == {ActionState.DONE}, (turn, done.outcomes)
+            assert (path in world.role_definitions) is there
+            inverse = undo(mine.actions[0], done.before[mine.actions[0].id].prior)
+            assert isinstance(inverse, Action)
+            mine = msgspec.structs.replace(plan, actions=(inverse,))
+    after = world.role_definitions[path]["properties"]
+    assert after["createdOn"] > before["createdOn"]
+    assert {k: v for k, v in after.items() if not k.endswith("On")} == {
+        k: v for k, v in before.items() if not k.endswith("On")
+    }
+
+
+async def test_who_an_identity_was_is_kept_when_it_goes(estate: Estate) -> None:
+    """An undo has to know whose roles nobody can have any more; a logic app that comes back has another identity."""
+    world, loaded = estate.world, load_steps()["eradicate.remove_footholds"]
+    assert loaded.look is not None
+    assert loaded.undo is not None
+    own = world.chance.guid()
+    world.resources[estate.ids["flow"]]["identity"] = {
+        "type": "SystemAssigned, UserAssigned",
+        "principalId": own.upper(),
+        "tenantId": world.tenant_id,
+        "userAssignedIdentities": {"/x/id": {"principalId": "p", "clientId": "c"}},
+    }
+    async with simulated(world) as connection:
+        plan = estate.plan(await looked(estate, connection))
+        removal = next(a for a in plan.actions if a.target == estate.ids["flow"])
+        seen = await loaded.look([removal], connection.eyes)
+    assert seen[removal.id].prior["principals"] == [own]
+    back = loaded.undo(removal, seen[removal.id].prior)
+    assert isinstance(back, Action)
+    assert back.params["document"]["identity"] == {
+        "type": "SystemAssigned, UserAssigned",
+        "userAssignedIdentities": {"/x/id": {}},
+    }
+    assert any("a new one" in reason for reason in back.reasons)
+
+
 async def test_what_changed_since_the_plan_is_refused_and_named(estate: Estate) -> None:
     world = estate.world
     async with simulated(world) as connection:

@@ -95,3 +95,34 @@ def test_what_lay_in_something_that_was_deleted_for_good_is_not_tried_but_said()
         told[inside.target]
         == f"Cannot be undone: what it lay in ({group}) was deleted in this incident. Its history goes with it."
     )
+
+
+def test_what_an_identity_had_that_ended_with_its_machine_is_not_given_to_nobody_but_said() -> None:
+    """Azure gives no role to a principal that is no more, and a machine made again has another one."""
+    ended = "aaaaaaaa-0000-4000-8000-000000000001"
+    took, other = make_action(1), make_action(3)
+    removed = make_action(2, kind="resource.delete", step="contain.final", irreversible_because="It is made anew.")
+
+    def give(action: Action, prior: dict[str, Any]) -> Action:
+        who = {"principal_id": str(prior["who"])}
+        return msgspec.structs.replace(
+            action, id=action_id(action.step, "back", action.target), kind="back", params=who
+        )
+
+    steps = {
+        **STEPS,
+        "contain.stop": LoadedStep(
+            step=Step(id="contain.stop", title="stop", effect=Effect.REVERSIBLE, description=""), undo=give
+        ),
+    }
+    rows = [
+        row(took, 0, prior={"who": ended.upper()}),
+        row(other, 1, prior={"who": "somebody-else"}),
+        row(removed, 2, prior={"principals": [ended]}),
+    ]
+    plan = inverse_plan(make_case(*FACTS), rows, steps, engine_version="test")
+    assert [one.target for one in plan.actions] == [other.target]
+    told = {one.target: one.reason for one in plan.no_ops}
+    assert told[took.target] == (
+        "Cannot be undone: the identity that had it ended with vm-2, which was deleted in this incident. It is made anew."
+    )
