@@ -7,6 +7,7 @@ import dataclasses
 import hmac
 import importlib
 import importlib.util
+from datetime import UTC, datetime
 from typing import Any
 
 from azure_simulator import faults, tuning
@@ -182,8 +183,25 @@ def _act(world: World, body: Any) -> Response:
 
     # Somebody whom no role names is somebody of the directory without rights.
     world.principals.setdefault(who, Principal(object_id=who, kind="User", name=who, tenant_id=world.tenant_id))
-    done = call_as(world, who, body["method"], body["url"], body.get("body"))
+    done = call_as(
+        world,
+        who,
+        body["method"],
+        body["url"],
+        body.get("body"),
+        session_started=_begun(body),
+        token_lives=body.get("token_lives") is True,
+    )
     return Response(200, {"status": done.status, "answer": done.body if isinstance(done.body, dict) else None})
+
+
+def _begun(body: Document) -> datetime | None:
+    """Since when the one who acts is signed in; None: signed in anew for it."""
+    told = body.get("session_started")
+    try:
+        return None if told is None else datetime.fromisoformat(told).astimezone(UTC)
+    except (TypeError, ValueError):
+        raise ArmError(400, "InvalidAct", "'session_started' is a time of ISO 8601.") from None
 
 
 def _forget(world: World, body: Any) -> Response:

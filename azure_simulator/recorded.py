@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from azure_simulator import recorded_tenant
+from azure_simulator import recorded_directory, recorded_tenant
 from azure_simulator.chance import Chance
 from azure_simulator.clock import Clock
 from azure_simulator.services.authorization import builtin
@@ -130,16 +130,16 @@ def _take(world: World, held: Held, subscription: str, url: str, body: Any) -> N
     if "/providers/microsoft.insights/eventtypes/management/" in path.lower():
         held.whole["events of the activity log"] += recorded_tenant.take_events(world, subscription, _rows(body))
         return
-    kind, count = recorded_tenant.take_people(
-        world, path, _rows(body) if isinstance(body.get("value"), list) else [body]
-    )
-    if kind:
-        held.whole[kind] += count
-        return
+    documents = list(_rows(body)) if isinstance(body.get("value"), list) else [body]
+    for take in (recorded_tenant.take_people, recorded_directory.take):
+        kind, count = take(world, path, documents)
+        if kind:
+            held.whole[kind] += count
+            return
     if "eventtypes" in path.lower() or "/graph" in path.lower() or not _is_arm(path):
         held.not_held[_area(path)] += 1
         return
-    for row in _rows(body) if isinstance(body.get("value"), list) else [body]:
+    for row in documents:
         _put(world, held, subscription, row)
 
 
@@ -312,7 +312,7 @@ def _area(path: str) -> str:
     if "eventtypes" in low:
         return "the activity log"
     if "/graph" in low or low.startswith(("/v1.0/", "/beta/")):
-        return "the directory (Graph)"
+        return "the rest of the directory (Graph: logs, risk)"
     if "partnercenter" in low or low.startswith("/v1/"):
         return "Partner Center"
     if "costmanagement" in low or "consumption" in low:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from azure_simulator.recorded_directory import take_credentials
 from azure_simulator.services.graph.store import put
 from azure_simulator.world import Document, Principal, World
 
@@ -46,12 +47,9 @@ def take_people(world: World, path: str, rows: Iterable[Any]) -> tuple[str, int]
             tenant_id=world.tenant_id,
             enabled=row.get("accountEnabled") is not False,
         )
-        put(
-            world,
-            "users" if is_user else "servicePrincipals",
-            name,
-            {k: v for k, v in row.items() if not k.startswith(("_", "@"))},
-        )
+        kept = {k: v for k, v in row.items() if not k.startswith(("_", "@"))}
+        take_credentials(world, name, kept)
+        put(world, "users" if is_user else "servicePrincipals", name, kept)
         count += 1
     return "users of the directory" if is_user else "service principals of the directory", count
 

@@ -8,7 +8,7 @@ from rich.table import Column, Table
 
 from firebreak.cli.output import safe, stdout
 from firebreak.replay.world.carrying import NOT_TRIED
-from firebreak.replay.world.result import WhatIf, gaps, summary
+from firebreak.replay.world.result import WhatIf, gaps, summary, tried
 from firebreak.report.hostile import plain
 
 _MOST = 30
@@ -59,18 +59,13 @@ def _dependents(one: WhatIf) -> None:
 
 
 def _aftermath(one: WhatIf) -> None:
-    counts = Counter(each.now for each in one.aftermath)
-    told = (
-        ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no operation of theirs is recorded"
-    )
-    when = "after it" if one.mode == "later" else "before it; all of that once more"
-    stdout.print(f"The attacker, {one.since:%Y-%m-%d %H:%M} UTC and what came {when}: {told}")
-    table = Table("at (UTC)", "operation", "on", "then", "now", "because", box=None)
+    stdout.print(safe(tried(one), 600))
+    table = Table("at (UTC)", "operation", "on", "then", "now", "because", "with a token still good", box=None)
     for each in one.aftermath[:_MOST]:
         colour = {"refused": "green", "works": "red"}.get(each.now, "dim")
         table.add_row(
             f"{each.at:%m-%d %H:%M}", safe(each.operation, 60), safe(_leaf(each.target), 40), safe(each.then, 12),
-            f"[{colour}]{each.now}[/]", safe(each.because, 120),
+            f"[{colour}]{each.now}[/]", safe(each.because, 120), safe(": ".join(filter(None, (each.with_token, each.with_token_because))), 120),
         )  # fmt: skip
     if one.aftermath:
         stdout.print(table)

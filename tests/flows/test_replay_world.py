@@ -16,6 +16,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from firebreak.model.mode import Mode
+from firebreak.replay.world.aftermath import WHY
 from tests.flows.room_in_process import Ran
 from tests.support.recorded import files_in, record, small_world
 
@@ -77,12 +78,13 @@ def test_the_approved_plan_is_carried_out_and_its_effects_are_told(bundle: tuple
     creates = [one for one in tried if one["operation"].lower().endswith(("/virtualmachines/write", "scalesets/write"))]
     assert creates
     assert {one["now"] for one in creates} == {"refused"}
-    assert {one["code"] for one in creates} <= {
-        "RequestDisallowedByPolicy",
-        "AuthorizationFailed",
-        "InvalidResourceReference",
-    }
-    assert "RequestDisallowedByPolicy" in {one["code"] for one in creates}
+    # Behind the account, which is closed, the policy stands in the way of a token that is still good.
+    assert {one["with_token"] for one in creates} == {"refused"}
+    why = {one["with_token_because"] for one in creates}
+    assert "a policy denies it" in why
+    assert why <= {WHY["RequestDisallowedByPolicy"], WHY["AuthorizationFailed"], WHY["InvalidResourceReference"]}
+    doors = by_stage["close-doors"]["ended"]
+    assert set(doors) == {"done"}, doors
     assert found["time"]["writes"] >= len(machines)
     assert 0 < found["time"]["to_block"] <= found["time"]["to_contain"] <= found["time"]["to_end"]
     money = found["money"]

@@ -20,6 +20,7 @@ _REFUSED, _WORKS, _NOT_TRIED = "refused", "works", "not tried"
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _KEPT = ("location", "sku", "kind", "plan", "identity", "zones", "tags", "properties")
 _LONGEST = 400
+_SIGNED_OUT = "InvalidAuthenticationToken"
 _MALFORMED = ("BadRequest", "InvalidRequestContent", "LocationRequired")
 WHY = {
     "RequestDisallowedByPolicy": "a policy denies it",
@@ -31,12 +32,17 @@ WHY = {
     "ResourceGroupNotFound": "its resource group is not there",
     "ParentResourceNotFound": "what it would lie in is not there",
     "InvalidResourceReference": "something that it needs could not be made before",
-    "InvalidAuthenticationToken": "the sign-in is no longer good",
+    _SIGNED_OUT: "its account is closed or its session was ended",
 }
 
 
 class Again(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation of the attacker's. `then` is how it ended, `now` is refused, works or not tried; `code` is the world's, `because` in words."""
+    """One operation of the attacker's. `then` is how it ended, `now` is refused, works or not tried; `code` is the world's, `because` in words.
+
+    Where the sign-in is what refused it, `with_token` says what it would be as long as an access token of then is good, and `with_token_because`
+    why: Azure hears of a closed account at once through continuous access evaluation, elsewhere when the token ends, within an hour or so
+    (https://learn.microsoft.com/entra/identity/conditional-access/concept-continuous-access-evaluation).
+    """
 
     at: datetime
     operation: str
@@ -46,6 +52,8 @@ class Again(msgspec.Struct, frozen=True, kw_only=True):
     now: str
     code: str = ""
     because: str = ""
+    with_token: str = ""
+    with_token_because: str = ""
 
 
 def operations_after(
@@ -127,16 +135,26 @@ def _one(one: Operation, bodies: Mapping[str, Any], documents: Mapping[str, Any]
         "method": request[0],
         "url": request[1],
         "body": body if request[0] == "PUT" else None,
+        # With the session of then: what the plans closed or revoked since refuses it.
+        "session_started": one.at.isoformat(),
     }
-    answer = ask("POST", "act", given)
+    now, code, because = _told(one, ask("POST", "act", given))
+    if code != _SIGNED_OUT:
+        return Again(**told, now=now, code=code, because=because)
+    with_token, _, why = _told(one, ask("POST", "act", {**given, "token_lives": True}))
+    return Again(**told, now=now, code=code, because=because, with_token=with_token, with_token_because=why)
+
+
+def _told(one: Operation, answer: Mapping[str, Any]) -> tuple[str, str, str]:
+    """How the world answered, its code, and why in words."""
     status, error = int(answer["status"]), (answer.get("answer") or {}).get("error") or {}
     if status < 400:
-        return Again(**told, now=_WORKS)
+        return _WORKS, "", ""
     code = str(error.get("code") or status)
     if code in _MALFORMED and one.status == "succeeded":
         # Azure took it then, so what the world does not understand is our copy of it.
-        return Again(**told, now=_NOT_TRIED, code=code, because="What was sent is not recorded whole.")
-    return Again(**told, now=_REFUSED, code=code, because=WHY.get(code) or str(error.get("message") or code)[:_LONGEST])
+        return _NOT_TRIED, code, "What was sent is not recorded whole."
+    return _REFUSED, code, WHY.get(code) or str(error.get("message") or code)[:_LONGEST]
 
 
 def _request(one: Operation) -> tuple[str, str] | None:

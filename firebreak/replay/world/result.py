@@ -255,12 +255,16 @@ def section(one: WhatIf) -> str:
     ] or ["- nothing that the record shows"]
     lines += _more(len(one.effects.dependents))
     lines += ["", "### What the attacker would have met", "", f"{tried(one)}", ""]
-    lines += ["| UTC | operation | on | then | now |", "|:---|:---|:---|:---|:---|"]
+    lines += [
+        "| UTC | operation | on | then | now | with a token that is still good |",
+        "|:---|:---|:---|:---|:---|:---|",
+    ]
     for again in one.aftermath[:_MOST]:
         why = f": {markdown(again.because, 160)}" if again.because else ""
+        living = f": {markdown(again.with_token_because, 160)}" if again.with_token_because else ""
         lines.append(
             f"| {again.at:%m-%d %H:%M} | {markdown(again.operation, 80)} | {markdown(leaf(again.target), 60)} | {markdown(again.then, 20)} "
-            f"| **{again.now}**{why} |"
+            f"| **{again.now}**{why} | {again.with_token}{living} |"
         )
     lines += _more(len(one.aftermath))
     lines += ["", "### What this world does not tell", ""]
@@ -307,20 +311,33 @@ def gaps(one: WhatIf, show: Callable[[str, int], str] = markdown) -> list[str]:
     if one.held.get("own_role_added"):
         told.append("the record does not show the role of Firebreak's own identity: in the world it is Owner")
     told.append(
-        "a session that was revoked or an account that was blocked in the directory is not seen by the attacker there"
+        "the attacker goes on there with the sessions of then: who also knows a password or secret that is still good could sign in anew"
     )
     return told
 
 
 def tried(one: WhatIf) -> str:
-    """What became of what the attacker did, in one sentence."""
+    """What became of what the attacker did, in one sentence or two."""
     if not one.aftermath:
         return "No operation of the attacker's is recorded."
-    count = Counter(each.now for each in one.aftermath)
-    told = ", ".join(f"{number} {state}" for state, number in sorted(count.items()))
+    told = counted(each.now for each in one.aftermath)
+    living = counted(each.with_token for each in one.aftermath if each.with_token)
+    token = (
+        f" With an access token that is still good, which may be for an hour, of those that the sign-in refused: {living}."
+        if living
+        else ""
+    )
     if one.mode == "later":
-        return f"What the attacker did after {one.since:%Y-%m-%d %H:%M} UTC, once more in the contained subscription: {told}."
-    return f"Nothing of the attacker's is recorded after {one.since:%Y-%m-%d %H:%M} UTC. Had all of it been done once more after the containment: {told}."
+        return f"What the attacker did after {one.since:%Y-%m-%d %H:%M} UTC, once more in the contained subscription: {told}.{token}"
+    return (
+        f"Nothing of the attacker's is recorded after {one.since:%Y-%m-%d %H:%M} UTC. Had all of it been done once more after the containment: {told}."
+        f"{token}"
+    )
+
+
+def counted(states: Iterable[str]) -> str:
+    """How many of each, as in "3 refused, 1 works"; "" for none."""
+    return ", ".join(f"{number} {state}" for state, number in sorted(Counter(states).items()))
 
 
 def ended(done: Carried) -> dict[str, int]:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from azure_simulator import AsgiApp, call_as, recorded
+from azure_simulator.control import answer as control
 from azure_simulator.control import state
+from azure_simulator.http import Request, Response
 from azure_simulator.world import World
 
 SUB = "33333333-3333-4333-8333-333333333333"
@@ -120,7 +122,7 @@ def test_documents_are_where_they_belong_and_tied_together(tmp_path: Path) -> No
     ]
     told = held.document()
     assert told["by_name"] == {"Microsoft.Network/networkInterfaces": 1}
-    assert set(told["not_held"]) == {"the directory (Graph)", "storage and other data planes"}
+    assert set(told["not_held"]) == {"the rest of the directory (Graph: logs, risk)", "storage and other data planes"}
 
 
 def test_the_responder_is_let_in_only_when_the_record_does_not_show_its_role(tmp_path: Path) -> None:
@@ -157,6 +159,111 @@ def test_nonsense_and_what_is_another_subscriptions_is_passed_over(tmp_path: Pat
     world, _ = loaded(tmp_path, [*answers(), {"url": place, "body": {"value": [row]}}])
     assert all(key.startswith(f"/subscriptions/{SUB}") for key in (*world.resources, *world.groups))
     assert world.resources[VM]["_power"] == "stopped"
+
+
+APP, PIPELINE, ADMIN = (f"{letter * 8}-0000-4000-8000-00000000000{letter}" for letter in "cde")
+GLOBAL = "62e90394-69f5-4237-9190-012177145e10"
+GRAPH = "https://graph.microsoft.com/v1.0"
+
+
+def directory() -> list[Any]:
+    """What Graph told: an administrator, a thief who holds the same role, an application with a secret and a trust, a consent, two methods."""
+    secret = {"keyId": "k1", "displayName": "ci", "secretText": None, "_secret": "open sesame"}
+    service = {"id": PIPELINE, "appId": APP, "displayName": "ci", "passwordCredentials": []}
+    who = {
+        "@odata.type": "#microsoft.graph.user",
+        "id": ADMIN,
+        "displayName": "Ada",
+        "userPrincipalName": "ada@x.example",
+    }
+    held = [
+        {"id": "a1", "principalId": ADMIN, "roleDefinitionId": GLOBAL, "directoryScopeId": "/", "principal": who},
+        {"id": "a2", "principalId": THIEF, "roleDefinitionId": GLOBAL, "directoryScopeId": "/", "principal": None},
+    ]
+    since = {"assignmentType": "Activated", "startDateTime": "2026-03-03T01:00:00Z", "endDateTime": None}
+    role = {"id": GLOBAL, "displayName": "Global Administrator", "isBuiltIn": True}
+    phone = {"@odata.type": "#microsoft.graph.phoneAuthenticationMethod", "id": "m1", "phoneNumber": "+31 6"}
+    told = {
+        "roleManagement/directory/roleDefinitions": [role],
+        "roleManagement/directory/roleAssignmentScheduleInstances": [{**held[1], **since}],
+        "roleManagement/directory/roleAssignments?$expand=principal": held,
+        f"users/{THIEF}/authentication/methods": [phone],
+        f"users/{ADMIN}/authentication/methods": [phone],
+        "applications?$top=999": [{"id": APP, "appId": APP, "displayName": "ci", "passwordCredentials": [secret]}],
+        "servicePrincipals?$top=999": [service],
+        f"applications/{APP}/federatedIdentityCredentials": [{"id": "t1", "issuer": "https://x.example"}],
+        "oauth2PermissionGrants?$top=999": [{"id": "g1", "clientId": PIPELINE, "resourceId": APP, "scope": "x"}],
+        f"servicePrincipals/{PIPELINE}/appRoleAssignedTo": [{"id": "r1", "principalId": APP, "resourceId": PIPELINE}],
+        "identity/conditionalAccess/policies": [{"id": "p1", "displayName": "MFA", "state": "enabled"}],
+    }
+    single = {"id": "s", "isEnabled": False}
+    return [
+        *({"url": f"{GRAPH}/{place}", "body": {"value": rows}} for place, rows in told.items()),
+        {"url": f"{GRAPH}/users/{THIEF}?$select=id", "body": {"id": THIEF, "displayName": "Eve"}},
+        {"url": f"{GRAPH}/policies/identitySecurityDefaultsEnforcementPolicy", "body": single},
+    ]
+
+
+def as_me(world: World, method: str, place: str, body: Any = None) -> Response:
+    return call_as(world, ME, method, f"/graph/v1.0/{place}", body)
+
+
+def rows_of(world: World, place: str) -> list[Any]:
+    answer = as_me(world, "GET", place)
+    assert answer.status == 200
+    assert isinstance(answer.body, dict)
+    return list(answer.body["value"])
+
+
+def test_the_directory_of_the_record_answers_as_it_did(tmp_path: Path) -> None:
+    world, held = loaded(tmp_path, [*answers(), *directory()])
+    roles = rows_of(world, "roleManagement/directory/roleAssignments?$expand=principal")
+    assert {(row["principalId"], (row["principal"] or {}).get("displayName")) for row in roles} == {
+        (ADMIN, "Ada"),
+        (THIEF, "Eve"),
+    }
+    instances = rows_of(world, "roleManagement/directory/roleAssignmentScheduleInstances")
+    assert {row["principalId"]: row["assignmentType"] for row in instances} == {ADMIN: "Assigned", THIEF: "Activated"}
+    (application,) = rows_of(world, "applications")
+    assert [row["keyId"] for row in application["passwordCredentials"]] == ["k1"]
+    assert "open sesame" not in json.dumps(application)
+    for place in (
+        f"applications/{APP}/federatedIdentityCredentials",
+        f"servicePrincipals/{PIPELINE}/oauth2PermissionGrants",
+        f"servicePrincipals/{PIPELINE}/appRoleAssignedTo",
+        f"users/{THIEF}/authentication/methods",
+        "identity/conditionalAccess/policies",
+    ):
+        assert len(rows_of(world, place)) == 1, place
+    assert held.document()["whole"]["directory roles that are held"] == 3
+
+
+def test_an_account_of_the_record_can_be_closed_and_then_its_session_is_refused(tmp_path: Path) -> None:
+    world, _ = loaded(tmp_path, [*answers(), *directory()])
+    act = {"principal": THIEF, "method": "POST", "url": f"{VM}/deallocate", "session_started": "2026-03-03T02:00:00Z"}
+
+    def tried(**more: Any) -> int:
+        request = Request("POST", "/_simulator/act", {}, {}, json.dumps({**act, **more}).encode())
+        answer = control(world, request)
+        assert isinstance(answer.body, dict)
+        return int(answer.body["status"])
+
+    assert as_me(world, "POST", f"users/{THIEF}/revokeSignInSessions").status == 200
+    assert tried() == 401
+    assert tried(session_started="2026-03-03T05:00:00Z") == 202
+    assert as_me(world, "PATCH", f"users/{THIEF}", {"accountEnabled": False}).status == 204
+    assert tried(session_started="2026-03-03T05:00:00Z") == 401
+    assert tried(token_lives=True) == 409  # let in; the first one is still under way
+    request = Request("POST", "/_simulator/act", {}, {}, json.dumps({**act, "session_started": "soon"}).encode())
+    assert control(world, request).status == 400
+
+
+@pytest.mark.parametrize("row", [None, 7, {}, {"id": 7}, {"id": "x", "principalId": [], "principal": "x"}])
+def test_nonsense_of_the_directory_is_passed_over(tmp_path: Path, row: Any) -> None:
+    more = [{**one, "body": {"value": [row, *one["body"].get("value", [])]}} for one in directory()]
+    world, _ = loaded(tmp_path, [*answers(), *more])
+    assert rows_of(world, "roleManagement/directory/roleAssignments?$expand=principal")
+    assert rows_of(world, "applications")
 
 
 def test_what_is_no_record_is_refused_in_words(tmp_path: Path) -> None:

@@ -62,8 +62,9 @@ def test_an_operation_becomes_the_request_that_it_was(operation: Operation, aske
 
     (told,) = tried_again([operation], {operation.id: {"location": "eastus"}}, {}, world)
     assert told.now == "works"
+    session = {"session_started": "2026-03-03T12:05:00+00:00"}
     assert sent == [
-        ("POST", "act", {"principal": THIEF, "method": asked[0], "url": asked[1], "body": asked[2]}),
+        ("POST", "act", {"principal": THIEF, "method": asked[0], "url": asked[1], "body": asked[2], **session}),
     ]
 
 
@@ -71,6 +72,28 @@ def test_a_refusal_is_told_with_its_code_and_why() -> None:
     answer = {"status": 403, "answer": {"error": {"code": "RequestDisallowedByPolicy", "message": "no"}}}
     (told,) = tried_again([did()], {}, {VM.lower(): {"location": "eastus"}}, lambda *_: answer)
     assert (told.now, told.code, told.because) == ("refused", "RequestDisallowedByPolicy", "a policy denies it")
+
+
+@pytest.mark.parametrize(
+    ("behind", "told"),
+    [
+        ({"status": 201, "answer": None}, ("works", "")),
+        (
+            {"status": 403, "answer": {"error": {"code": "RequestDisallowedByPolicy"}}},
+            ("refused", "a policy denies it"),
+        ),
+    ],
+)
+def test_behind_a_closed_account_it_is_tried_what_a_token_that_is_still_good_would_do(
+    behind: dict[str, Any], told: tuple[str, str]
+) -> None:
+    def world(_method: str, _name: str, body: Any) -> Any:
+        out = {"status": 401, "answer": {"error": {"code": "InvalidAuthenticationToken"}}}
+        return behind if body.get("token_lives") else out
+
+    (found,) = tried_again([did()], {}, {VM.lower(): {"location": "eastus"}}, world)
+    assert (found.now, found.because) == ("refused", "its account is closed or its session was ended")
+    assert (found.with_token, found.with_token_because) == told
 
 
 def test_what_azure_took_then_and_the_world_does_not_understand_was_not_tried() -> None:
