@@ -4,11 +4,12 @@
 
 Kinds: `status` (answer `status` at once), `throttle` (429 with Retry-After), `drop_before` and `drop_after` (the connection breaks before
 or after the effect), `error_after` (the effect happens, the answer is `status`), `truncate_page` (half of the answer's bytes),
-`expired_token` (401), `fail_operation` (the long-running operation it starts ends as Failed, without effect).
+`expired_token` (401), `second_factor` (401 with the claims challenge for a stronger sign-in), `fail_operation` (the long-running operation it starts ends as Failed, without effect).
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
@@ -26,6 +27,7 @@ Kind = Literal[
     "error_after",
     "truncate_page",
     "expired_token",
+    "second_factor",
     "fail_operation",
 ]
 
@@ -129,6 +131,15 @@ def before_effect(rule: Fault | None) -> None:
             headers={
                 "WWW-Authenticate": 'Bearer error="invalid_token", error_description="The access token has expired."'
             },
+        )
+
+    if rule.kind == "second_factor":
+        claims = base64.b64encode(b'{"access_token":{"acrs":{"essential":true,"values":["p1"]}}}').decode()
+        raise ArmError(
+            401,
+            "InvalidAuthenticationToken",
+            "A claims challenge has to be met: the token was not obtained with multifactor authentication.",
+            headers={"WWW-Authenticate": f'Bearer realm="", error="insufficient_claims", claims="{claims}"'},
         )
 
 

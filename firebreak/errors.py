@@ -9,6 +9,7 @@ ResponseError
 │   └── BundleError
 ├── AccessError             credential or permission (also PermissionError)
 │   ├── CredentialError
+│   │   └── SecondFactorError
 │   ├── NotAuthenticError   a delivery to the intake is not from whom it claims
 │   └── MissingPermissionError
 ├── RemoteError             the cloud's side
@@ -101,6 +102,12 @@ class CredentialError(AccessError):
     """Signing in failed."""
 
     code = "bad_credentials"
+
+
+class SecondFactorError(CredentialError):
+    """A second factor is asked for, and none stands behind the token: only a person who signs in anew can give it."""
+
+    code = "second_factor"
 
 
 class NotAuthenticError(AccessError):

@@ -20,6 +20,7 @@ from firebreak.errors import (
     RemoteError,
     ResponseError,
     ScopeError,
+    SecondFactorError,
     SettingsError,
     ThrottledError,
 )
@@ -34,7 +35,7 @@ T = TypeVar("T")
 # How far back the logs are read to know what is usual: what a tenant with Entra ID P1 keeps. https://learn.microsoft.com/entra/identity/monitoring-health/reference-reports-data-retention
 HISTORY = timedelta(days=30)
 _DEFAULT_DAYS_BEFORE = 7
-_ADDRESS = re.compile(r"^\S+ https?://\S+ was (refused|rejected|throttled) with ")
+_ADDRESS = re.compile(r"^\S+ https?://\S+ was (refused|rejected|throttled)( for want of a second factor)? with ")
 _LICENCE = re.compile(r"licen[cs]e|premium|nonpremium", re.IGNORECASE)
 
 
@@ -209,6 +210,8 @@ def refusal(read: Read, error: ResponseError) -> str:
     said = _said(error)
     if lacks_licence(error):
         return f"the tenant lacks a licence for it: needs {read.licence or 'an Entra ID licence'} ({said})"
+    if isinstance(error, SecondFactorError):
+        return f"a second factor is asked for: a person consents anew (firebreak credentials consent) and signs in with one ({said})"
     if isinstance(error, CredentialError):
         return f"signing in to Graph failed: consent to the application in the customer's tenant, then run 'firebreak doctor' ({said})"
     if isinstance(error, MissingPermissionError):

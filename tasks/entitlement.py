@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes, Hands
+from firebreak.model.facts import SubscriptionFacts
 from firebreak.model.plan import Action
 from firebreak.model.step import Sent, Target
 from tasks.arm import text_at
 from tasks.requests import request_id
+from tasks.words import plain
 
 CANCEL = "entitlement.cancel"
 REACTIVATE = "entitlement.reactivate"
@@ -37,6 +39,14 @@ def until_when(cancelled_at: datetime, case: Case) -> str:
 def _time_to_reactivate(cancelled_at: datetime, case: Case) -> tuple[int, datetime]:
     days = int(case.parameter("recover.reactivate_entitlement", "reactivation_days", REACTIVATION_DAYS))
     return days, cancelled_at + timedelta(days=days)
+
+
+def why_unknown(facts: SubscriptionFacts) -> str:
+    """Say in a sentence why no entitlement is known to be this subscription."""
+    why = "; ".join(note.why for note in facts.not_looked_at if "entitlement" in note.what.lower())
+    return "No single Partner Center entitlement is known to be this subscription" + (
+        f": {plain(why, 160)}" if why else "."
+    )
 
 
 async def look_at_entitlements(actions: Sequence[Action], eyes: Eyes) -> dict[str, Target]:

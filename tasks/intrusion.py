@@ -14,12 +14,19 @@ from firebreak.model.facts import Class, SubscriptionFacts
 from firebreak.model.intrusion import Intrusion, Trace, TraceKind
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Step, Target
+from tasks.directory import Read
 from tasks.judged import Judged, id_of_this_time
 from tasks.reading import each
 from tasks.words import plain
 
 TEST = "Test alert: nothing is changed in the directory."
 GONE = "It is not in this directory (any more), or could not be read."
+
+
+def gone(facts: Intrusion, read: Read) -> str:
+    """Why there is no document of something of this kind: it is gone, or reading was refused, and then nobody knows."""
+    why = next((note.why for note in facts.not_looked_at if note.what == read.what), "")
+    return f"It could not be read, so whether it is still there is not known: {plain(why, 300)}" if why else GONE
 
 
 def why_left_alone(case: Case, principal_id: str) -> str:

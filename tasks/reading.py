@@ -7,13 +7,14 @@ import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
-from firebreak.errors import AccessError, RemoteError, ResponseError, ScopeError, SettingsError
+from firebreak.errors import AccessError, MissingPermissionError, RemoteError, ResponseError, ScopeError, SettingsError
 from firebreak.model.case import Case
 from firebreak.model.clouds import Eyes
 from firebreak.model.finding import NotLookedAt
 from firebreak.model.texts import cut
 
-_LONGEST = 300
+_LONGEST, _LONGEST_ADDRESS = 300, 200
+_ADDRESS, _QUERY = re.compile(r"https?://\S+"), re.compile(r"(?<=\S)\?\S*")
 _REQUEST = re.compile(r"\s*\(request [^)]*\)\.?")
 
 T = TypeVar("T")
@@ -68,8 +69,13 @@ async def without_deleted(
 
 
 def why(error: ResponseError) -> str:
-    """A one-line reason: the error's code and message, without its hint and without request ids, which differ from run to run."""
-    return cut(_REQUEST.sub("", f"{error.code}: {error.message}"), _LONGEST)
+    """A one-line reason: the error's code and message, without request ids, which differ from run to run; of Partner Center's refusals what to do too."""
+    text = _REQUEST.sub("", f"{error.code}: {error.message}")
+    if len(text) > _LONGEST:  # rather the address is cut than what was answered
+        text = _ADDRESS.sub(lambda found: cut(found.group(), _LONGEST_ADDRESS), _QUERY.sub("", text, count=1), count=1)
+    text = cut(text, _LONGEST)
+    is_told_in_digits = isinstance(error, MissingPermissionError) and error.remote_code.isdigit()
+    return f"{text} {error.hint}" if is_told_in_digits else text
 
 
 async def each(function: Callable[[T], Awaitable[U]], values: Iterable[T], *, at_once: int = 8) -> list[U]:

@@ -28,9 +28,9 @@ from firebreak.clients.policies.redaction import shown
 from firebreak.clients.refresh_token import RefreshToken, RefreshTokenCredential
 from firebreak.clients.refresh_token_store import store_for
 from firebreak.clients.secrets import reveal
-from firebreak.clients.sign_in_refusals import hint_for, number_of, place_of
+from firebreak.clients.sign_in_refusals import WANT_SECOND_FACTOR, hint_for, number_of, place_of
 from firebreak.clients.transports import Transports, reason_of
-from firebreak.errors import CredentialError, RemoteError, SettingsError, UnreachableError
+from firebreak.errors import CredentialError, RemoteError, SecondFactorError, SettingsError, UnreachableError
 from firebreak.settings import CredentialSettings, Settings
 
 
@@ -110,8 +110,10 @@ class TokenSource:
         place = place_of(self._own, self._tenant_id, self._login, scopes)
         text = shown(str(exc.message or exc), 300)
         if isinstance(exc, ClientAuthenticationError):
-            hint = hint_for(number_of(text), self._own, self._tenant_id, self._login)
-            return CredentialError(f"{place} was refused: {text}", hint=hint)
+            number = number_of(text)
+            hint = hint_for(number, self._own, self._tenant_id, self._login)
+            kind = SecondFactorError if number in WANT_SECOND_FACTOR else CredentialError
+            return kind(f"{place} was refused: {text}", hint=hint)
         if isinstance(exc, HttpResponseError):
             return RemoteError(f"{place} failed: {text}", status=exc.status_code or 0, hint="Try again in a while.")
         return UnreachableError(

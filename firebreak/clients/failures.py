@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +17,7 @@ from firebreak.errors import (
     RejectedError,
     RemoteError,
     ResponseError,
+    SecondFactorError,
     ThrottledError,
     UncertainError,
     UnreachableError,
@@ -22,7 +25,10 @@ from firebreak.errors import (
 
 # 403 that is no missing permission: the service refuses the thing itself.
 _POLICY_CODES = frozenset(
-    {"requestdisallowedbypolicy", "900159", "900115", "disallowedoperation", "readonlydisabledsubscription"}
+    {
+        *("requestdisallowedbypolicy", "requestdisallowedbyazure", "900159", "900115"),
+        *("disallowedoperation", "readonlydisabledsubscription"),
+    }
 )
 
 # 404 that does not mean "nothing there" but "asked the wrong way" or "not visible to this identity".
@@ -53,7 +59,7 @@ _HINTS: Mapping[str, str] = {
     "invalidauthenticationtokentenant": "FIREBREAK_CREDENTIAL__TENANT_ID is not the tenant of this subscription.",
     "authentication_requestfromnonpremiumtenantorb2ctenant": "The tenant has no Entra ID P1 or P2 licence, which this report needs.",
     "900420": "The token's audience is retired: check FIREBREAK_CLOUD__PARTNER_CENTER_AUDIENCE.",
-    "900421": "No second factor stands behind the consent. A person consents anew: firebreak credentials consent, and signs in with a second factor. Retrying does not help.",
+    "requestdisallowedbyazure": "Azure itself does not allow it, whatever the role; its reason is in the message.",
     "900329": "Partner Center takes no app-only token here: use the secure application model (FIREBREAK_CREDENTIAL__KIND).",
     "900308": "A role is missing: in Partner Center (Admin agent), or in the customer's delegated relationship (GDAP) for a group that the user is in.",
     "authorization_requestdenied": "A permission of Microsoft Graph is missing, or, for a partner's user, a role in the customer's delegated relationship (GDAP).",
@@ -67,6 +73,12 @@ _HINTS: Mapping[str, str] = {
     "leaseidmissing": "The blob is leased: a machine or a person still uses it.",
     "conditionnotmet": "The blob changed since it was read; read it again.",
 }
+
+_SECOND_FACTOR = (
+    "No second factor stands behind the consent. A person consents anew: firebreak credentials consent, and signs in with a second factor. "
+    "Retrying does not help."
+)
+_CLAIMS = re.compile(r'claims="([A-Za-z0-9+/=_-]{1,4000})"')
 
 _XML_CODE = re.compile(rb"<Code>([^<]{1,200})</Code>")
 _XML_MESSAGE = re.compile(rb"<Message>([^<]{1,2000})</Message>")
@@ -114,6 +126,10 @@ def error_of(call: Call, reply: Reply) -> ResponseError:
     trace = f" (request {request_id})" if request_id else ""
     hint = _HINTS.get(code.lower(), "")
     fields: dict[str, Any] = {"status": reply.status, "remote_code": code, "request_id": request_id}
+    if reply.status == 401 and (code == "900421" or _wants_second_factor(reply)):
+        return SecondFactorError(
+            f"{asked} was refused for want of a second factor with {told}{trace}.", hint=_SECOND_FACTOR
+        )
     if reply.status == 401:
         return CredentialError(
             f"{asked} was refused with {told}{trace}.",
@@ -147,6 +163,22 @@ def error_of(call: Call, reply: Reply) -> ResponseError:
     return RejectedError(
         f"{asked} was rejected with {told}{trace}.", hint=hint or "Nothing was changed by it.", **fields
     )
+
+
+def _wants_second_factor(reply: Reply) -> bool:
+    """Whether a 401 challenges for a stronger sign-in (`acrs`) rather than a newer token (`nbf`).
+
+    https://learn.microsoft.com/entra/identity-platform/claims-challenge
+    """
+    challenge = reply.headers.get("WWW-Authenticate") or ""
+    found = _CLAIMS.search(challenge)
+    if "insufficient_claims" not in challenge or found is None:
+        return False
+    encoded = found.group(1).replace("-", "+").replace("_", "/")
+    try:
+        return b'"acrs"' in base64.b64decode(encoded + "=" * (-len(encoded) % 4))
+    except (ValueError, binascii.Error):
+        return False
 
 
 def object_of(call: Call, reply: Reply) -> dict[str, Any]:

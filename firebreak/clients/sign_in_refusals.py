@@ -24,6 +24,7 @@ _HINTS = {
     "700027": "The certificate is not one of the application's.",
     "50034": "The user does not exist in this tenant.",
     "50057": "The account is disabled.",
+    "50074": f"A second factor is missing. {_CONSENT_WITH_MFA}",
     "50076": f"A second factor is missing. {_CONSENT_WITH_MFA}",
     "50079": f"A second factor is not set up for the user. {_CONSENT_WITH_MFA}",
     "50158": f"A further check is wanted. {_CONSENT}.",
@@ -35,6 +36,7 @@ _HINTS = {
     "53003": "Conditional Access blocks the sign-in; a person must look at the policies of this tenant.",
     "53000": "Conditional Access wants a managed device; exclude the partner's service user, or its address.",
 }
+WANT_SECOND_FACTOR = frozenset({"50074", "50076", "50079"})
 _OF_CUSTOMERS = {
     "50020": (
         "The partner's user has no way into this tenant: is FIREBREAK_CREDENTIAL__TENANT_ID the customer's, and is there an active delegated "

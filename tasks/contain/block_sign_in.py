@@ -10,7 +10,7 @@ from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.intrusion import Account, Intruder, Intrusion
 from firebreak.model.plan import Action, NoOp
 from firebreak.model.step import Effect, Sent, Step, Target
-from tasks import intrusion
+from tasks import directory, intrusion
 from tasks.arm import moment, text_at, value_at
 from tasks.requests import request_id
 from tasks.words import plain
@@ -40,7 +40,7 @@ def plan(case: Case) -> list[Action | NoOp]:
         target, account = f"/v1.0/users/{intruder.id}", accounts.get(intruder.id)
         why = intrusion.why_left_alone(case, intruder.id)
         if account is None:
-            why = why or intrusion.GONE
+            why = why or intrusion.gone(facts, directory.USERS)
         elif account.enabled is False:
             why = why or "Its sign-in is blocked already."
         if why or account is None:

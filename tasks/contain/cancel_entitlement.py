@@ -13,7 +13,15 @@ from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import Attribution, Inventory, SubscriptionFacts
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
-from tasks.entitlement import CANCEL, REACTIVATE, change_entitlement, look_at_entitlements, until_when, why_too_late
+from tasks.entitlement import (
+    CANCEL,
+    REACTIVATE,
+    change_entitlement,
+    look_at_entitlements,
+    until_when,
+    why_too_late,
+    why_unknown,
+)
 from tasks.judged import Judged
 from tasks.words import plain
 
@@ -34,10 +42,7 @@ def plan(case: Case) -> list[Action | NoOp]:
     if case.incident.alert.is_test:
         keep = "Test alert: the subscription is not cancelled."
     elif not facts.entitlement:
-        why = "; ".join(n.why for n in facts.not_looked_at if "entitlement" in n.what.lower())
-        keep = "No single Partner Center entitlement is known to be this subscription" + (
-            f": {plain(why, 160)}" if why else "."
-        )
+        keep = why_unknown(facts)
     elif facts.entitlement_status.lower() not in ("", "active"):
         keep = f"Its entitlement is {plain(facts.entitlement_status, 40)}, not active."
     elif attribution.verdict != "fraud":

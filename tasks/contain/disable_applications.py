@@ -10,7 +10,7 @@ from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.intrusion import Intruder, Intrusion, Service
 from firebreak.model.plan import Action, NoOp
 from firebreak.model.step import Effect, Sent, Step, Target
-from tasks import intrusion
+from tasks import directory, intrusion
 from tasks.arm import text_at, value_at
 from tasks.requests import request_id
 from tasks.words import plain
@@ -40,7 +40,7 @@ def plan(case: Case) -> list[Action | NoOp]:
         target, service = f"/v1.0/servicePrincipals/{intruder.id}", services.get(intruder.id)
         why = intrusion.why_left_alone(case, intruder.id)
         if service is None:
-            why = why or intrusion.GONE
+            why = why or intrusion.gone(facts, directory.PRINCIPALS)
         elif service.kind.lower() == "managedidentity":
             why = (
                 why

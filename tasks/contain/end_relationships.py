@@ -40,17 +40,25 @@ STEP = Step(
 
 def plan(case: Case) -> list[Action | NoOp]:
     """Idle relationships, and those that were named; everything else that was named is a no-op with its reason."""
-    known = {one.id.lower(): one for one in case[PartnerCustomers].relationships or ()}
+    facts = case[PartnerCustomers]
+    known = {one.id.lower(): one for one in facts.relationships or ()}
     named = [one.strip() for one in case.incident.alert.details.get(END_RELATIONSHIPS, "").split(",") if one.strip()]
     planned: list[Action | NoOp] = []
     for identifier in dict.fromkeys(one.lower() for one in named):
         found = known.get(identifier)
-        missing = _left(_path(identifier), "It was named, but the partner has no such relationship.")
+        missing = _left(_path(identifier), _missing(facts))
         planned.append(missing if found is None else _end(case, found, by=case.incident.requested_by))
     for identifier, found in sorted(known.items()):
         if is_idle(found) and identifier not in {one.lower() for one in named}:
             planned.append(_end(case, found, by=""))
     return planned
+
+
+def _missing(facts: PartnerCustomers) -> str:
+    if facts.relationships is not None:
+        return "It was named, but the partner has no such relationship."
+    why = next((note.why for note in facts.not_looked_at if note.what == RELATIONSHIPS.what), "it was not read")
+    return f"It was named, but which relationships the partner has is not known: {plain(why, 300)}"
 
 
 def _end(case: Case, one: PartnerRelationship, *, by: str) -> Action | NoOp:
@@ -66,7 +74,9 @@ def _end(case: Case, one: PartnerRelationship, *, by: str) -> Action | NoOp:
             target,
             "Microsoft lets only a person end it: sign in by the secure application model, or end it in Partner Center.",
         )
+    unread = "Which groups of the partner use it could not be read: who loses their access is not known."
     groups = f"It is given to {one.groups} groups of the partner, who lose their access at once." if one.groups else ""
+    groups = unread if one.groups is None else groups
     why = (
         f"{plain(by, 80)} named it when this check was started."
         if by

@@ -37,11 +37,9 @@ async def collect(eyes: Eyes, case: Case) -> IdentityRisk:
     """Read people, then applications. Each request takes a second, since Graph grants one a second to the whole tenant."""
     notes, start = Notes(), directory.window_of(eyes, case)
     users = await _risky(eyes, notes, directory.RISKY_USERS)
-    signs = await _signs(eyes, notes, directory.RISK_SIGNS, "user", case) if users is not None else ()
+    signs = await _signs(eyes, notes, directory.RISK_SIGNS, "user", case, users is not None)
     applications = await _risky(eyes, notes, directory.RISKY_APPLICATIONS)
-    more = (
-        await _signs(eyes, notes, directory.APPLICATION_SIGNS, "application", case) if applications is not None else ()
-    )
+    more = await _signs(eyes, notes, directory.APPLICATION_SIGNS, "application", case, applications is not None)
     _doubt(notes, case.get(TenantProtection), users is not None, applications is not None)
     return IdentityRisk(
         window_start=start,
@@ -71,7 +69,13 @@ async def _risky(eyes: Eyes, notes: Notes, read: directory.Read) -> list[dict[st
     return found + (confirmed or [])
 
 
-async def _signs(eyes: Eyes, notes: Notes, read: directory.Read, kind: str, case: Case) -> tuple[RiskSign, ...]:
+async def _signs(
+    eyes: Eyes, notes: Notes, read: directory.Read, kind: str, case: Case, answers: bool
+) -> tuple[RiskSign, ...]:
+    """The detections, asked for only where the service answers at all: each request costs the whole tenant a second."""
+    if not answers:
+        notes.add(read.what, "not asked for: who is at risk was refused")
+        return ()
     params = {"$filter": directory.span("detectedDateTime", directory.window_of(eyes, case))}
     rows = await directory.attempt(notes, read, directory.everything(eyes, read, params), [])
     return tuple(sign for sign in (risk.sign_of(row, kind) for row in rows) if sign is not None)

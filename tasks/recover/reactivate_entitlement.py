@@ -10,7 +10,15 @@ from firebreak.model.clouds import Eyes, Hands
 from firebreak.model.facts import Attribution, SubscriptionFacts
 from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
-from tasks.entitlement import CANCEL, REACTIVATE, change_entitlement, look_at_entitlements, until_when, why_too_late
+from tasks.entitlement import (
+    CANCEL,
+    REACTIVATE,
+    change_entitlement,
+    look_at_entitlements,
+    until_when,
+    why_too_late,
+    why_unknown,
+)
 from tasks.words import plain
 
 STEP = Step(
@@ -33,9 +41,7 @@ def plan(case: Case) -> list[Action | NoOp]:
     attribution = case.get(Attribution)
     proved_wrong = ours and attribution is not None and attribution.verdict == "legitimate"
     if not facts.entitlement:
-        return [
-            NoOp(step=STEP.id, target=target, reason="No Partner Center entitlement is known for this subscription.")
-        ]
+        return [NoOp(step=STEP.id, target=target, reason=why_unknown(facts))]
     if facts.entitlement_status.lower() != "inactive":
         reason = (
             f"Its entitlement is {plain(facts.entitlement_status or 'of unknown status', 40)}: nothing to reactivate."

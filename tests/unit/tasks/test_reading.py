@@ -62,3 +62,20 @@ async def test_when_one_fails_the_others_end_and_the_error_comes_as_it_is() -> N
     with pytest.raises(RejectedError):
         await each(one, range(3))
     assert sorted(ended) == [0, 2]
+
+
+def test_a_long_address_does_not_hide_what_was_answered() -> None:
+    address = f"https://management.azure.com/subscriptions/{'x' * 300}?$filter={'y' * 300}"
+    told = why(
+        MissingPermissionError(f"GET {address} was refused with 403 AuthorizationFailed: no right. (request 1-2).")
+    )
+    assert told.startswith("missing_permission: GET https://management.azure.com/subscriptions/xxx")
+    assert "was refused with 403 AuthorizationFailed: no right" in told
+    assert len(told) <= 300
+
+
+def test_what_partner_center_says_in_digits_comes_with_what_to_do() -> None:
+    error = MissingPermissionError(
+        "GET x was refused with 403 900308: no.", remote_code="900308", hint="A role is missing."
+    )
+    assert why(error).endswith("A role is missing.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import httpx
@@ -14,6 +15,7 @@ from firebreak.errors import (
     RejectedError,
     RemoteError,
     ScopeError,
+    SecondFactorError,
     ThrottledError,
     UncertainError,
 )
@@ -158,7 +160,8 @@ async def test_an_update_names_the_version_it_changes() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind", "told"),
     [
-        (401, {"code": "900421", "description": "no MFA"}, CredentialError, "MFA"),
+        (401, {"code": "900421", "description": "no MFA"}, SecondFactorError, "MFA"),
+        (401, {"code": "900420", "description": "audience"}, CredentialError, "audience"),
         (403, {"code": "900308", "description": "role"}, MissingPermissionError, "role"),
         (403, {"code": "900159", "description": "none"}, RejectedError, "relationship"),
         (400, {"code": 900307, "description": "invalid reason"}, RejectedError, "900307"),
@@ -183,6 +186,26 @@ async def test_error_bodies_of_every_shape_are_understood(
     async with tiny(service) as connection:
         with pytest.raises(kind, match=told):
             await connection.hands.partner_center.post(f"{ENTITLEMENTS}/e/cancel", {}, request_id="r")
+
+
+@pytest.mark.parametrize(
+    ("claims", "kind"),
+    [
+        ('{"access_token":{"acrs":{"essential":true,"values":["p1"]}}}', SecondFactorError),
+        ('{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}', CredentialError),
+    ],
+)
+async def test_a_challenge_for_a_stronger_sign_in_is_told_from_one_for_a_newer_token(
+    claims: str, kind: type[Exception]
+) -> None:
+    asked = base64.b64encode(claims.encode()).decode()
+    challenge = {"WWW-Authenticate": f'Bearer realm="", error="insufficient_claims", claims="{asked}"'}
+    body = {"error": {"code": "InvalidAuthenticationToken", "message": "A claims challenge has to be met."}}
+    service = TinyService().answer("POST", f"{PC}{ENTITLEMENTS}/e/cancel", body, status=401, headers=challenge)
+    async with tiny(service) as connection:
+        with pytest.raises(CredentialError) as caught:
+            await connection.hands.partner_center.post(f"{ENTITLEMENTS}/e/cancel", {}, request_id="r")
+    assert type(caught.value) is kind
 
 
 def test_keys_are_read_without_regard_to_their_first_letter() -> None:
