@@ -6,12 +6,14 @@ back). stopped: people left it out at a gate, or passed the stage over. A new ru
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from firebreak.analysis.running import attackers_compute
 from firebreak.model.facts import Attribution, Inventory
 from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.platform import PlatformCompute
+from firebreak.report.kinds import kind_in_words
 
 if TYPE_CHECKING:
     from firebreak.engine.engine import Engine
@@ -35,10 +37,12 @@ def closing_note(engine: Engine, state: str, number: int) -> str:
     if state == "stopped" and rejected:
         said.append("A person rejected a plan; nothing after it was done.")
         said += [f"{view.closed_by} at {view.id}: {view.closing_reason}" for view in rejected]
-    ended = engine.ended()
-    bad = [one for one in ended.values() if _is_bad(one)]
+    ended = [row for row in engine.journal_rows() if row.state.is_final]
+    bad = [row.action for row in ended if _is_bad(row.outcome)]
     if bad and not rejected:
-        said.append(f"{len(bad)} of {len(ended)} actions did not end well; the report says why.")
+        kinds = Counter(kind_in_words(action.kind) for action in bad)
+        told = ", ".join(f"{kind} ({count})" for kind, count in sorted(kinds.items()))
+        said.append(f"{len(bad)} of {len(ended)} actions did not end well: {told}; the report says why.")
     if not engine.incident.mode.may_write:
         said.append(f"{engine.incident.mode}: nothing was changed.")
     if running := still_running(engine, number):

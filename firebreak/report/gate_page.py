@@ -24,6 +24,8 @@ from firebreak.report.undo_page import by_beneficiary, is_undo, money_again
 _MOST_ROWS = 200
 _MOST_NO_OPS = 12
 _FEW = 4  # up to so many actions of one kind are told one by one, more become a table
+_WHY = {"fraud": "Why we think it is an attack", "legitimate": "Why we think it is the customer's own work"}
+_UNDECIDED = "What speaks for an attack and what against it"
 _PROOF = re.compile(r"\s*\(activity log [^()]*\)")
 _MOMENT = re.compile(r"(?:,| on)? \d{4}-\d\d-\d\d(?: \d\d:\d\dZ)?,?")
 _GUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
@@ -77,7 +79,7 @@ def gate_page(
     if plan.problems:
         lines += ["**Mind**", ""] + [f"- {markdown(p, 300)}" for p in plan.problems] + [""]
     if attribution is not None and attribution.verdict_reasons:
-        lines += ["**Why we think it is an attack**", ""]
+        lines += [f"**{_WHY.get(attribution.verdict, _UNDECIDED)}**", ""]
         lines += [f"- {markdown(reason, 240)}" for reason in attribution.verdict_reasons[:_FEW]] + [""]
     lines += _checks(checks, incident)
     if is_undo(plan):

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from azure_simulator.app import call_as, empty_world
+from azure_simulator.faults import Fault
 from azure_simulator.world import World
 from firebreak.approval import Answer
 from firebreak.engine import Engine, EngineRoom, Question, gather
@@ -249,6 +250,14 @@ def test_a_run_that_is_to_stop_nothing_ends_as_done_and_says_what_runs(two: Esta
     assert writes(two.world) == []
 
 
+def test_the_note_names_what_did_not_end_well_by_its_kind(two: Estate) -> None:
+    refusal = Fault(method="POST", url="/rig-1/deallocate", kind="status", status=409, code="OperationNotAllowed")
+    two.world.faults.append(refusal)
+    ended = run(two, opened(two))
+    assert two.running() == ["rig-1"]
+    assert ended.note.startswith("1 of 2 actions did not end well: Deallocate machine (1); the report says why.")
+
+
 def test_an_unread_last_look_is_not_taken_for_an_empty_subscription(three: Estate) -> None:
     incident = opened(three)
     assert run(three, incident).state == "failed"
@@ -257,4 +266,5 @@ def test_an_unread_last_look_is_not_taken_for_an_empty_subscription(three: Estat
     # A later look of which nothing was kept: the one before counts, without what was stopped.
     three.room.store.steps.begin(incident, last + 1, "investigate", "investigate.inventory")
     assert engine.end_state(last + 1) == "failed"
-    assert "(1)" in engine.closing_note("failed", last + 1)
+    note = engine.closing_note("failed", last + 1)
+    assert "is billed (1)" in note

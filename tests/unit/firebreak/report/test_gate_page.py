@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from markdown_it import MarkdownIt
 
-from firebreak.model.facts import BurnRate
+from firebreak.model.facts import Attribution, BurnRate
 from firebreak.model.plan import Action, NoOp, Plan
 from firebreak.model.step import Effect
 from firebreak.report.gate_page import choice_label, gate_page
@@ -143,6 +143,21 @@ def test_the_page_says_who_may_answer_now_and_later() -> None:
     assert "45 minutes after it was opened, people with role lead may answer" in page_of(plan_of(machine(1)), gate=gate)
     page = page_of(plan_of(machine(1)), gate=gate, escalated=True)
     assert "**Escalated:** people with role lead may answer as well now." in page
+
+
+@pytest.mark.parametrize(
+    ("verdict", "heading"),
+    [
+        ("fraud", "Why we think it is an attack"),
+        ("legitimate", "Why we think it is the customer's own work"),
+        ("not_enough_evidence", "What speaks for an attack and what against it"),
+    ],
+)
+def test_the_reasons_stand_under_the_verdict_that_they_are_for(verdict: str, heading: str) -> None:
+    found = Attribution(verdict=verdict, verdict_reasons=("A reason.",))
+    page = page_of(plan_of(machine(1)), attribution=found)
+    assert f"**{heading}**\n\n- A reason." in page
+    assert ("we think it is an attack" in page) == (verdict == "fraud")
 
 
 def test_labels_lead_back_to_their_actions_also_when_names_are_alike() -> None:
