@@ -193,6 +193,8 @@ def _judge_snapshot(action: Action, disk: Document | None, snapshot: Document | 
         failed=f"The snapshot ended {provisioning}." if failed else "",
         state="snapshot ready" if ready else "snapshot on its way" if ours else "no snapshot",
         fingerprint=known({"uniqueId": unique.lower()}) or (dict(action.fingerprint) if ready else {}),
+        # Azure deletes many a disk together with its machine: then nobody sees it again.
+        prior={"document": _kept(disk)} if disk is not None else {},
     )
 
 

@@ -17,7 +17,18 @@ from firebreak.execution.journal import JournalRow
 from firebreak.model.case import Case
 from firebreak.model.facts import Class
 from firebreak.model.outcome import ActionState
-from firebreak.model.plan import GIVE_BACK, GIVES_BACK_TO, HOLDER, UNDO, UNDOES, Action, NoOp, Plan, action_id
+from firebreak.model.plan import (
+    ENDS_WITH_IT,
+    GIVE_BACK,
+    GIVES_BACK_TO,
+    HOLDER,
+    UNDO,
+    UNDOES,
+    Action,
+    NoOp,
+    Plan,
+    action_id,
+)
 from firebreak.model.step import FREE, PRINCIPALS, LoadedStep
 from firebreak.planning import Draft
 
@@ -67,6 +78,7 @@ def nobodys(_: Action) -> Class:
 
 def standing(rows: Iterable[JournalRow]) -> dict[str, bool]:
     """Say of every change of an incident by action id whether it still stands: whether no undo, itself not undone, took it back."""
+    rows = _with_what_went_along(list(rows))
     changed = {row.action.id: row for row in rows if row.state in _CHANGED}
     by: dict[str, list[str]] = {}
     for row in changed.values():
@@ -117,7 +129,9 @@ def inverse_plan(
     Raises:
         ContentError: the selection names an action or a stage that this incident did not carry out.
     """
-    everything = sorted(rows, key=lambda r: (r.started_at or r.intended_at, r.round, r.position))
+    everything = sorted(
+        _with_what_went_along(list(rows)), key=lambda r: (r.started_at or r.intended_at, r.round, r.position)
+    )
     selection.check(everything)
     stands = standing(everything)
     backward = _backward(everything)
@@ -149,6 +163,25 @@ def inverse_plan(
             undone.append((covered, _dressed(found, covered, to, round)))
     undone.reverse()
     return _plan(case, undone, left, steps, round=round, engine_version=engine_version)
+
+
+def _with_what_went_along(rows: Sequence[JournalRow]) -> list[JournalRow]:
+    """The rows, a deletion whose target went along with another's counted as done: with what an earlier change of that target kept of it."""
+    ended = {
+        str(one).lower()
+        for row in rows
+        if row.state in _CHANGED and _destroys(row.action)
+        for one in row.action.params.get(ENDS_WITH_IT, ())
+    }
+    kept = {row.action.target.lower(): row.prior for row in rows if row.state in _CHANGED and row.prior}
+    return [
+        msgspec.structs.replace(row, state=ActionState.DONE, prior=kept[key])
+        if row.state is ActionState.ALREADY_SO
+        and _destroys(row.action)
+        and (key := row.action.target.lower()) in ended & kept.keys()
+        else row
+        for row in rows
+    ]
 
 
 def _backward(rows: Sequence[JournalRow]) -> dict[str, bool]:

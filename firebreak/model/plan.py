@@ -22,6 +22,8 @@ GIVES_BACK_TO: Final = (
 
 HOLDER: Final = "principal_id"  # parameter of an action about something that a principal has: its id
 
+ENDS_WITH_IT: Final = "disks"  # parameter of a deletion: what Azure may delete together with its target
+
 GIVE_BACK: Final = "taken.restore"  # kind of action that makes again what the attacker deleted
 
 NEEDS_TWO: Final = "needs_two"  # parameter of an action that two people must approve, though it is not irreversible

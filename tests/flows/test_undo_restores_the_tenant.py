@@ -62,6 +62,7 @@ State = dict[str, dict[str, Any]]
 class Story:
     """A whole response, its undo, and the world's state before both and after."""
 
+    scenario: str
     before: State
     after: State
     dossier: Dossier
@@ -145,7 +146,7 @@ def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         world.settle()
         engine = Engine(room, opened.incident.id, None, run_id="")
         dossier = gather(engine, int(room.store.values.get(opened.incident.id, "last-round")))
-        yield Story(before, state_of(world), dossier, asked, state)
+        yield Story(request.param, before, state_of(world), dossier, asked, state)
 
 
 @dataclass
@@ -248,6 +249,24 @@ def _paths(one: Any, other: Any, at: str = "") -> Iterator[str]:
 def test_the_tenant_is_as_it_was_but_for_what_the_gates_had_named(story: Story) -> None:
     assert story.state == "done"
     assert not_named(story) == []
+
+
+# Worlds without compute of the attacker's.
+_NO_DISKS = ("identity-only", "quiet-persistence")
+# The disk is a copy, attached to nothing.
+_OF_A_COPY = ("managedBy", "properties.creationData.", "properties.diskState", "properties.uniqueId")
+
+
+def test_every_deleted_disk_stands_again_as_it_was(story: Story) -> None:
+    """Whether it was deleted by itself or Azure deleted it together with its machine."""
+    deleted = [
+        action.target.lower() for plan in story.dossier.plans for action in plan.actions if action.kind == "disk.delete"
+    ]
+    assert bool(deleted) == (story.scenario not in _NO_DISKS)
+    disks, now = story.before["resources"], story.after["resources"]
+    assert sorted(set(deleted) - now.keys()) == []
+    for key in deleted:
+        assert [path for path in _paths(disks[key], now[key]) if not path.startswith(_OF_A_COPY)] == [], key
 
 
 def test_what_the_undo_could_not_do_is_said_with_its_reason(story: Story) -> None:

@@ -126,3 +126,33 @@ def test_what_an_identity_had_that_ended_with_its_machine_is_not_given_to_nobody
     assert told[took.target] == (
         "Cannot be undone: the identity that had it ended with vm-2, which was deleted in this incident. It is made anew."
     )
+
+
+def test_a_disk_that_azure_deleted_together_with_its_machine_comes_back_from_its_snapshot_and_once() -> None:
+    """Its own deletion found nothing to do; whether a disk that nobody of this incident deleted comes back is not ours to say."""
+    disk, foreign = make_action(7).target, make_action(8).target
+
+    def back(action: Action, prior: dict[str, Any]) -> Action | None:
+        kind = "disk.restore" if action.kind == "disk.delete" else ""
+        return msgspec.structs.replace(action, id="restored", kind=kind, after=(), params=prior) if kind else None
+
+    steps = {
+        "contain.stop": LoadedStep(
+            step=Step(id="contain.stop", title="stop", effect=Effect.REVERSIBLE, description=""), undo=back
+        ),
+    }
+    rows = [
+        row(make_action(7, kind="disk.snapshot"), 0, prior={"document": "as it was"}),
+        row(make_action(8, kind="disk.snapshot"), 1, prior={"document": "another"}),
+        row(make_action(1, kind="machine.delete", params={"disks": [disk.upper()]}), 2, prior={}),
+        row(make_action(7, kind="disk.delete"), 3, ActionState.ALREADY_SO, prior={}),
+        row(make_action(8, kind="disk.delete"), 4, ActionState.ALREADY_SO, prior={}),
+    ]
+    plan = inverse_plan(make_case(*FACTS), rows, steps, engine_version="test")
+    assert [(one.kind, one.target, one.params["document"]) for one in plan.actions] == [
+        ("disk.restore", disk, "as it was")
+    ]
+    assert {one.target for one in plan.no_ops} >= {foreign}
+    done = row(plan.actions[0], 5, prior={})
+    again = inverse_plan(make_case(*FACTS), [*rows, done], steps, round=2, engine_version="test")
+    assert again.actions == ()
