@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from azure_simulator.scenarios import compute_parts, documents, ids
 from azure_simulator.scenarios.estate import Builder, Place
@@ -89,7 +90,7 @@ def cluster(builder: Builder) -> None:
         builder.estate.node_sets.append(put(nodes, "cluster"))
     for kind, suffix, properties in (
         (ids.PUBLIC_ADDRESS, "kubernetes-ip", {"publicIPAllocationMethod": "Static", "ipAddress": "198.51.100.252"}),
-        ("Microsoft.Network/loadBalancers", "kubernetes", {}),
+        (ids.LOAD_BALANCER, "kubernetes", {}),
         (
             "Microsoft.ManagedIdentity/userAssignedIdentities",
             f"{name}-agentpool",
@@ -97,6 +98,7 @@ def cluster(builder: Builder) -> None:
         ),
     ):
         put(documents.resource(node_group, kind, suffix, region, created, dict(properties)), "cluster")
+    _before_the_nodes(builder, node_group)
     for number in range(1, 5 * builder.scale):
         claim = f"pvc-{chance.guid()}"
         attached = number % 2 == 0
@@ -133,3 +135,78 @@ def cluster(builder: Builder) -> None:
             sku={"name": "Premium", "tier": "Premium"},
         )
     )
+
+
+def _before_the_nodes(builder: Builder, node_group: str) -> None:
+    """The cluster's load balancer: the public address in front, all nodes behind, in the pools that AKS makes.
+
+    https://learn.microsoft.com/azure/aks/load-balancer-standard
+    """
+    resources = builder.world.resources
+    address = resources[ids.resource_id(node_group, ids.PUBLIC_ADDRESS, "kubernetes-ip")]
+    balancer = resources[ids.resource_id(node_group, ids.LOAD_BALANCER, "kubernetes")]
+    front = f"{balancer['id']}/frontendIPConfigurations/kubernetes-ip"
+    pools = [f"{balancer['id']}/backendAddressPools/{name}" for name in ("aksOutboundBackendPool", "kubernetes")]
+    probe = f"{balancer['id']}/probes/ingress-tcp-443"
+    members = []
+    for nodes in builder.estate.node_sets:
+        slot = nodes["properties"]["virtualMachineProfile"]["networkProfile"]["networkInterfaceConfigurations"][0]
+        slot["properties"]["ipConfigurations"][0]["properties"]["loadBalancerBackendAddressPools"] = [
+            {"id": pool} for pool in pools
+        ]
+        members += [
+            f"{nodes['id']}/virtualMachines/{instance}/networkInterfaces/{slot['name']}/ipConfigurations/ipconfig1"
+            for instance in nodes["_instances"]
+        ]
+    address["sku"] = {"name": "Standard", "tier": "Regional"}
+    address["properties"]["ipConfiguration"] = {"id": front}
+    balancer["sku"] = {"name": "Standard", "tier": "Regional"}
+    parts: dict[str, list[tuple[str, dict[str, Any]]]] = {
+        "frontendIPConfigurations": [
+            (front, {"privateIPAllocationMethod": "Dynamic", "publicIPAddress": {"id": address["id"]}})
+        ],
+        "backendAddressPools": [
+            (pool, {"backendIPConfigurations": [{"id": one} for one in members]}) for pool in pools
+        ],
+        "loadBalancingRules": [
+            (
+                f"{balancer['id']}/loadBalancingRules/ingress-tcp-443",
+                {
+                    "frontendIPConfiguration": {"id": front},
+                    "backendAddressPool": {"id": pools[1]},
+                    "probe": {"id": probe},
+                    "protocol": "Tcp",
+                    "frontendPort": 443,
+                    "backendPort": 443,
+                    "enableFloatingIP": True,
+                    "idleTimeoutInMinutes": 4,
+                    "disableOutboundSnat": True,
+                },
+            )
+        ],
+        "probes": [(probe, {"protocol": "Tcp", "port": 31443, "intervalInSeconds": 5, "numberOfProbes": 2})],
+        "inboundNatRules": [],
+        "outboundRules": [
+            (
+                f"{balancer['id']}/outboundRules/aksOutboundRule",
+                {
+                    "frontendIPConfigurations": [{"id": front}],
+                    "backendAddressPool": {"id": pools[0]},
+                    "protocol": "All",
+                    "idleTimeoutInMinutes": 30,
+                },
+            )
+        ],
+    }
+    balancer["properties"] |= {
+        part: [
+            {
+                "id": one,
+                "name": one.rsplit("/", 1)[-1],
+                "type": f"{ids.LOAD_BALANCER}/{part}",
+                "properties": {"provisioningState": "Succeeded", **properties},
+            }
+            for one, properties in rows
+        ]
+        for part, rows in parts.items()
+    }

@@ -16,6 +16,7 @@ NETWORK_INTERFACE = "Microsoft.Network/networkInterfaces"
 PUBLIC_ADDRESS = "Microsoft.Network/publicIPAddresses"
 VIRTUAL_NETWORK = "Microsoft.Network/virtualNetworks"
 SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
+LOAD_BALANCER = "Microsoft.Network/loadBalancers"
 STORAGE_ACCOUNT = "Microsoft.Storage/storageAccounts"
 AUTOSCALE = "Microsoft.Insights/autoscaleSettings"
 

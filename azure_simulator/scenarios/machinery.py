@@ -122,9 +122,9 @@ def cluster(shift: Shift, day: datetime) -> None:
             request = {"location": nodes["location"], "sku": nodes["sku"] | {"capacity": capacity}}
             at = shift.staff.utc(day, hour + chance.random())
             log.operation(at, f"{ids.SCALE_SET}/write", nodes["id"], by, request=request)
-            balancer = ids.resource_id(ids.group_of(nodes["id"]), "Microsoft.Network/loadBalancers", "kubernetes")
+            balancer = ids.resource_id(ids.group_of(nodes["id"]), ids.LOAD_BALANCER, "kubernetes")
             after = at + timedelta(minutes=2)
-            log.operation(after, "Microsoft.Network/loadBalancers/write", balancer, by, steps=AT_ONCE)
+            log.operation(after, f"{ids.LOAD_BALANCER}/write", balancer, by, steps=AT_ONCE)
     if chance.random() < 0.4:
         nodes = shift.estate.node_sets[-1]
         claim = ids.resource_id(ids.group_of(nodes["id"]), ids.DISK, f"pvc-{chance.guid()}")

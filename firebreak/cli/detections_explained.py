@@ -69,7 +69,7 @@ EXPLAINED: Final = MappingProxyType(
                 "At least 10 sign-ins to one account failed within an hour. Somebody guesses its password.",
             ),
         },
-        "Who and what (`investigate.attribution`, `investigate.access`, `investigate.eligible_access`, `investigate.footholds`, `investigate.inventory`, `investigate.listed_keys`, `investigate.platform_compute`, `investigate.removals`, `investigate.subscription`, `investigate.vaults`)": {
+        "Who and what (`investigate.attribution`, `investigate.access`, `investigate.eligible_access`, `investigate.footholds`, `investigate.inventory`, `investigate.listed_keys`, `investigate.network`, `investigate.platform_compute`, `investigate.removals`, `investigate.subscription`, `investigate.vaults`)": {
             "attacker": (
                 "A session taken for the attacker's",
                 "Its reasons together reached the score of an attacker. Each reason is shown with its points and events.",
@@ -97,6 +97,14 @@ EXPLAINED: Final = MappingProxyType(
             "footholds-by-hand": (
                 "Ways back that a person has to close",
                 "Code ran on a machine, or something that was there before was changed. No step can tell what it should be; the finding says what to do.",
+            ),
+            "attackers-addresses": (
+                "Public addresses of the attacker's machines",
+                "What is reached there is the attacker's. Look for these addresses in the logs of firewalls and of other subscriptions, and block them.",
+            ),
+            "attacker-behind-balancer": (
+                "The attacker's machines get traffic of somebody else's load balancer",
+                "A machine of the attacker's stands behind a load balancer of the subscription and may have answered its users. The finding says which.",
             ),
             "keys-told": (
                 "Keys and passwords that the attacker was told",

@@ -14,6 +14,7 @@ from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.arm import COMPUTE, absent, items_at, known, look_at, text_at
 from tasks.judged import Judged, id_of_this_time
+from tasks.network import Ways
 from tasks.words import name_of, per_hour, plain
 
 DEALLOCATE = "machine.deallocate"
@@ -37,7 +38,7 @@ STEP = Step(
 
 
 def plan(case: Case) -> list[Action | NoOp]:
-    judged = Judged(case)
+    judged, ways = Judged(case), Ways(case)
     inventory = case[Inventory]
     managed = {s.id.lower(): s.managed_by for s in inventory.scale_sets if s.managed_by}
     planned: list[Action | NoOp] = []
@@ -47,7 +48,9 @@ def plan(case: Case) -> list[Action | NoOp]:
             keep = f"Node of cluster {name_of(managed[machine.scale_set.lower()])}: stop it through the cluster."
         if not keep and machine.power in ("deallocated", "deallocating"):
             keep = f"Already {machine.power}: costs no compute."
-        planned.append(NoOp(step=STEP.id, target=machine.id, reason=keep) if keep else _deallocate(machine, judged))
+        planned.append(
+            NoOp(step=STEP.id, target=machine.id, reason=keep) if keep else _deallocate(machine, judged, ways)
+        )
     return sorted(planned, key=_dearest_first)
 
 
@@ -57,7 +60,7 @@ def _dearest_first(entry: Action | NoOp) -> tuple[int, Any, str]:
     return (0, -(entry.per_hour or 0), entry.target.lower())
 
 
-def _deallocate(machine: Machine, judged: Judged) -> Action:
+def _deallocate(machine: Machine, judged: Judged, ways: Ways) -> Action:
     cost = judged.per_hour(machine.id)
     stopped = ("Stopped from inside, but still billed until it is deallocated.",) if machine.power == "stopped" else ()
     return Action(
@@ -67,7 +70,7 @@ def _deallocate(machine: Machine, judged: Judged) -> Action:
         target=machine.id,
         title=f"Deallocate {plain(machine.name)} ({plain(machine.size, 40)}, {machine.region}){per_hour(cost, judged.currency)}",
         effect=Effect.REVERSIBLE,
-        reasons=(*stopped, *judged.reasons(machine.id)),
+        reasons=(*stopped, *ways.reasons(machine.id, judged.reasons(machine.id))),
         fingerprint=known({"vmId": machine.vm_id.lower()}),
         per_hour=cost,
         region=machine.region,

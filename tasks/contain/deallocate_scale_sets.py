@@ -13,6 +13,7 @@ from firebreak.model.plan import Action, NoOp, action_id
 from firebreak.model.step import Effect, Sent, Step, Target
 from tasks.arm import COMPUTE, absent, items_at, known, read_all, text_at
 from tasks.judged import Judged, id_of_this_time
+from tasks.network import Ways
 from tasks.words import name_of, per_hour, plain
 
 DEALLOCATE = "scale_set.deallocate"
@@ -37,12 +38,12 @@ STEP = Step(
 
 
 def plan(case: Case) -> list[Action | NoOp]:
-    judged = Judged(case)
+    judged, ways = Judged(case), Ways(case)
     planned: list[tuple[Any, Action | NoOp]] = []
     for scale_set in sorted(case[Inventory].scale_sets, key=lambda s: s.id.lower()):
         keep = _keep(scale_set, judged)
         cost = judged.per_hour(scale_set.id)
-        entry = NoOp(step=STEP.id, target=scale_set.id, reason=keep) if keep else _deallocate(scale_set, judged)
+        entry = NoOp(step=STEP.id, target=scale_set.id, reason=keep) if keep else _deallocate(scale_set, judged, ways)
         planned.append(((bool(keep), -(cost or 0), scale_set.id.lower()), entry))
     return [entry for _, entry in sorted(planned, key=lambda pair: pair[0])]
 
@@ -64,7 +65,7 @@ def _keep(scale_set: ScaleSet, judged: Judged) -> str:
     return ""
 
 
-def _deallocate(scale_set: ScaleSet, judged: Judged) -> Action:
+def _deallocate(scale_set: ScaleSet, judged: Judged, ways: Ways) -> Action:
     cost = judged.per_hour(scale_set.id)
     count = len(scale_set.power) or scale_set.capacity
     billed = sum(1 for power in scale_set.power.values() if power not in ("deallocated", "deallocating")) or count
@@ -78,7 +79,7 @@ def _deallocate(scale_set: ScaleSet, judged: Judged) -> Action:
             f"{scale_set.region}){per_hour(cost, judged.currency)}"
         ),
         effect=Effect.REVERSIBLE,
-        reasons=judged.reasons(scale_set.id),
+        reasons=ways.reasons(scale_set.id, judged.reasons(scale_set.id)),
         fingerprint=known({"uniqueId": scale_set.unique_id.lower()}),
         per_hour=cost,
         region=scale_set.region,

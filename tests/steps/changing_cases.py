@@ -37,6 +37,7 @@ from firebreak.model.facts import (
 )
 from firebreak.model.intrusion import Intrusion
 from firebreak.model.mode import Mode
+from firebreak.model.network import Network
 from firebreak.model.outcome import ActionState, Outcome
 from firebreak.model.plan import Limits, action_id
 from firebreak.model.platform import Compute, Kind, PlatformCompute
@@ -108,6 +109,8 @@ class Builder:
         }
         if "platform" in given:
             facts[PlatformCompute] = PlatformCompute(items=tuple(self._platform(row) for row in given["platform"]))
+        if "network" in given:
+            facts[Network] = msgspec.convert(given["network"], Network)
         facts[ActivityFacts] = self._activity()
         facts[Attribution] = self._attribution()
         prices = {self.id_of(name).lower(): Decimal(str(cost)) for name, cost in given.get("per_hour", {}).items()}

@@ -50,6 +50,7 @@ def test_a_step_plans_what_the_case_says(step: str, case: dict[str, Any]) -> Non
         action = fitting[0]
         assert wanted.get("title", "") in action.title
         assert wanted.get("because", "") in " | ".join(action.reasons)
+        assert list(action.reasons) == wanted.get("reasons", list(action.reasons))
         assert wanted.get("irreversible", "") in action.irreversible_because
         for key, value in wanted.get("fingerprint", {}).items():
             assert action.fingerprint[key] == value

@@ -1,1 +1,1 @@
-"""The simulated interfaces, public addresses, virtual networks and security groups."""
+"""The simulated interfaces, public addresses, load balancers, virtual networks and security groups."""

@@ -70,3 +70,16 @@ class SecurityGroupInUseError(ArmError):
             "aka.ms/deletensg.",
             details=[],
         )
+
+
+class LoadBalancerInUseError(ArmError):
+    """400: a scale set names one of the load balancer's pools."""
+
+    def __init__(self, balancer_id: str, scale_set_id: str) -> None:
+        super().__init__(
+            400,
+            "LoadBalancerInUseByVirtualMachineScaleSet",
+            f"Cannot delete load balancer {balancer_id} since its child resources {balancer_id.rsplit('/', 1)[-1]} are in use by virtual "
+            f"machine scale set {scale_set_id}.",
+            details=[],
+        )

@@ -1,6 +1,8 @@
-"""Network interfaces and public addresses as machines use them: taken, left, released with the power."""
+"""Network interfaces and public addresses as machines use them: taken, left, released with the power; and the load balancers before them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from azure_simulator.services.network.exceptions import InterfaceInUseError, InvalidResourceReferenceError
 from azure_simulator.world import Document, World
@@ -9,6 +11,8 @@ INTERFACE = "Microsoft.Network/networkInterfaces"
 PUBLIC_ADDRESS = "Microsoft.Network/publicIPAddresses"
 VIRTUAL_NETWORK = "Microsoft.Network/virtualNetworks"
 SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
+LOAD_BALANCER = "Microsoft.Network/loadBalancers"
+_SCALE_SET = "Microsoft.Compute/virtualMachineScaleSets"
 
 
 def user_of(world: World, interface_id: str) -> str:
@@ -77,6 +81,7 @@ def remove_interface(world: World, interface_id: str) -> None:
     interface = world.resources.get(interface_id)
     if interface is None:
         return
+    pools = set(pools_of(interface))
     for configuration in interface["properties"].get("ipConfigurations") or []:
         reference = (configuration.get("properties") or {}).get("publicIPAddress") or {}
         address = world.resources.get(str(reference.get("id", "")))
@@ -86,3 +91,74 @@ def remove_interface(world: World, interface_id: str) -> None:
         if str((reference.get("properties") or {}).get("deleteOption", "Detach")).lower() == "delete":
             del world.resources[address["id"]]
     del world.resources[interface["id"]]
+    fill_pools(world, pools)
+
+
+def pools_of(interface: Document) -> list[str]:
+    """The backend pools that an interface's configurations name, in lower case."""
+    return [pool.lower() for _, pool in _memberships(interface["properties"].get("ipConfigurations"), interface["id"])]
+
+
+def fill_pools(world: World, wanted: set[str]) -> None:
+    """Write into backend pools who their members are: interfaces and scale sets name the pool, and the pool lists their configurations.
+
+    https://learn.microsoft.com/rest/api/load-balancer/load-balancers/list-all
+    """
+    if not wanted:
+        return
+    members: dict[str, list[Document]] = {}
+    for configuration, pool in _members(world):
+        members.setdefault(pool.lower(), []).append({"id": configuration})
+    for balancer in world.resources.of_type(LOAD_BALANCER):
+        for pool in balancer["properties"].get("backendAddressPools") or []:
+            if str(pool.get("id", "")).lower() in wanted:
+                inner = pool.setdefault("properties", {})
+                inner.pop("backendIPConfigurations", None)
+                if found := members.get(str(pool["id"]).lower()):
+                    inner["backendIPConfigurations"] = found
+
+
+def forget_balancer(world: World, balancer: Document) -> None:
+    """Free the public addresses of a load balancer that goes, and take its pools out of the interfaces that name them."""
+    below = f"{balancer['id'].lower()}/"
+    for address in world.resources.of_type(PUBLIC_ADDRESS):
+        if str((address["properties"].get("ipConfiguration") or {}).get("id", "")).lower().startswith(below):
+            del address["properties"]["ipConfiguration"]
+    for interface in world.resources.of_type(INTERFACE):
+        for configuration in interface["properties"].get("ipConfigurations") or []:
+            inner = configuration.get("properties") or {}
+            if pools := inner.get("loadBalancerBackendAddressPools"):
+                left = [pool for pool in pools if not str(pool.get("id", "")).lower().startswith(below)]
+                inner["loadBalancerBackendAddressPools"] = left
+
+
+def scale_set_behind(world: World, balancer: Document) -> str:
+    """The id of a scale set that names one of the load balancer's pools, "" when none does."""
+    below = f"{balancer['id'].lower()}/"
+    for scale_set in world.resources.of_type(_SCALE_SET):
+        if any(pool.lower().startswith(below) for _, pool in _of_scale_set(scale_set)):
+            return str(scale_set["id"])
+    return ""
+
+
+def _members(world: World) -> Iterator[tuple[str, str]]:
+    for interface in world.resources.of_type(INTERFACE):
+        yield from _memberships(interface["properties"].get("ipConfigurations"), interface["id"])
+    for scale_set in world.resources.of_type(_SCALE_SET):
+        yield from _of_scale_set(scale_set)
+
+
+def _of_scale_set(scale_set: Document) -> Iterator[tuple[str, str]]:
+    profile = scale_set["properties"].get("virtualMachineProfile") or {}
+    for slot in (profile.get("networkProfile") or {}).get("networkInterfaceConfigurations") or []:
+        configurations = (slot.get("properties") or {}).get("ipConfigurations")
+        for instance in scale_set.get("_instances") or {}:
+            place = f"{scale_set['id']}/virtualMachines/{instance}/networkInterfaces/{slot.get('name', '')}"
+            yield from _memberships(configurations, place)
+
+
+def _memberships(configurations: list[Document] | None, interface_id: str) -> Iterator[tuple[str, str]]:
+    """The id of each configuration with each pool that it names."""
+    for configuration in configurations or []:
+        for pool in (configuration.get("properties") or {}).get("loadBalancerBackendAddressPools") or []:
+            yield f"{interface_id}/ipConfigurations/{configuration.get('name', '')}", str(pool.get("id", ""))

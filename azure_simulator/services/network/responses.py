@@ -10,6 +10,8 @@ from azure_simulator.services.compute.operations import long_running
 from azure_simulator.services.network import models
 from azure_simulator.services.network.exceptions import (
     InterfaceInUseError,
+    InvalidResourceReferenceError,
+    LoadBalancerInUseError,
     PublicAddressInUseError,
     SecurityGroupInUseError,
     SubnetInUseError,
@@ -23,6 +25,9 @@ def put(kind: str) -> Handler:
     def handle(world: World, request: Request) -> Response:
         body = body_of(request)
         found = existing_for_put(world, request, kind, body)
+        before = set(models.pools_of(found)) if found is not None and kind == models.INTERFACE else set()
+        if kind == models.LOAD_BALANCER:
+            _check_fronts(world, request, body)
         document = found if found is not None else create(world, request, kind, body)
         if found is not None:
             kept = ("virtualMachine", "ipConfiguration", "resourceGuid", "macAddress", "ipAddress")
@@ -36,6 +41,8 @@ def put(kind: str) -> Handler:
         }
         document["etag"] = f'W/"{world.chance.guid()}"'
         _complete(world, kind, document)
+        if kind == models.INTERFACE:
+            models.fill_pools(world, before | set(models.pools_of(document)))
         return Response(201 if found is None else 200, public(document))
 
     return handle
@@ -59,6 +66,41 @@ def _complete(world: World, kind: str, document: Document) -> None:
         for subnet in properties.get("subnets") or []:
             subnet["id"] = f"{document['id']}/subnets/{subnet.get('name', '')}"
             subnet.setdefault("properties", {})["provisioningState"] = "Succeeded"
+    elif kind == models.LOAD_BALANCER:
+        _complete_balancer(world, document)
+
+
+_OF_BALANCER = (
+    "frontendIPConfigurations",
+    "backendAddressPools",
+    "loadBalancingRules",
+    "probes",
+    "inboundNatRules",
+    "outboundRules",
+)
+
+
+def _check_fronts(world: World, request: Request, body: Document) -> None:
+    """Refuse a front end on a public address that is not there."""
+    for front in (body.get("properties") or {}).get("frontendIPConfigurations") or []:
+        named = str(((front.get("properties") or {}).get("publicIPAddress") or {}).get("id", ""))
+        if named and named not in world.resources:
+            raise InvalidResourceReferenceError(named, resource_id(request, models.LOAD_BALANCER))
+
+
+def _complete_balancer(world: World, document: Document) -> None:
+    """Give the parts of a load balancer their ids, its public addresses their user, and its pools their members."""
+    for part in _OF_BALANCER:
+        for row in document["properties"].get(part) or []:
+            row["id"] = f"{document['id']}/{part}/{row.get('name', '')}"
+            row["type"] = f"{models.LOAD_BALANCER}/{part}"
+            row.setdefault("properties", {})["provisioningState"] = "Succeeded"
+    for front in document["properties"].get("frontendIPConfigurations") or []:
+        address = world.resources.get(str((front["properties"].get("publicIPAddress") or {}).get("id", "")))
+        if address is not None:
+            address["properties"]["ipConfiguration"] = {"id": front["id"]}
+    pools = document["properties"].get("backendAddressPools") or []
+    models.fill_pools(world, {str(pool["id"]).lower() for pool in pools})
 
 
 def delete(kind: str) -> Handler:
@@ -74,6 +116,8 @@ def delete(kind: str) -> Handler:
             if kind == models.INTERFACE:
                 models.remove_interface(world, document["id"])
             else:
+                if kind == models.LOAD_BALANCER:
+                    models.forget_balancer(world, document)
                 remove(world, document["id"])
 
         return long_running(world, request, document, deleted, namespace="Microsoft.Network")
@@ -88,7 +132,7 @@ def _interface_is_free(world: World, interface: Document) -> None:
 
 def _address_is_free(world: World, address: Document) -> None:
     user = str((address["properties"].get("ipConfiguration") or {}).get("id", ""))
-    if user and user.split("/ipConfigurations/")[0] in world.resources:
+    if user.rsplit("/", 2)[0] in world.resources:
         raise PublicAddressInUseError(address["id"], user)
 
 
@@ -113,9 +157,15 @@ def _security_group_is_free(world: World, group: Document) -> None:
                 raise SecurityGroupInUseError(group["id"], str(subnet.get("id", "")))
 
 
+def _balancer_is_free(world: World, balancer: Document) -> None:
+    if user := models.scale_set_behind(world, balancer):
+        raise LoadBalancerInUseError(balancer["id"], user)
+
+
 _CHECKS: dict[str, Callable[[World, Document], None]] = {
     models.INTERFACE: _interface_is_free,
     models.PUBLIC_ADDRESS: _address_is_free,
     models.VIRTUAL_NETWORK: _network_is_free,
     models.SECURITY_GROUP: _security_group_is_free,
+    models.LOAD_BALANCER: _balancer_is_free,
 }

@@ -22,4 +22,5 @@ ROUTES: list[Route] = [
     *_routes(models.PUBLIC_ADDRESS),
     *_routes(models.VIRTUAL_NETWORK),
     *_routes(models.SECURITY_GROUP),
+    *_routes(models.LOAD_BALANCER),
 ]
