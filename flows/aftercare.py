@@ -19,6 +19,7 @@ from prefect.states import Completed, Failed
 from firebreak.engine import EngineRoom, open_engine_room
 from firebreak.engine.aftercare import Watched, closed_incidents, look_again, reopen, unstarted
 from firebreak.errors import ResponseError
+from firebreak.report.words import counted
 from firebreak.settings import Settings
 from flows.connection import connected_settings
 from flows.notices import tell_people
@@ -101,7 +102,8 @@ def summary(look: Look) -> str:
     """One line for a log."""
     blind = sum(bool(one.is_quiet and one.not_looked_at) for one in look.watched)
     more = f", {blind} of them not as a whole" if blind else ""
-    return f"{len(look.watched)} closed incidents looked at{more}; {len(look.reopened)} came back"
+    back = ": " + ", ".join(f"{old} as {new}" for old, new in look.reopened.items()) if look.reopened else ""
+    return f"{counted(len(look.watched), 'closed incident')} looked at{more}; {len(look.reopened)} came back{back}"
 
 
 async def keep_aftercare(settings: Settings) -> None:

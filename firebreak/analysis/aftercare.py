@@ -75,7 +75,8 @@ def _running(now: Case, left: set[str]) -> list[Sign]:
     if not back:
         return []
     names = listed((one.rsplit("/", 1)[-1] for one in back), most=8)
-    return [Sign(kind=Kind.RUNNING, text=f"{len(back)} of the attacker's machines run and are billed: {names}.")]
+    billed_now = "runs and is billed" if len(back) == 1 else "run and are billed"
+    return [Sign(kind=Kind.RUNNING, text=f"{len(back)} of the attacker's machines {billed_now}: {names}.")]
 
 
 def _worked(now: Case, closed_at: datetime) -> list[Sign]:

@@ -49,7 +49,7 @@ def test_a_quiet_subscription_is_only_read_and_opens_nothing(closed: Estate) -> 
     assert len(closed.world.requests) > before
     assert len(writes(closed.world)) == written
     assert [one.id for one in live(closed)] == ["INC-0000d1ed"]
-    assert summary(seen) == "1 closed incidents looked at; 0 came back"
+    assert summary(seen) == "1 closed incident looked at; 0 came back"
 
 
 def test_what_comes_back_opens_one_incident_that_names_the_old_one(closed: Estate) -> None:
@@ -66,6 +66,7 @@ def test_what_comes_back_opens_one_incident_that_names_the_old_one(closed: Estat
     kinds = [record.kind for record in closed.room.audit.records("INC-0000d1ed")]
     assert kinds.count("incident.reopened") == 1
     assert any("came back" in line and "rig-1" in line for line in lines_of(seen))
+    assert summary(seen) == f"1 closed incident looked at; 1 came back: INC-0000d1ed as {new}"
     assert writes(closed.world)[-1].url.split("?")[0].endswith("/deallocate")  # nothing but the response itself wrote
 
 

@@ -164,7 +164,16 @@ async def test_a_row_of_the_guidance_is_seen_done_by_its_step(row: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("step", sorted(step for step, effect in EFFECTS.items() if effect.course))
 async def test_without_the_step_its_effect_is_missing(step: str) -> None:
-    effect = EFFECTS[step]
+    await _missing_without(step, EFFECTS[step])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", sorted(name for name, row in ROWS.items() if row.step))
+async def test_without_its_step_a_row_of_the_guidance_is_not_done(row: str) -> None:
+    await _missing_without(ROWS[row].step, ROWS[row].effect)
+
+
+async def _missing_without(step: str, effect: Effected) -> None:
     if refused := _why_refused(step, effect.course):
         assert f"needs what {step} finds out" in refused
         return

@@ -43,6 +43,7 @@ def person(name: str, *logins: str) -> Approver:
         ("bob (signed in as root)", "alice", ("asmith",), False),
         ("alicia", "alice", (), False),
         ("intake", "intake", (), False),
+        ("aftercare", "aftercare", (), False),
     ],
 )
 def test_who_is_the_requester(asked: str, name: str, logins: tuple[str, ...], same: bool) -> None:
@@ -53,6 +54,7 @@ def test_who_is_the_requester(asked: str, name: str, logins: tuple[str, ...], sa
     ("asked", "people", "unknown"),
     [
         ("intake", [person("ann")], ""),
+        ("aftercare", [person("ann")], ""),
         ("ann", [person("ann")], ""),
         ("asmith", [person("ann", "asmith"), person("bob")], ""),
         ("asmith", [person("ann"), person("bob", "bob")], "asmith"),
@@ -78,6 +80,7 @@ def test_a_playbook_that_lets_requesters_approve_asks_no_more_people() -> None:
 
 def test_a_login_that_is_called_like_a_door_is_told_from_it() -> None:
     assert spoken("", "intake") == "login intake"
+    assert spoken("", "aftercare") == "login aftercare"
     assert spoken("Ann", "root") == "Ann (signed in as root)"
     assert spoken(" ann ", "Ann") == "Ann"
 
