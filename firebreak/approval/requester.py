@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from firebreak.approval.approvers import Approver, person_key
-from firebreak.model.alert import Incident
+from firebreak.model.alert import WATCH, Incident
 from firebreak.model.playbook import Gate
 
-MACHINES: Final = frozenset({"intake", "aftercare"})  # alerts that came by themselves, what came back: nobody asked
+MACHINES: Final = frozenset({"intake", WATCH})  # alerts that came by themselves, what came back: nobody asked
 ANONYMOUS: Final = frozenset({"prefect-ui"})  # Prefect knows no persons
 _BOTH = re.compile(r"(?P<name>.+) \(signed in as (?P<login>.+)\)")
 

@@ -21,7 +21,7 @@ from firebreak.engine.eyes import EyesOfRound
 from firebreak.engine.looking import looking
 from firebreak.engine.room import EngineRoom
 from firebreak.errors import NotCollectedError, ResponseError
-from firebreak.model.alert import Alert
+from firebreak.model.alert import WATCH, Alert
 from firebreak.model.case import Case
 from firebreak.model.facts import Attribution, Class, Facts
 from firebreak.model.finding import Finding, NotLookedAt
@@ -33,7 +33,6 @@ from firebreak.playbook import choose_playbook
 from firebreak.store.cases import RUNNING
 from firebreak.store.incidents import IncidentRow
 
-SOURCE: Final = "aftercare"
 REOPENS: Final = "reopens"  # the detail of an alert that names the incident that had been closed
 REOPENED_AS: Final = "reopened-as"  # the closed incident's value that names the one that came after it
 LAST_LOOK: Final = "aftercare"
@@ -154,7 +153,7 @@ def reopen(room: EngineRoom, watched: Watched) -> str:
         raw,
         place="the watch after closure",
         mode=Mode.LIVE,
-        requested_by=SOURCE,
+        requested_by=WATCH,
         playbook=_playbook(room, watched.incident),
         alert=msgspec.structs.replace(alert, raw_digest=room.evidence.put(raw)),
         joins=True,
@@ -171,7 +170,7 @@ def unstarted(room: EngineRoom) -> list[str]:
     return [
         row.incident.id
         for row in room.store.incidents.list()
-        if row.incident.alert.source == SOURCE
+        if row.incident.alert.source == WATCH
         and row.state == "open"
         and not room.store.values.get(row.incident.id, "flow_run")
     ]
@@ -183,7 +182,7 @@ def _alert(room: EngineRoom, watched: Watched) -> Alert:
     return msgspec.structs.replace(
         old.alert,
         id=f"{old.id}-came-back",
-        source=SOURCE,
+        source=WATCH,
         title=cut(f"Came back after {old.id} was closed: {watched.signs[0].text}", _LONGEST),
         severity="high",
         detected_at=watched.at,

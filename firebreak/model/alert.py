@@ -10,6 +10,7 @@ from firebreak.model.mode import Mode
 
 WEBHOOK = "partner-center-webhook"
 POLLED = "poll"
+WATCH = "aftercare"  # the source of an alert that the watch after closure made itself; it also asks for the response
 DELIVERED_BY = "delivered_by"  # the detail that says which way an alert came, when its source is another
 
 # The type of an alert that is about the partner's own tenant; its subscription id is the tenant's. Only a check of the partner is started for it.
@@ -25,7 +26,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    source: str  # graph | partner-center-webhook | fraud-events | audit-records | cost-alerts | file | manual
+    source: (
+        str  # graph | partner-center-webhook | fraud-events | audit-records | cost-alerts | aftercare | file | manual
+    )
     type: str
     title: str
     severity: str

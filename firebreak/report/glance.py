@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from firebreak.analysis.deeds import Deed
 from firebreak.analysis.quota import asked_for, open_quota
+from firebreak.model.alert import WATCH
 from firebreak.model.facts import Class, Judgement
 from firebreak.report.dossier import Dossier, money
 from firebreak.report.hostile import plain
@@ -126,10 +127,12 @@ def _since(dossier: Dossier) -> str:
     found, alert = dossier.attribution, dossier.incident.alert
     start = found.attack_start if found else None
     if start is None:
-        return f"Not known. Microsoft saw it first {alert.first_observed_at or alert.detected_at:%Y-%m-%d %H:%M} UTC."
+        who = "The watch after closure" if alert.source == WATCH else "Microsoft"
+        return f"Not known. {who} saw it first {alert.first_observed_at or alert.detected_at:%Y-%m-%d %H:%M} UTC."
     ago = lasting(dossier.made_at - start)
     lag = alert.detected_at - start
-    late = f" Microsoft's alert came {lasting(lag)} later." if lag > timedelta(minutes=1) else ""
+    told = "The watch after closure saw it" if alert.source == WATCH else "Microsoft's alert came"
+    late = f" {told} {lasting(lag)} later." if lag > timedelta(minutes=1) else ""
     return f"{start:%Y-%m-%d %H:%M} UTC, {ago} before this page was made.{late}"
 
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from firebreak.analysis.quota import open_quota
+from firebreak.model.alert import WATCH
 from firebreak.model.check import CheckStatus
 from firebreak.model.facts import Class
 from firebreak.report.dossier import Dossier
@@ -177,6 +178,11 @@ def _answers_an_alert(dossier: Dossier) -> bool:
     return not dossier.incident.alert.is_about_partner and not dossier.checks
 
 
+def _answers_others(dossier: Dossier) -> bool:
+    """Whether the alert is somebody's else than the watch's after closure: that one is in nobody's list and came by no mail."""
+    return dossier.incident.alert.source != WATCH and _answers_an_alert(dossier)
+
+
 def _has_unused_gpu(dossier: Dossier) -> bool:
     return dossier.quota is not None and any(row.gpu or row.hpc for row in open_quota(dossier.quota.usages, ()))
 
@@ -200,11 +206,11 @@ OCCASIONS: Final[Mapping[str, tuple[str, Callable[[Dossier], bool]]]] = MappingP
         "fraud": ("when the proposed verdict is fraud", lambda d: d.verdict == "fraud"),
         "not_by_webhook": (
             "when the alert did not come by Partner Center's webhook",
-            lambda d: not d.incident.came_by_webhook and _answers_an_alert(d),
+            lambda d: not d.incident.came_by_webhook and _answers_others(d),
         ),
         "not_listed": (
             "when Microsoft's list of alerts could not be read or does not have the alert",
-            lambda d: (d.alerts is None or d.alerts.this_alert is None) and _answers_an_alert(d),
+            lambda d: (d.alerts is None or d.alerts.this_alert is None) and _answers_others(d),
         ),
         "partner": ("in a check of the partner's own tenant", lambda d: d.incident.alert.is_about_partner),
         "federated": (

@@ -10,7 +10,7 @@ import pytest
 
 from firebreak.approval import Approvers, ConfirmationDesk, confirmations_of
 from firebreak.audit import AuditLog
-from firebreak.model.alert import PARTNER_TENANT
+from firebreak.model.alert import PARTNER_TENANT, WATCH
 from firebreak.model.check import Check, CheckStatus
 from firebreak.model.facts import Attribution, QuotaFacts, QuotaUsage
 from firebreak.model.finding import Finding, Severity
@@ -118,3 +118,10 @@ def test_a_check_of_a_subscription_asks_for_no_judgement_of_an_alert() -> None:
 
 def test_a_response_asks_for_no_hardening_yet() -> None:
     assert not {"S38", "S69", "S74", "S75", "S84", "S85"} & set(_shown(dossier(), ASKS))
+
+
+def test_after_an_alert_of_the_watch_nobody_looks_for_it_at_microsoft() -> None:
+    own = dossier(incident=make_incident(source=WATCH))
+    assert OCCASIONS["always"][1](own)
+    assert not OCCASIONS["not_listed"][1](own)
+    assert not OCCASIONS["not_by_webhook"][1](own)

@@ -1,6 +1,6 @@
 """The case page: money and its chart first, long text in lists, hostile names as text."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from firebreak.model.facts import Attribution, BurnRate, Class, Judgement, Reason, SpendFacts, SpendSeries
@@ -80,3 +80,11 @@ def test_what_was_not_read_is_left_out_instead_of_shown_as_nothing() -> None:
     assert "Money" not in page
     assert "Spend" not in page
     assert "Not enough evidence" in page
+
+
+def test_what_the_watch_saw_is_not_called_microsofts() -> None:
+    late = NOON + timedelta(hours=28)
+    page = case_page(dossier(incident=make_incident(source="aftercare", detected_at=late)))
+    assert "The watch after closure saw it 28 hours later." in page
+    assert "Microsoft's alert" not in page
+    assert "Microsoft's alert came 28 hours later." in case_page(dossier(incident=make_incident(detected_at=late)))
