@@ -31,10 +31,14 @@ pytestmark = [pytest.mark.flows, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 _READS = (
     *("investigate.subscription", "investigate.activity_log", "investigate.access", "investigate.inventory"),
-    *("investigate.sign_ins", "investigate.attribution", "investigate.intruders", "investigate.listed_keys"),
-    "investigate.vaults",
+    *("investigate.tenant_protection", "investigate.directory_changes", "investigate.administrators"),
+    *("investigate.applications", "investigate.sign_ins", "investigate.attribution", "investigate.intruders"),
+    *("investigate.listed_keys", "investigate.vaults"),
 )
-_MAKES = ("contain.renew_secrets", "contain.reset_passwords", "eradicate.regenerate_keys")
+_MAKES = (
+    *("contain.remove_access", "contain.disable_applications", "contain.block_sign_in", "contain.revoke_sessions"),
+    *("contain.remove_credentials", "contain.renew_secrets", "contain.reset_passwords", "eradicate.regenerate_keys"),
+)
 _PASSWORD = re.compile(r'"password": ?"([^"]+)"')
 
 

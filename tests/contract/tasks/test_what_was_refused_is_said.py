@@ -41,9 +41,9 @@ pytestmark = pytest.mark.timeout(600)
 TABLE = YAML(typ="safe").load((Path(__file__).parents[2] / "data/refusals.yaml").read_text(encoding="utf-8"))
 KINDS: dict[str, dict[str, Any]] = TABLE["kinds"]
 QUICK = ("hardening", "partner")
-_OF_THE_DIRECTORY = (
+_BESIDE = (
     *("investigate.eligible_access", "investigate.directory_changes", "investigate.applications"),
-    *("investigate.identity_risk", "investigate.delegated_access", "notify.support_catalogue"),
+    *("investigate.identity_risk", "investigate.delegated_access", "investigate.network", "notify.support_catalogue"),
 )
 _READ_POSTS = r"(?i)^(?!.*(/listkeys|/query|/getbyids|\$batch))"
 
@@ -119,7 +119,7 @@ async def seen(name: str) -> Seen:
         found = _SEEN[name] = Seen(course, world, trial, {}, {})
         steps = [step for stage in trial.playbook.stages for step in stage.steps]
         async with course.connects(world, Mode.DRY_RUN) as connection:
-            for step in dict.fromkeys([*steps, *(_OF_THE_DIRECTORY if name == "hardening" else ())]):
+            for step in dict.fromkeys([*steps, *(_BESIDE if name == "hardening" else ())]):
                 if load_steps()[step].step.effect is not Effect.READ:
                     continue
                 found.before[step], since = dict(trial.facts), len(world.requests)
