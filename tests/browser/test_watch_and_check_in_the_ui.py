@@ -22,6 +22,7 @@ from azure_simulator.server import serve
 from azure_simulator.services.authorization import builtin as roles
 from azure_simulator.world import World
 from tasks.arm import COMPUTE
+from tests.browser.person import OldUi
 from tests.browser.test_gates_in_the_ui import DESK
 from tests.flows.stack import Azure, Stack, until
 from tests.flows.test_no_secret_leaks_through_prefect import by_command
@@ -74,9 +75,21 @@ def come_back(world: World) -> str:
     return machine
 
 
+def ui(stack: Stack) -> str:
+    return stack.running.api_url.removesuffix("/api")
+
+
+def artifact(stack: Stack, key: str) -> str:
+    """The address of the newest artifact of a key."""
+    wanted = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1}
+    answer = httpx.post(f"{stack.running.api_url}/artifacts/filter", json=wanted, timeout=60)
+    (found,) = answer.raise_for_status().json()
+    return f"{ui(stack)}/artifacts/artifact/{found['id']}"
+
+
 def at(page: Page, stack: Stack, run: str, tab: str = "") -> None:
     """Open a run's page in the UI, at one of its tabs."""
-    page.goto(f"{stack.running.api_url.removesuffix('/api')}/runs/flow-run/{run}")
+    page.goto(f"{ui(stack)}/runs/flow-run/{run}")
     if tab:
         page.get_by_role("tab", name=tab).or_(page.locator(".p-tab", has_text=tab)).first.click()
 
@@ -116,27 +129,26 @@ def test_what_comes_back_and_the_partners_check_are_seen_in_the_ui(
         expect(page.get_by_text(re.compile(f"{incident} came back as {new}")).first).to_be_visible()
         album.keep(page, "watch-logs")
         at(page, stack, look["id"], "Details")
-        album.keep(page, "watch-details")
-        at(page, stack, stack.flow_run(new))
-        album.keep(page, "watch-new-run")
-        page.goto(f"{stack.running.api_url.removesuffix('/api')}/runs")
-        page.wait_for_timeout(2000)
-        album.keep(page, "watch-runs")
+        expect(page.get_by_text(f"1 closed incident looked at; 1 came back: {incident} as {new}").first).to_be_visible()
+        page.goto(artifact(stack, f"{new.lower()}-case"))
+        expect(page.get_by_text("The watch after closure saw it").first).to_be_visible()
+        expect(page.get_by_text(f"Came back after {incident} was closed").first).to_be_visible()
+        assert page.get_by_text("Microsoft's alert came").count() == 0
+        album.keep(page, "watch-case")
         by_command(stack, new, "contain", 0)
         until(
             "the machine to be stopped again", lambda: world.resources[machine]["_power"] == "deallocated", seconds=LONG
         )
 
         started = stack.firebreak("posture")
-        print(started.stdout, started.stderr)
         check = re.search(r"INC-\w+", started.stdout)
         assert check, started.stderr
-        until(
-            "the check to ask or to end", lambda: stack.run_state(check[0]) in ("Suspended", "Completed"), seconds=LONG
-        )
-        at(page, stack, stack.flow_run(check[0]))
-        page.wait_for_timeout(2000)
-        album.keep(page, "posture-run")
-        at(page, stack, stack.flow_run(check[0]), "Artifacts")
-        page.wait_for_timeout(2000)
-        album.keep(page, "posture-artifacts")
+        ended = ("Suspended", "Completed")
+        until("the check to ask or to end", lambda: stack.run_state(check[0]) in ended, seconds=LONG)
+        page.goto(artifact(stack, f"{check[0].lower()}-case"))
+        expect(page.get_by_text("Check of the partner's own tenant").first).to_be_visible()
+        expect(page.get_by_text(re.compile(r"\d+ of \d+ checks found something wrong")).first).to_be_visible()
+        album.keep(page, "check-case")
+        dialog = OldUi().open(page, f"{ui(stack)}/runs/flow-run/{stack.flow_run(check[0])}")
+        expect(dialog.get_by_text("second factor").first).to_be_visible()
+        album.keep(page, "check-gate")
