@@ -88,6 +88,7 @@ class _Course:
         self.expected: list[float] = []
         self.run: list[int] = []
         self.since = 0  # the course before this day is over
+        self.weekly = False  # whether the shape of a week was ever the best forecast
 
     def next(self, at: int, floor: float) -> Judged:
         amount = self.amounts[at]
@@ -100,6 +101,9 @@ class _Course:
             return Judged(None, None)
         forecast = self._forecast(at)
         self.expected.append(forecast.expected)
+        if forecast.which and not self.weekly and at >= _LEVEL:
+            self.weekly = True
+            self._see_first_weeks_anew(at, forecast)
         centre = self._centre(forecast) + forecast.small
         self.heights.add(math.pow((amount + forecast.small) / centre, _POWER))
         errors = [(((amount + forecast.small) / (one + forecast.small)) ** _POWER - 1) / _POWER for one in forecast.all]
@@ -120,9 +124,10 @@ class _Course:
             far = distance > enough and (bool(self.run) or not self._happens_often(at))
             news, alone = News(int(far), min(at, _WINDOW), math.inf), self._amount_at(enough, forecast, unit)
         bound = max(alone, forecast.expected + least)
-        held = (news.days > 0 or self._distance(amount, forecast, unit) > 2) and self._is_monthly(
-            at, forecast, deviation
-        )
+        stands_out = news.days > 0 or self._distance(amount, forecast, unit) > 2
+        held = stands_out and self._is_monthly(at, forecast, deviation)
+        charge = self._known_charge(at, deviation) if stands_out else 0.0
+        expected = forecast.expected + max(0.0, min(charge, amount - forecast.expected))
         high = news.days > 0 and rises and not held and at >= self.limits.first_judged
         if held:
             self.heights.forget(at)
@@ -132,7 +137,7 @@ class _Course:
         elif not held:
             self._trust(at, errors)
         return Judged(
-            forecast.expected,
+            expected,
             bound if bound < math.inf else None,
             high,
             held,
@@ -179,6 +184,14 @@ class _Course:
             if costs[which] < costs[best] * _BETTER:
                 best = which
         return best
+
+    def _see_first_weeks_anew(self, at: int, forecast: _Forecast) -> None:
+        """How high the first days stood was told by a level, before a week was known: a Monday after two days of weekend looked like a burst."""
+        same = self.weekend if forecast.which == 1 else self.weekday
+        for j in range(min(at, self.limits.first_judged)):
+            shape = _median([self.amounts[k] for k in self.trusted if same[k] == same[j]] or [self.amounts[j]])
+            height = (self.amounts[j] + forecast.small) / (shape + forecast.small)
+            self.heights.all[j] = math.pow(height, _POWER)
 
     def _deviation(self, forecast: _Forecast) -> tuple[float, float]:
         """The relative robust deviation, and the same in the unit in which distances are taken."""
@@ -237,13 +250,20 @@ class _Course:
 
         The first of a month is when such charges come; the first one of the history waits a day, and is flagged then if it goes on.
         """
-        if deviation > _CHARGING or (self.run and self.run[-1] == at - 1):
+        if deviation > _CHARGING:
             return False
-        extra = self.amounts[at] - forecast.expected
-        alike = [j for j in range(max(0, at - _MONTHS), at - 1) if self.days[j].day == self.days[at].day]
-        if any(extra <= 1.5 * self._charge(j) for j in alike):
+        if self.amounts[at] - forecast.expected <= 1.5 * self._known_charge(at, deviation):
             return True
-        return self.days[at].day == 1 and not any(j >= self.limits.first_judged for j in alike)
+        if self.run and self.run[-1] == at - 1:
+            return False
+        return self.days[at].day == 1 and not any(j >= self.limits.first_judged for j in self._alike(at))
+
+    def _known_charge(self, at: int, deviation: float) -> float:
+        """What a calm series was charged on this day of earlier months, at most; 0 for nothing."""
+        return max(map(self._charge, self._alike(at)), default=0.0) if deviation <= _CHARGING else 0.0
+
+    def _alike(self, at: int) -> list[int]:
+        return [j for j in range(max(0, at - _MONTHS), at - 1) if self.days[j].day == self.days[at].day]
 
     def _charge(self, at: int) -> float:
         """By how much a past day stood above what was expected, or above the days around it; 0 when the next day was high too."""

@@ -112,6 +112,27 @@ def test_a_monthly_charge_is_not_an_anomaly_the_second_time() -> None:
     assert date(2026, 10, 5) not in flagged
 
 
+@pytest.mark.parametrize(("first", "last", "extra"), [(60, 63, 1200), (58, 60, 900)])
+def test_a_known_monthly_charge_is_no_part_of_what_an_attack_cost(first: int, last: int, extra: int) -> None:
+    amounts = work_week(75, weekend=100)
+    for n in (0, 30, 61):  # the first of each month
+        amounts[n] += 150
+    for n in range(first, last + 1):
+        amounts[n] += 300
+    facts = review(rows(amounts))
+    assert [flag.day for flag in facts.flagged] == [FIRST + timedelta(days=n) for n in range(first, last + 1)]
+    assert abs(facts.extra_spend - extra) < 60
+
+
+@pytest.mark.parametrize("begins", [3, 4, 5])  # Friday, Saturday, Sunday
+def test_a_bill_that_begins_around_a_weekend_judges_workdays_as_sharply(begins: int) -> None:
+    amounts = work_week(75)
+    monday = 69
+    amounts[monday] *= 2
+    facts = review([row for n, row in enumerate(rows(amounts)) if n >= begins])
+    assert [flag.day for flag in facts.flagged] == [FIRST + timedelta(days=monday)]
+
+
 def test_under_fourteen_days_nothing_is_judged() -> None:
     facts = review(rows([10.0] * 12 + [900.0]))
     assert (facts.status, facts.flagged) == ("too_little_history", ())
