@@ -1,4 +1,4 @@
-"""Debian's Chromium for the browser tests, and where screenshots go: `FIREBREAK_SCREENSHOTS=docs/images pytest tests/browser`."""
+"""Debian's Chromium for the browser tests, and where screenshots go: `SCREENSHOTS=docs/images pytest tests/browser`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-SCREENSHOTS = os.environ.get(
-    "FIREBREAK_SCREENSHOTS", ""
-)  # read at import: the tests themselves get a clean environment
+SCREENSHOTS = os.environ.get("SCREENSHOTS", "")  # read at import: the tests themselves get a clean environment
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

@@ -25,6 +25,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 DAYS = 30
+# Ids with marks that nobody sees, which Azure itself would not have, are never written into an address: so many machines people stop by hand.
+BY_HAND = {"hostile-names": 2}
 
 
 def world_of(scenario: str, seed: int) -> World:
@@ -59,12 +61,22 @@ def do_what_was_asked(world: World, ran: Ran) -> list[str]:
     return done
 
 
+def stop_what_still_runs(world: World, ran: Ran) -> int:
+    """Stop by hand what the report says still runs; returns how many those are."""
+    told = [item for item in ran.dossier.todo if "Stop it by hand." in item.text]
+    assert len(told) == len(ran.dossier.still_running)
+    for name in ran.dossier.still_running:
+        world.resources[name]["_power"] = "deallocated"
+    return len(told)
+
+
 @pytest.mark.parametrize(
     ("scenario", "seed"),
     [
         ("crypto-mining", 7),
         ("hijacked-owner", 7),
         ("hijacked-owner", 23),
+        ("hostile-names", 7),
         ("identity-only", 7),
         ("identity-only", 23),
         ("insider-automation", 7),
@@ -82,7 +94,9 @@ def test_nothing_of_the_attackers_comes_back_in_thirty_days_and_everybody_works(
     assert ways
     assert all(way.is_open(world) for way in ways)
     ran = respond(world, tmp_path / "home")
-    assert ran.state == "done", ran.dossier.note
+    by_hand = BY_HAND.get(scenario, 0)
+    assert ran.state == ("failed" if by_hand else "done"), ran.dossier.note
+    assert stop_what_still_runs(world, ran) == by_hand
     do_what_was_asked(world, ran)
     siege = besiege(world, ways, days=DAYS)
     assert siege.attempts == len(ways) * DAYS * 24
