@@ -8,6 +8,7 @@ from prefect import flow, get_run_logger, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from firebreak.approval.requester import filled_in
 from firebreak.engine import Engine, Undo, Undoing, open_engine_room
 from firebreak.engine.undoing import begin_undo
 from firebreak.engine.undos import undo_of
@@ -56,7 +57,7 @@ async def undo(
     with open_engine_room(settings, load_steps(), instructions=instructions()) as room:
         wanted = Undo(
             number=0,
-            requested_by=requested_by.strip() or "prefect-ui",
+            requested_by=filled_in(requested_by),
             asked_at=room.clock(),
             only=tuple(only or ()),
             stages=tuple(stages or ()),

@@ -15,7 +15,8 @@ from firebreak.model.alert import WATCH, Incident
 from firebreak.model.playbook import Gate
 
 MACHINES: Final = frozenset({"intake", WATCH})  # alerts that came by themselves, what came back: nobody asked
-ANONYMOUS: Final = frozenset({"prefect-ui"})  # Prefect knows no persons
+_FORM = "prefect-ui"
+ANONYMOUS: Final = frozenset({_FORM})  # Prefect knows no persons
 _BOTH = re.compile(r"(?P<name>.+) \(signed in as (?P<login>.+)\)")
 
 
@@ -24,6 +25,12 @@ def spoken(name: str, login: str) -> str:
     own = f"login {login}" if person_key(login) in MACHINES | ANONYMOUS else login
     given = " ".join(name.split())
     return f"{given} (signed in as {own})" if given and person_key(given) != person_key(own) else own
+
+
+def filled_in(name: str) -> str:
+    """How a request by a form of Prefect's is recorded: by the name that was filled in, unless that is a machine's, which nobody is."""
+    given = " ".join(name.split())
+    return given if given and person_key(given) not in MACHINES else _FORM
 
 
 def names_of(gate: Gate, incident: Incident) -> tuple[tuple[str, ...], ...]:

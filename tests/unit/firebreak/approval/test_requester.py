@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from firebreak.approval import Approver
-from firebreak.approval.requester import asked_for_it, spoken, unknown_requester
+from firebreak.approval.requester import asked_for_it, filled_in, spoken, unknown_requester
 from firebreak.errors import ApprovalError
 from firebreak.report.gate_page import gate_page
 from tests.unit.firebreak.approval.test_gate_attacks import open_gate, refused
@@ -83,6 +83,13 @@ def test_a_login_that_is_called_like_a_door_is_told_from_it() -> None:
     assert spoken("", "aftercare") == "login aftercare"
     assert spoken("Ann", "root") == "Ann (signed in as root)"
     assert spoken(" ann ", "Ann") == "Ann"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "intake", " Intake ", "aftercare", "ＩＮＴＡＫＥ"])
+def test_whoever_fills_in_a_machine_s_name_is_nobody_known(name: str) -> None:
+    incident, gate = make_incident(requested_by="intake"), make_gate(requested_by=filled_in(name))
+    assert unknown_requester(gate, incident, [person("ann")]) == "prefect-ui"
+    assert filled_in(" ann ") == "ann"
 
 
 def test_under_an_unknown_login_one_approval_is_not_enough_whoever_gives_it(office: Office) -> None:
