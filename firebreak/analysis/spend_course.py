@@ -125,8 +125,8 @@ class _Course:
             news, alone = News(int(far), min(at, _WINDOW), math.inf), self._amount_at(enough, forecast, unit)
         bound = max(alone, forecast.expected + least)
         stands_out = news.days > 0 or self._distance(amount, forecast, unit) > 2
-        held = stands_out and self._is_monthly(at, forecast, deviation)
         charge = self._known_charge(at, deviation) if stands_out else 0.0
+        held = stands_out and self._is_monthly(at, forecast, deviation, charge)
         expected = forecast.expected + max(0.0, min(charge, amount - forecast.expected))
         high = news.days > 0 and rises and not held and at >= self.limits.first_judged
         if held:
@@ -245,14 +245,14 @@ class _Course:
                 last = j
         return occasions >= _OCCASIONS
 
-    def _is_monthly(self, at: int, forecast: _Forecast, deviation: float) -> bool:
+    def _is_monthly(self, at: int, forecast: _Forecast, deviation: float, charge: float) -> bool:
         """Whether a calm series charges on this day of the month: it did in an earlier month, for one day, about as much.
 
         The first of a month is when such charges come; the first one of the history waits a day, and is flagged then if it goes on.
         """
         if deviation > _CHARGING:
             return False
-        if self.amounts[at] - forecast.expected <= 1.5 * self._known_charge(at, deviation):
+        if self.amounts[at] - forecast.expected <= 1.5 * charge:
             return True
         if self.run and self.run[-1] == at - 1:
             return False

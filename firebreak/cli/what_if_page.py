@@ -8,7 +8,7 @@ from rich.table import Column, Table
 
 from firebreak.cli.output import safe, stdout
 from firebreak.replay.world.carrying import NOT_TRIED
-from firebreak.replay.world.result import WhatIf, gaps, summary, tried
+from firebreak.replay.world.result import WhatIf, gaps, leaf, summary, tried
 from firebreak.report.hostile import plain
 
 _MOST = 30
@@ -51,7 +51,7 @@ def _dependents(one: WhatIf) -> None:
     for each in found[:_MOST]:
         kind = each.type.rsplit("/", 1)[-1]
         table.add_row(
-            safe(_leaf(each.id), 60), safe(kind, 40), safe(each.whose), safe(_leaf(each.of), 60), safe(each.how, 80)
+            safe(leaf(each.id), 60), safe(kind, 40), safe(each.whose), safe(leaf(each.of), 60), safe(each.how, 80)
         )
     stdout.print(table)
     if len(found) > _MOST:
@@ -64,14 +64,10 @@ def _aftermath(one: WhatIf) -> None:
     for each in one.aftermath[:_MOST]:
         colour = {"refused": "green", "works": "red"}.get(each.now, "dim")
         table.add_row(
-            f"{each.at:%m-%d %H:%M}", safe(each.operation, 60), safe(_leaf(each.target), 40), safe(each.then, 12),
+            f"{each.at:%m-%d %H:%M}", safe(each.operation, 60), safe(leaf(each.target), 40), safe(each.then, 12),
             f"[{colour}]{each.now}[/]", safe(each.because, 120), safe(": ".join(filter(None, (each.with_token, each.with_token_because))), 120),
         )  # fmt: skip
     if one.aftermath:
         stdout.print(table)
     if len(one.aftermath) > _MOST:
         stdout.print(f"  and {len(one.aftermath) - _MOST} more; --json has all")
-
-
-def _leaf(name: str) -> str:
-    return name.rstrip("/").rsplit("/", 1)[-1]

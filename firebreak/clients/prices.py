@@ -12,7 +12,7 @@ from typing import Any
 
 from firebreak.clients.addresses import address, following
 from firebreak.clients.channel import Channel
-from firebreak.clients.failures import error_of, unreadable
+from firebreak.clients.failures import object_of, unreadable
 from firebreak.clients.policies.exchange import Call
 
 # Provisioned size in GiB -> number of the tier; the letter comes from the kind of disk.
@@ -106,14 +106,8 @@ class Prices:
         rows: list[dict[str, Any]] = []
         for _ in range(_MAX_PAGES):
             call = Call("GET", url, {"Accept": "application/json"}, is_read=True)
-            reply = await self._channel.send(call)
-            if reply.status >= 300:
-                raise error_of(call, reply)
-            try:
-                document = reply.json()
-            except ValueError as exc:
-                raise unreadable(call, "no JSON") from exc
-            if not isinstance(document, dict) or not isinstance(document.get("Items"), list):
+            document = object_of(call, await self._channel.send(call))
+            if not isinstance(document.get("Items"), list):
                 raise unreadable(call, 'a price list without "Items"')
             rows += [row for row in document["Items"] if isinstance(row, dict)]
             link = document.get("NextPageLink")

@@ -26,9 +26,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    source: (
-        str  # graph | partner-center-webhook | fraud-events | audit-records | cost-alerts | aftercare | file | manual
-    )
+    # graph | partner-center-webhook | fraud-events | audit-records | cost-alerts | aftercare | file | manual
+    source: str
     type: str
     title: str
     severity: str

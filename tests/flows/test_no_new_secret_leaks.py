@@ -69,6 +69,21 @@ def prepare(world: World) -> str:
     return vaults.uri(world, vaults.find_vault(world, VAULT) or {}).rstrip("/")
 
 
+def handed_over(world: World) -> dict[str, str]:
+    """What lies in the vault, and the storage keys that were made anew."""
+    vault = vaults.find_vault(world, VAULT) or {}
+    found = {
+        f"client secret {name}": str(version["value"])
+        for name, versions in vault.get("_secrets", {}).items()
+        for version in versions
+    }
+    for account in world.resources.of_type(storage.ACCOUNT):
+        for name, key in zip(storage.KEY_NAMES, account.get("_keys") or (), strict=False):
+            if name in (account.get("_key_times") or ()):
+                found[f"{name} of {account['name']}"] = str(key)
+    return found
+
+
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
     world, home = build("service-principal-abuse", seed=7, now=NOW), tmp_path_factory.mktemp("new-secrets")
@@ -84,16 +99,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
             return runtimes[-1]
 
         ran = go_on(room, world, opened.incident.id, runtime=watched)
-        vault = vaults.find_vault(world, VAULT) or {}
-        secrets = {
-            f"client secret {name}": str(version["value"])
-            for name, versions in vault.get("_secrets", {}).items()
-            for version in versions
-        }
-        for account in world.resources.of_type(storage.ACCOUNT):
-            for name, key in zip(storage.KEY_NAMES, account.get("_keys") or (), strict=False):
-                if name in (account.get("_key_times") or ()):
-                    secrets[f"{name} of {account['name']}"] = str(key)
+        secrets = handed_over(world)
         said = {
             "log": "\n".join(kept.all),
             "pages": "\n".join(runtimes[0].pages),

@@ -19,10 +19,9 @@ import pytest
 from azure_simulator import announcement
 from azure_simulator.server import serve
 from azure_simulator.services.key_vault import models as vaults
-from azure_simulator.services.storage import models as storage
 from azure_simulator.world import World
 from tests.flows.stack import Azure, Stack, until
-from tests.flows.test_no_new_secret_leaks import VAULT, prepare
+from tests.flows.test_no_new_secret_leaks import VAULT, handed_over, prepare
 from tests.flows.test_no_secret_leaks_through_prefect import LONG, by_command, in_prefect
 from tests.support.canaries import Canaries
 from tests.support.planted import small_world
@@ -59,21 +58,6 @@ def playbook() -> str:
             "guard_rails": {"limits": {"max_actions": 300, "max_share": 1, "max_per_hour": 100000, "max_regions": 60}},
         }
     )  # fmt: skip
-
-
-def handed_over(world: World) -> dict[str, str]:
-    """What lies in the vault, and the storage keys that were made anew."""
-    vault = vaults.find_vault(world, VAULT) or {}
-    found = {
-        f"client secret {name}": str(version["value"])
-        for name, versions in vault.get("_secrets", {}).items()
-        for version in versions
-    }
-    for account in world.resources.of_type(storage.ACCOUNT):
-        for name, key in zip(storage.KEY_NAMES, account.get("_keys") or (), strict=False):
-            if name in (account.get("_key_times") or ()):
-                found[f"{name} of {account['name']}"] = str(key)
-    return found
 
 
 def set_passwords(world: World) -> dict[str, str]:

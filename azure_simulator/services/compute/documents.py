@@ -23,6 +23,7 @@ from azure_simulator.services.compute.exceptions import (
     ResourceNotFoundError,
 )
 from azure_simulator.services.compute.operations import recover
+from azure_simulator.services.network.models import PARTS_OF_BALANCER
 from azure_simulator.world import Document, World, public
 
 _OF_ENVELOPE = ("tags", "sku", "kind", "zones", "identity", "plan", "extendedLocation")
@@ -54,12 +55,7 @@ _LISTS = {
     "subnets",
     "networkInterfaceConfigurations",
     "loadBalancerBackendAddressPools",
-    "frontendIPConfigurations",
-    "backendAddressPools",
-    "loadBalancingRules",
-    "probes",
-    "inboundNatRules",
-    "outboundRules",
+    *PARTS_OF_BALANCER,
     "agentPoolProfiles",
     "containers",
 }

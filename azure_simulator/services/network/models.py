@@ -12,6 +12,14 @@ PUBLIC_ADDRESS = "Microsoft.Network/publicIPAddresses"
 VIRTUAL_NETWORK = "Microsoft.Network/virtualNetworks"
 SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
 LOAD_BALANCER = "Microsoft.Network/loadBalancers"
+PARTS_OF_BALANCER = (
+    "frontendIPConfigurations",
+    "backendAddressPools",
+    "loadBalancingRules",
+    "probes",
+    "inboundNatRules",
+    "outboundRules",
+)
 _SCALE_SET = "Microsoft.Compute/virtualMachineScaleSets"
 
 

@@ -70,16 +70,6 @@ def _complete(world: World, kind: str, document: Document) -> None:
         _complete_balancer(world, document)
 
 
-_OF_BALANCER = (
-    "frontendIPConfigurations",
-    "backendAddressPools",
-    "loadBalancingRules",
-    "probes",
-    "inboundNatRules",
-    "outboundRules",
-)
-
-
 def _check_fronts(world: World, request: Request, body: Document) -> None:
     """Refuse a front end on a public address that is not there."""
     for front in (body.get("properties") or {}).get("frontendIPConfigurations") or []:
@@ -90,7 +80,7 @@ def _check_fronts(world: World, request: Request, body: Document) -> None:
 
 def _complete_balancer(world: World, document: Document) -> None:
     """Give the parts of a load balancer their ids, its public addresses their user, and its pools their members."""
-    for part in _OF_BALANCER:
+    for part in models.PARTS_OF_BALANCER:
         for row in document["properties"].get(part) or []:
             row["id"] = f"{document['id']}/{part}/{row.get('name', '')}"
             row["type"] = f"{models.LOAD_BALANCER}/{part}"

@@ -320,8 +320,8 @@ def tried(one: WhatIf) -> str:
     """What became of what the attacker did, in one sentence or two."""
     if not one.aftermath:
         return "No operation of the attacker's is recorded."
-    told = counted(each.now for each in one.aftermath)
-    living = counted(each.with_token for each in one.aftermath if each.with_token)
+    told = tally(each.now for each in one.aftermath)
+    living = tally(each.with_token for each in one.aftermath if each.with_token)
     token = (
         f" With an access token that is still good, which may be for an hour, of those that the sign-in refused: {living}."
         if living
@@ -335,7 +335,7 @@ def tried(one: WhatIf) -> str:
     )
 
 
-def counted(states: Iterable[str]) -> str:
+def tally(states: Iterable[str]) -> str:
     """How many of each, as in "3 refused, 1 works"; "" for none."""
     return ", ".join(f"{number} {state}" for state, number in sorted(Counter(states).items()))
 

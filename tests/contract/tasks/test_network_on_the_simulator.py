@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from azure_simulator.world import Principal
 from firebreak.model.facts import Attribution, Class, Judgement, Reason
 from firebreak.model.mode import Mode
 from firebreak.model.network import Network
@@ -50,17 +51,17 @@ def _estate() -> Estate:
     return found
 
 
-def _machine(found: Estate, name: str, by: object, configuration: dict[str, object]) -> None:
+def _machine(found: Estate, name: str, by: Principal, configuration: dict[str, object]) -> None:
     group = found.ids["group"]
     body = HERE | {"properties": {"ipConfigurations": [{"name": "ipconfig1", "properties": configuration}]}}
-    nic = found.make(by, f"{name}-nic", f"{group}/providers/{NETWORK}/networkInterfaces/{name}-nic", body)  # type: ignore[arg-type]
+    nic = found.make(by, f"{name}-nic", f"{group}/providers/{NETWORK}/networkInterfaces/{name}-nic", body)
     properties = {
         "hardwareProfile": {"vmSize": "Standard_D2s_v5"},
         "storageProfile": {"osDisk": {"createOption": "FromImage"}},
         "networkProfile": {"networkInterfaces": [{"id": nic}]},
     }
     place = f"{group}/providers/Microsoft.Compute/virtualMachines/{name}"
-    found.make(by, name, place, HERE | {"properties": properties})  # type: ignore[arg-type]
+    found.make(by, name, place, HERE | {"properties": properties})
 
 
 async def _looked(found: Estate) -> tuple[Network, Plan, list[str]]:
